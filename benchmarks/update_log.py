@@ -1,0 +1,286 @@
+"""What the update log costs: ``python -m benchmarks.update_log --json``.
+
+All ratios are taken in one run, both sides alternating, from medians. 90 % random pruning,
+bfloat16, batches of 128, two threads.
+"""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import torch
+import zarr
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from lib import update_log
+from lib.models import build
+from lib.notebook_scheme import NotebookScheme
+from lib.state import Layout
+from lib.timing import alternate, peak_memory
+from lib.update_log.codecs import Indices
+
+IDS = torch.arange(60_000)
+SAMPLES = 2000  # in memory, of those 60,000
+TOGETHER = 32  # steps a round: the log writes a few at a time, and that has to count
+BATCH = 128
+WIDTHS = {"MLP": None, "LeNet": None, "ConvNet": None, "ResNet9": 16}
+ROUNDS = {"MLP": 40, "LeNet": 15, "ConvNet": 9, "ResNet9": 5}
+PRUNING = 0.9
+AFFECTED = 2000
+
+
+class Step:
+    """One training step after the other, on noise of MNIST's shape held in memory."""
+
+    def __init__(self, name: str) -> None:
+        self.model = build(name, classes=10, seed=0, width=WIDTHS[name])
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+        self._generator = torch.Generator().manual_seed(0)
+        self._images = torch.rand(SAMPLES, 1, 28, 28, generator=self._generator)
+        self._labels = torch.randint(0, 10, (SAMPLES,), generator=self._generator)
+        self.number = 0
+
+    def __call__(self) -> Tensor:
+        """Train one step and return the ids of its samples."""
+        ids = torch.randint(0, SAMPLES, (BATCH,), generator=self._generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        cross_entropy(self.model(self._images[ids]), self._labels[ids]).backward()
+        self.optimizer.step()
+        self.number += 1
+        return ids
+
+
+def new_log(path: Path, model: nn.Module, **settings: object) -> update_log.LogWriter:
+    """A log with the settings that all measurements share."""
+    chosen = {"first": PRUNING, "last": PRUNING, "ids": IDS, "batch_size": BATCH, **settings}
+    return update_log.create(path, model, **chosen)
+
+
+def step_overhead(folder: Path) -> dict[str, dict[str, float]]:
+    """Step time with recording over step time without, for both schemes.
+
+    All sides train one and the same model, since two equal models differ in speed by as much as
+    a tenth, depending on where in memory they happen to lie.
+    """
+    names = ("step_overhead", "peer_step_overhead", "step_ms")
+    found: dict[str, dict[str, float]] = {name: {} for name in names}
+    for name, rounds in ROUNDS.items():
+        step = Step(name)
+        recording = update_log.Recording(step.model, new_log(folder / name, step.model))
+        peer = NotebookScheme(folder / f"{name}_peer")
+        sides = {
+            "plain": step,
+            "ours": lambda step=step, log=recording: log.step(step(), 0),
+            # over old files: the disk is not endless
+            "peer": lambda step=step, log=peer: (step(), log.step(step.number % 20, step.model)),
+        }
+        # Steps that were made without recording are no updates: read the model anew.
+        prepare = {
+            "ours": lambda step=step, log=recording: log.restart(),
+            "peer": lambda step=step, log=peer: log.start(step.model),
+        }
+        ours, theirs = (
+            alternate(
+                {side: sides[side] for side in ("plain", with_it)},
+                rounds=count,
+                calls=TOGETHER,
+                prepare=prepare,
+            )
+            for with_it, count in (("ours", rounds), ("peer", 5))
+        )
+        found["step_overhead"][name] = ours.ratio("ours", "plain")
+        found["peer_step_overhead"][name] = theirs.ratio("peer", "plain")
+        found["step_ms"][name] = 1000 * ours.of("plain")
+    return found
+
+
+def fill(log: update_log.LogWriter, steps: int) -> None:
+    """Record noise. Bytes and times of reading do not depend on the values."""
+    generator = torch.Generator().manual_seed(0)
+    kept = log.description.kept
+    positions = log.mask.kept(torch.rand(log.size, generator=generator))
+    values = 1e-3 * torch.randn(kept, generator=generator)
+    for step in range(steps):
+        ids = IDS[torch.randint(1, len(IDS), (BATCH,), generator=generator)]
+        if step % 2 == 0:
+            ids[0] = 0  # the person who will ask
+        log.announce(step, update_log.Batch(step // 469, ids))
+        log.record(step, positions, values)
+    log.close()
+
+
+def limit_bytes(size: int, density: float, *, magnitude: bool) -> float:
+    """The fewest bytes a step's update can take: bfloat16 values, and positions if unknown."""
+    bits = 16 * density * size
+    if magnitude:
+        bits += min(size, density * size * Indices(size, 1).width)
+    return bits / 8
+
+
+def bytes_over_limit(folder: Path, steps: int = 500) -> dict[str, dict[str, float]]:
+    """Bytes of the whole folder over the limit; in short, the worst model's at 90 % pruning."""
+    detail = {}
+    for name in WIDTHS:
+        for kind, strategy in (("seeded", "random"), ("magnitude", "layer_magnitude")):
+            for pruning in (PRUNING, 0.99) if kind == "magnitude" else (PRUNING,):
+                model = build(name, classes=10, seed=0, width=WIDTHS[name])
+                label = f"{kind} {name} {pruning:.0%}"
+                settings = {"strategy": strategy, "first": pruning, "last": pruning}
+                log = new_log(folder / label, model, **settings)
+                fill(log, steps)
+                limit = steps * limit_bytes(log.size, 1 - pruning, magnitude=kind != "seeded")
+                detail[label] = log.folder.total() / limit
+    # At 99 % a step of LeNet is 2.5 kB, and its 128 sample ids, at 16 bits each, a tenth of that.
+    worst = {
+        kind: max(
+            ratio for label, ratio in detail.items() if label.startswith(kind) and "90" in label
+        )
+        for kind in ("seeded", "magnitude")
+    }
+    return {"bytes_over_limit": worst, "bytes_over_limit_detail": detail}
+
+
+def _fast_sum(updates: Tensor) -> Tensor:
+    """The same sum in memory, row by row, which torch does faster than ``sum(0)``."""
+    total = torch.zeros(updates.shape[1])
+    for row in updates:
+        total += row
+    return total
+
+
+def unlearning(folder: Path) -> dict[str, object]:
+    """Unlearning every second step of a log of 4,000, against memory and retraining."""
+    step = Step("MLP")
+    fill(new_log(folder / "half", step.model), 2 * AFFECTED)
+    log = update_log.open_log(folder / "half")
+    layout, person = Layout.of(step.model), torch.tensor([0])
+    in_memory = torch.randn(AFFECTED, log.description.kept).to(torch.bfloat16)
+    affected = log.affected(person)
+    assert len(affected) == AFFECTED
+
+    def unlearn() -> None:  # all of it: from opening the log to changed weights
+        opened = update_log.open_log(folder / "half", step.model)
+        layout.subtract(step.model, opened.sum(opened.affected(person)))
+
+    sides = {
+        "unlearn": unlearn,
+        "log.sum": lambda: log.sum(affected),
+        "sum(0)": lambda: in_memory.sum(0, dtype=torch.float32),
+        "rows": lambda: _fast_sum(in_memory),
+    }
+    taken = alternate(sides, rounds=11, warmup=2)
+    began = time.perf_counter()
+    for _ in range(2 * AFFECTED):
+        step()
+    retraining = time.perf_counter() - began
+    gigabytes = in_memory.numel() * in_memory.itemsize / 1e9
+    return {
+        "unlearn_rate_over_memory": taken.ratio("sum(0)", "unlearn"),
+        "unlearn_rate_over_row_by_row": taken.ratio("rows", "unlearn"),
+        "unlearn_speedup_over_retrain": retraining / taken.of("unlearn"),
+        "unlearn_seconds": taken.of("unlearn"),
+        "retrain_seconds": retraining,
+        "gigabytes_per_second": {name: gigabytes / taken.of(name) for name in sides},
+    }
+
+
+def _lengthen(path: Path, shards: int) -> None:
+    """Make a log of one full shard long by linking that shard, without the bytes on disk."""
+    for part in ("updates", "batches"):
+        for number in range(1, shards):
+            os.link(path / part / "c.0.0", path / part / f"c.{number}.0")
+        (path / part / "tail.1").unlink()
+
+
+def memory(folder: Path) -> dict[str, object]:
+    """Peak memory of a request over all of 1,000 and of 100,000 steps, in megabytes."""
+    model = build("MLP", classes=10, seed=0)
+    found = {}
+    for steps in (1_000, 100_000):
+        path = folder / f"long{steps}"
+        log = new_log(path, model)
+        per_shard = log.description.per_shard
+        fill(log, per_shard)
+        _lengthen(path, -(-steps // per_shard))
+        opened = update_log.open_log(path)
+        ids = torch.cat([next(opened.batches()).ids, torch.tensor([0])])
+        seconds = time.perf_counter()
+        found[str(len(opened))] = {
+            "peak_mb": peak_memory(lambda log=opened, ids=ids: update_log.forget(log, model, ids))
+            / 2**20,
+            "seconds": time.perf_counter() - seconds,
+        }
+    allowed = (4 * 4 * Layout.of(model).size + (64 << 20)) / 2**20
+    return {"unlearn_memory": found, "unlearn_memory_allowed_mb": allowed}
+
+
+def against_zarr(folder: Path, steps: int = 210) -> dict[str, dict[str, float]]:
+    """The same array written and summed through the zarr library, over our time."""
+    model = build("MLP", classes=10, seed=0)
+    log = new_log(folder / "ours", model)
+    row = torch.zeros(log.description.updates.nbytes, dtype=torch.uint8).numpy()
+    values, positions = torch.zeros(log.description.kept), log.mask.kept()
+    rows, shard = (1, len(row)), (log.description.per_shard, len(row))
+    array = zarr.create_array(
+        folder / "theirs",
+        shape=(0, len(row)),
+        chunks=rows,
+        shards=shard,
+        dtype="uint8",
+        compressors=[zarr.codecs.Crc32cCodec()],
+    )
+    batch, count = update_log.Batch(0, IDS[:BATCH]), iter(range(steps))
+
+    def write_ours() -> None:
+        log.announce(step := next(count), batch)
+        log.record(step, positions, values)
+
+    def write_theirs() -> None:
+        array.resize((array.shape[0] + 1, len(row)))
+        array[-1] = row
+
+    def sum_theirs() -> Tensor:
+        read = torch.from_numpy(array[: log.description.per_shard]).view(torch.bfloat16)
+        return _fast_sum(read)
+
+    writing = alternate({"ours": write_ours, "zarr": write_theirs}, rounds=steps // 14, calls=13)
+    reader = update_log.open_log(folder / "ours")
+    reading = alternate(
+        {"ours": lambda: reader.sum(range(log.description.per_shard)), "zarr": sum_theirs},
+        rounds=9,
+    )
+    return {
+        "zarr_library_over_ours": {
+            "append": writing.ratio("zarr", "ours"),
+            "sum": reading.ratio("zarr", "ours"),
+        }
+    }
+
+
+SECTIONS = (step_overhead, bytes_over_limit, unlearning, memory, against_zarr)
+
+
+def measure() -> dict[str, object]:
+    """Everything, in temporary folders."""
+    torch.set_num_threads(2)
+    found: dict[str, object] = {}
+    for section in SECTIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            found |= section(Path(folder))
+    return found
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def main(as_json: bool) -> None:
+    """Measure the update log."""
+    for name, value in {"": measure()}.items() if as_json else measure().items():
+        click.echo(json.dumps(value) if as_json else f"{name}: {json.dumps(value, indent=2)}")
+
+
+if __name__ == "__main__":
+    main()

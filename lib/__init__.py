@@ -1,0 +1,1 @@
+"""Layer-wise partial machine unlearning: models, update recorders and unlearners."""

@@ -1,0 +1,169 @@
+"""Execute notebooks: each is written when it has succeeded, and until then nothing is touched."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import yaml
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
+
+from lib.book import folders, sources
+from lib.errors import InputError
+from lib.files import make_folder, write_atomic
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Each kernel warns otherwise that it talks to us without encryption, on this very machine.
+QUIET = ["--log-level=ERROR"]
+# What papermill, jupytext and widgets leave behind: times and paths that make every diff a mess.
+NOTEBOOK_NOISE = ("papermill", "widgets", "jupytext")
+CELL_NOISE = ("papermill", "execution", "lines_to_next_cell")
+
+
+def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ``["share=0.2", "model=MLP"]`` into values, each read as YAML.
+
+    Raises:
+        InputError: a pair has no name or no ``=``, or its value is not YAML.
+    """
+    return dict(_parsed(pair) for pair in pairs)
+
+
+def _parsed(pair: str) -> tuple[str, Any]:
+    name, equals, value = pair.partition("=")
+    if not (name and equals):
+        raise InputError(f"parameter {pair!r} is not of the form name=value, such as share=0.2")
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"the value of parameter {name} cannot be read: {value!r}") from error
+
+
+def execute(names: Sequence[str], profile: str, parameters: Mapping[str, Any]) -> list[Path]:
+    """Execute notebooks under a profile.
+
+    Args:
+        names: of the notebooks; all of them when empty.
+        profile: handed to each notebook as its parameter ``profile``.
+        parameters: values for the notebooks' other parameters.
+
+    Returns:
+        The executed notebooks, in ``_build/<profile>/notebooks``.
+
+    Raises:
+        InputError: a notebook or parameter is unknown, the folder cannot be written to, or a
+            notebook failed; those that succeeded before it stay.
+    """
+    chosen = sources.find(names)
+    drafts = {source.name: _prepared(source, profile, parameters) for source in chosen}
+    folder = make_folder(folders.executed(profile))
+    with tqdm(drafts.items(), unit="notebook", file=sys.stderr) as progress:
+        return [
+            write_atomic(folder / f"{name}.ipynb", _executed(name, *draft, progress))
+            for name, draft in progress
+        ]
+
+
+def publish(profile: str) -> list[Path]:
+    """Copy the executed notebooks of a profile beside their sources, to be committed.
+
+    Raises:
+        InputError: a notebook has not been executed under this profile.
+    """
+    return [
+        write_atomic(folders.notebooks() / path.name, path.read_bytes())
+        for path in executed_notebooks(profile)
+    ]
+
+
+def executed_notebooks(profile: str) -> list[Path]:
+    """The executed notebook of every source, in the order of the book.
+
+    Raises:
+        InputError: a notebook has not been executed under this profile.
+    """
+    paths = [folders.executed(profile) / f"{name}.ipynb" for name in sources.notebook_names()]
+    missing = [path.stem for path in paths if not path.exists()]
+    if missing:
+        raise InputError(
+            f"not executed under profile {profile!r}: {', '.join(missing)}; "
+            f"run: python -m lib execute --profile {profile} {' '.join(missing)}"
+        )
+    return paths
+
+
+def uncoloured(text: str) -> str:
+    """``text`` without the escape sequences by which a terminal shows colours."""
+    return COLOUR.sub("", text)
+
+
+def _prepared(
+    source: sources.Source, profile: str, parameters: Mapping[str, Any]
+) -> tuple[NotebookNode, dict[str, Any]]:
+    """The notebook to execute and all its parameter values."""
+    notebook = sources.read(source)
+    known = sources.parameter_names(notebook)
+    unknown = [name for name in parameters if name not in known or name == "profile"]
+    if unknown:
+        choices = ", ".join(name for name in known if name != "profile") or "no parameters"
+        raise InputError(
+            f"notebook {source.name} has no parameter {', '.join(unknown)}; "
+            f"it has: {choices} (the profile is chosen with --profile)"
+        )
+    return notebook, {"profile": profile, **source.parameters, **parameters}
+
+
+def _executed(name: str, notebook: NotebookNode, values: dict[str, Any], progress: tqdm) -> str:
+    """Run ``notebook`` from the root of the repository; the cleaned result as JSON."""
+    progress.set_description(name)
+    try:
+        result = papermill.execute_notebook(
+            notebook,
+            None,
+            parameters=values,
+            cwd=folders.project(),
+            progress_bar=False,
+            extra_arguments=QUIET,
+            # A person at a terminal sees the progress of the training inside the notebook.
+            stderr_file=sys.stderr if sys.stderr.isatty() else None,
+        )
+    except PapermillExecutionError as error:
+        raise InputError(_explained(name, error)) from error
+    except DeadKernelError as error:
+        raise InputError(f"notebook {name}: its Python process died, perhaps of memory") from error
+    return nbformat.writes(_cleaned(result)) + "\n"
+
+
+def _explained(name: str, error: PapermillExecutionError) -> str:
+    """One message: what a person gave wrong, or for any other error all that Python said."""
+    if error.ename == InputError.__name__:
+        return f"notebook {name}: {error.evalue}"
+    trace = uncoloured("\n".join(error.traceback))
+    return f"notebook {name} failed with {error.ename}: {error.evalue}\n\n{trace}"
+
+
+def _cleaned(notebook: NotebookNode) -> NotebookNode:
+    """Without what differs between two equal runs; the values of this run folded away."""
+    for noise in NOTEBOOK_NOISE:
+        notebook.metadata.pop(noise, None)
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{number}"
+        for noise in CELL_NOISE:
+            cell.metadata.pop(noise, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("hide-input")
+            cell.metadata["mystnb"] = {"code_prompt_show": "Parameters of this run"}
+    return notebook
+
+
+def _is_progress(output: NotebookNode) -> bool:
+    """Whether an output is a progress bar; a warning on stderr is kept, so that a test sees it."""
+    return output.get("name") == "stderr" and "Warning" not in output.text

@@ -1,0 +1,38 @@
+"""The register of assumptions: what the paper leaves open, filled in from a profile."""
+
+from typing import Any
+
+import yaml
+
+from lib.files import PROJECT
+from lib.profiles import load_profile
+from lib.tables import Table, simple_table
+
+REGISTER = PROJECT / "book" / "assumptions.yaml"
+FIELDS = ("what", "choice", "how", "otherwise")
+
+
+def register(profile: str) -> list[dict[str, Any]]:
+    """The entries of ``book/assumptions.yaml`` with a profile's own values in them.
+
+    A field may name a value of the profile, such as ``{profile.training.optimizer}``,
+    ``{seeds}`` or ``{figure_4_seeds}``.
+
+    Raises:
+        InputError: unknown profile.
+    """
+    values = load_profile(profile)
+    lists = {"seeds": values.seeds, "figure_4_seeds": values.figure_4.seeds}
+    named = {name: ", ".join(map(str, seeds)) for name, seeds in lists.items()}
+    entries = yaml.safe_load(REGISTER.read_text())
+    return [
+        {name: entry[name].format(profile=values, **named) for name in FIELDS} for entry in entries
+    ]
+
+
+def register_table(profile: str) -> Table:
+    """The register as a table."""
+    rows = [[entry[name] for name in FIELDS] for entry in register(profile)]
+    headings = ("What", "Our choice", "How it was chosen", "What changes otherwise")
+    caption = f"What the paper leaves open, and what profile {profile} has instead."
+    return simple_table(rows, headings=headings, caption=caption)

@@ -1,0 +1,71 @@
+"""Where a chapter's numbers come from, and what the claim ledger makes of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from lib import claims
+from lib.experiments.store import Result
+from lib.tables import NONE, Table, simple_table
+
+Facts = dict[str, Any]
+
+
+def _distinct(values: Sequence[Any]) -> str:
+    """The different values, each once, in the order in which they appear."""
+    return ", ".join(dict.fromkeys(map(str, values))) or NONE
+
+
+def _commit(origin: Facts) -> str:
+    if origin["commit"] is None:
+        return "outside a checkout"
+    return origin["commit"][:10] + " with uncommitted changes" * bool(origin["dirty"])
+
+
+def command(experiment: str, profile: str, **changes: object) -> str:
+    """The command that repeats a chapter's runs; None stands for an unchanged setting."""
+    pairs = [f"-p {name}={value}" for name, value in changes.items() if value is not None]
+    return " ".join([f".venv/bin/python -m lib run {experiment} --profile {profile}", *pairs])
+
+
+def provenance(results: Sequence[Result], *commands: str) -> Table:
+    """What is known of how these runs came about.
+
+    Args:
+        results: the runs that a chapter shows.
+        commands: that repeat them.
+    """
+    origins = [result["provenance"] for result in results]
+    seeds = sorted({result["config"]["seed"] for result in results})
+    data = [f"{r['config']['dataset']}, {r['config']['source']}" for r in results]
+    versions = [", ".join(f"{k} {v}" for k, v in origin["versions"].items()) for origin in origins]
+    rows = [
+        ("runs", f"{len(results)}, seeds {', '.join(map(str, seeds)) or NONE}"),
+        ("data", _distinct(data)),
+        ("digest of the data", _distinct([origin["data_digest"][:12] for origin in origins])),
+        ("code", _distinct([_commit(origin) for origin in origins])),
+        ("versions", _distinct(versions)),
+        ("device", _distinct([origin["device"] for origin in origins])),
+        ("computing time", f"{sum(origin['seconds'] for origin in origins):.0f} s in all"),
+        ("last run ended", max((origin["finished"] for origin in origins), default=NONE)),
+        *(("to repeat", text) for text in commands),
+    ]
+    return simple_table(rows, headings=("What", "Value"), caption="Where these numbers come from.")
+
+
+def verdict_table(profile: str, chapter: str) -> Table:
+    """The claims of the ledger that a chapter answers for, judged by the profile's own runs."""
+    judged = claims.verdicts(profile)
+    mine = judged[judged.chapter == f"notebooks/{chapter}"]
+    rows = [
+        [row.rule, row.source, f"“{row.quote}”", claims.found_here(row), _word(row)]
+        for _, row in mine.iterrows()
+    ]
+    headings = ("Rule, fixed before the run", "Source", "The paper says", "Measured", "Verdict")
+    caption = f"Claims of this chapter, judged by the runs of profile {profile}."
+    return simple_table(rows, headings=headings, caption=caption)
+
+
+def _word(row: pd.Series) -> str:
+    return f"{row.verdict} ({row.note})" if row.note else row.verdict

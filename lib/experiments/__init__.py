@@ -1,0 +1,1 @@
+"""Experiments: a profile's resolved configuration in, a stored result with provenance out."""

@@ -1,0 +1,195 @@
+"""Which runs an experiment of the paper is made of, and which code makes each kind of run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lib.errors import InputError
+from lib.experiments import amnesiac, gradient, maps, retrained, shares, sisa, tuning_runs
+from lib.experiments.store import Config
+from lib.profiles import Amnesiac, DataSettings, ModelSettings, Profile
+
+KINDS: dict[str, Callable[[Config], dict[str, Any]]] = {
+    "amnesiac": amnesiac.run,
+    "label_flipping": gradient.run,
+    "optimization": gradient.run,
+    "retrained": retrained.run,
+    "shares": shares.run,
+    "maps": maps.run,
+    "sisa": sisa.run,
+    "tune_protocol": tuning_runs.protocol,
+    "tune_pruning": tuning_runs.pruning,
+    "tune_label_flipping": tuning_runs.descent,
+    "tune_optimization": tuning_runs.descent,
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of Tables 1 to 6: a family of methods on a data set."""
+
+    number: int
+    family: str
+    dataset: str
+
+
+TABLES = {
+    1: Table(1, "amnesiac", "mnist"),
+    2: Table(2, "amnesiac", "organamnist"),
+    3: Table(3, "label_flipping", "mnist"),
+    4: Table(4, "label_flipping", "organamnist"),
+    5: Table(5, "optimization", "mnist"),
+    6: Table(6, "optimization", "organamnist"),
+}
+
+
+def base_config(profile: Profile, dataset: str, model: str, seed: int) -> Config:
+    """What every run on a data set with a model has in common."""
+    if dataset not in profile.datasets or model not in profile.datasets[dataset].models:
+        known = {name: list(settings.models) for name, settings in profile.datasets.items()}
+        raise InputError(
+            f"profile {profile.name} has no model {model!r} on {dataset!r}; it has {known}"
+        )
+    settings = profile.datasets[dataset]
+    return {
+        "source": profile.source,
+        "dataset": dataset,
+        "target": settings.target,
+        "columns": list(settings.columns),
+        "model": model,
+        "width": settings.models[model].width,
+        "seed": seed,
+        "training": profile.training.model_dump(),
+        "statistics": profile.statistics,
+    }
+
+
+def family_settings(settings: ModelSettings, family: str) -> dict[str, Any] | None:
+    """The settings of a family of methods, None where none were chosen."""
+    chosen = getattr(settings, family)
+    return None if chosen is None else chosen.model_dump()
+
+
+def _family_configs(profile: Profile, family: str, dataset: str) -> list[Config]:
+    """One configuration for each model and seed that has settings for this family."""
+    data: DataSettings = profile.datasets[dataset]
+    return [
+        {**base_config(profile, dataset, model, seed), "experiment": family, **chosen}
+        for model, settings in data.models.items()
+        if (chosen := family_settings(settings, family)) is not None
+        for seed in profile.seeds
+    ]
+
+
+def _retrained(config: Config) -> Config:
+    """The reference run for a configuration: the same model and seed without the target data."""
+    family = {"baseline", "proposed", *Amnesiac.model_fields}
+    kept = {key: value for key, value in config.items() if key not in family}
+    return {**kept, "experiment": "retrained"}
+
+
+def _table(number: int) -> Callable[[Profile], list[Config]]:
+    table = TABLES[number]
+
+    def configs(profile: Profile) -> list[Config]:
+        compared = _family_configs(profile, table.family, table.dataset)
+        return [*compared, *map(_retrained, compared)]
+
+    return configs
+
+
+def _plain_shuffle(profile: Profile) -> list[Config]:
+    """Table 1's models with target data in every batch, as plain shuffling leaves it."""
+    return [
+        {**config, "protocol": {"share": 1.0}}
+        for config in _family_configs(profile, "amnesiac", "mnist")
+        if config["model"] in ("MLP", "LeNet")
+    ]
+
+
+def _turned(family: str) -> Callable[[Profile], list[Config]]:
+    """The runs of a family with the depth schedule of its selection masks turned round."""
+
+    def configs(profile: Profile) -> list[Config]:
+        found = [
+            c for dataset in profile.datasets for c in _family_configs(profile, family, dataset)
+        ]
+        return [{**config, "proposed": turn(config["proposed"])} for config in found]
+
+    def turn(method: dict[str, Any]) -> dict[str, Any]:
+        return {**method, "first": method["last"], "last": method["first"]}
+
+    return configs
+
+
+def _figure_3(profile: Profile) -> list[Config]:
+    wanted = profile.figure_3
+    settings = profile.datasets[wanted.dataset].models[wanted.model].amnesiac
+    return [
+        {
+            **base_config(profile, wanted.dataset, wanted.model, seed),
+            "experiment": "maps",
+            **settings.model_dump(include={"protocol", "pruning"}),
+            "target": target,
+            "images": wanted.images,
+        }
+        for target in wanted.targets
+        for seed in profile.seeds
+        if settings is not None
+    ]
+
+
+def _figure_4(profile: Profile) -> list[Config]:
+    return [
+        {
+            **base_config(profile, dataset, model, seed),
+            "experiment": "shares",
+            "pruning": settings.pruning.model_dump(),
+            "share": share,
+        }
+        for dataset, model in profile.figure_4.models.items()
+        if (settings := profile.datasets[dataset].models[model].amnesiac) is not None
+        for share in profile.figure_4.shares
+        for seed in profile.figure_4.seeds
+    ]
+
+
+def _sisa(profile: Profile) -> list[Config]:
+    wanted = profile.sisa
+    return [
+        {
+            **base_config(profile, wanted.dataset, wanted.model, seed),
+            "experiment": "sisa",
+            "shards": shards,
+            "slices": slices,
+            "slice_epochs": wanted.epochs,
+            "partition": partition,
+        }
+        for shards, slices in wanted.designs
+        for partition in ("iid", "by class")
+        for seed in profile.seeds
+    ]
+
+
+EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
+    **{f"table_{number}": _table(number) for number in TABLES},
+    "figure_1": lambda profile: _family_configs(profile, "amnesiac", "mnist"),
+    "figure_2": lambda profile: _family_configs(profile, "amnesiac", "organamnist"),
+    "figure_3": _figure_3,
+    "figure_4": _figure_4,
+    "plain_shuffle": _plain_shuffle,
+    "turned_label_flipping": _turned("label_flipping"),
+    "turned_optimization": _turned("optimization"),
+    "sisa": _sisa,
+}
+
+
+def configs_of(name: str, profile: Profile) -> list[Config]:
+    """The configurations of an experiment.
+
+    Raises:
+        InputError: unknown name.
+    """
+    if name not in EXPERIMENTS:
+        raise InputError(f"unknown experiment {name!r}; choose from {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name](profile)

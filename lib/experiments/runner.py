@@ -1,0 +1,88 @@
+"""Runs what is missing, in this process or in several, and keeps each result as it ends."""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context, parent_process
+from signal import SIG_DFL, SIGINT, signal
+from threading import Thread
+
+import torch
+
+from lib.experiments.common import device, load_data
+from lib.experiments.provenance import provenance
+from lib.experiments.registry import KINDS
+from lib.experiments.store import Config, Result, find, run_hash, save
+from lib.experiments.trained import weights_path
+from lib.progress import progress
+
+# Experiments that start from the same plainly trained model: whoever comes first trains it.
+_SHARE_WEIGHTS = ("label_flipping", "optimization", "tune_label_flipping", "tune_optimization")
+
+
+def run_one(profile: str, config: Config) -> Result:
+    """The result of a configuration: the stored one, else computed now and stored."""
+    stored = find(profile, config)
+    if stored is not None:
+        return stored
+    # One thread: results then do not depend on how many cores a machine has, and two runs side
+    # by side are faster than one run on two cores.
+    torch.set_num_threads(1)
+    started = time.monotonic()
+    outcome = KINDS[config["experiment"]](config)
+    origin = provenance(started=started, device=device(), data_digest=load_data(config).digest)
+    save(profile, {"config": config, **outcome, "provenance": origin})
+    return find(profile, config)  # as read from the file, so that first and later calls agree
+
+
+def _exit_with_parent() -> None:
+    parent_process().join()
+    os._exit(1)
+
+
+def _prepare_worker() -> None:
+    """Ctrl-C ends a worker at once and silently; no worker outlives a parent that was killed."""
+    signal(SIGINT, SIG_DFL)
+    Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _run_group(profile: str, configs: list[Config]) -> int:
+    for config in configs:
+        run_one(profile, config)
+    return len(configs)
+
+
+def _groups(configs: Iterable[Config]) -> list[list[Config]]:
+    """Configurations that share trained weights stay together, so that one of them trains."""
+    groups: dict[str, list[Config]] = defaultdict(list)
+    for config in configs:
+        shared = config["experiment"] in _SHARE_WEIGHTS
+        groups[str(weights_path(config)) if shared else run_hash(config)].append(config)
+    return list(groups.values())
+
+
+def run_missing(profile: str, configs: list[Config], *, jobs: int) -> None:
+    """Run the configurations that have no stored result, ``jobs`` at a time.
+
+    Interrupted at any moment, it keeps every finished run; called again it does the rest.
+    """
+    unique = {run_hash(config): config for config in configs}
+    missing = [config for config in unique.values() if find(profile, config) is None]
+    if not missing:
+        return
+    if jobs == 1 or len(missing) == 1:
+        _run_group(profile, missing)
+        return
+    os.environ["TQDM_DISABLE"] = "1"  # for the workers: their bars would overwrite each other
+    # Spawned, not forked: a fork copies torch's thread pool in a state that can hang.
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
+    try:
+        tasks = [pool.submit(_run_group, profile, group) for group in _groups(missing)]
+        with progress(total=len(missing), title=f"{profile} runs", unit="run", keep=True) as bar:
+            for task in as_completed(tasks):
+                bar.update(task.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+        del os.environ["TQDM_DISABLE"]

@@ -1,0 +1,63 @@
+"""``results/<profile>/tables.csv``: the rows of Tables 1 to 6 that were regenerated so far."""
+
+from typing import Any
+
+import pandas as pd
+
+from lib.experiments.registry import TABLES, Table, configs_of
+from lib.experiments.store import RESULTS, Config, Result, find, run_name
+from lib.files import write_atomic
+from lib.profiles import Profile
+
+COLUMNS = [
+    *("table", "dataset", "family", "model", "method", "seed"),
+    *("d_t", "d_r", "class_a", "class_b", "class_c"),
+    *("width", "affected_share", "run"),
+]
+
+
+def _rows(table: Table, config: Config, result: Result) -> list[dict[str, Any]]:
+    """A stored run's rows by the names of the result contract."""
+    share = result.get("facts", {}).get("affected_share")
+    return [
+        {
+            "table": table.number,
+            "dataset": table.dataset,
+            "family": table.family,
+            "model": config["model"],
+            "seed": config["seed"],
+            "width": config["width"],
+            "affected_share": share,
+            "run": run_name(config),
+            **row,
+        }
+        for row in result["rows"]
+    ]
+
+
+def collect(profile: Profile) -> pd.DataFrame:
+    """Every row of Tables 1 to 6 whose run is stored, at full precision."""
+    rows: list[dict[str, Any]] = []
+    for table in TABLES.values():
+        families = configs_of(f"table_{table.number}", profile)
+        compared = {(c["model"], c["seed"]) for c in families if c["experiment"] == table.family}
+        for config in families:
+            result = find(profile.name, config)
+            if result is not None and (config["model"], config["seed"]) in compared:
+                rows += _rows(table, config, result)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def write_tables(profile: Profile) -> None:
+    """Write ``tables.csv`` anew: percentages with two decimals."""
+    text = collect(profile).to_csv(index=False, float_format="%.2f", lineterminator="\n")
+    write_atomic(RESULTS / profile.name / "tables.csv", text)
+
+
+def table_rows(profile: str, number: int) -> pd.DataFrame:
+    """The rows of one table as ``tables.csv`` has them; empty where nothing was run."""
+    path = RESULTS / profile / "tables.csv"
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    every = pd.read_csv(path)
+    return every[every["table"] == number].reset_index(drop=True)

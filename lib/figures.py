@@ -1,0 +1,252 @@
+"""Figures: one style, and one colour, line and marker for each method throughout the book."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+INK, SOFT, RULE = "#1f2730", "#5a6472", "#d5dbe1"
+# Dark enough for small text on white, and distinct without red or green cones (tests measure both).
+PALETTE = {
+    "trained": "#23272d",
+    "baseline": "#b34700",
+    "proposed": "#0a62a9",
+    "retrained": "#890f67",
+}
+MARKERS = {"trained": "o", "baseline": "s", "proposed": "D", "retrained": "^"}
+# Strategies of Figure 4 that are the methods of every other figure.
+SAME = {"amnesiac": "baseline", "random, decreasing with depth": "proposed"}
+# For curves that are not one of the four methods, such as further pruning strategies.
+OTHERS = ("#1d6b45", "#7d5a00", "#890f67", "#5a6472")
+TARGET, RETAINED = (0, (4, 2)), "-"
+DPI = 160
+WIDTH = 7.5  # inches, about the text column: letters come out at their size on every figure
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy on target and retained data after each epoch or step, in percent."""
+
+    d_t: Sequence[float]
+    d_r: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One model of a figure like the paper's Figure 1.
+
+    Attributes:
+        title: the model.
+        training: after each epoch of training.
+        unlearning: for each method, after each epoch of unlearning.
+        retrained: the end of a training without the target data, drawn as a level to reach.
+    """
+
+    title: str
+    training: Curve
+    unlearning: Mapping[str, Curve]
+    retrained: Curve | None = None
+
+
+def apply_style() -> None:
+    """Set the look of every figure made after this call."""
+    plt.rcParams.update(
+        {
+            "figure.dpi": DPI,
+            "figure.facecolor": "white",
+            "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+            "font.size": 9,
+            "text.color": INK,
+            "axes.edgecolor": SOFT,
+            "axes.labelcolor": INK,
+            "axes.titlesize": 10,
+            "axes.titleweight": "bold",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": RULE,
+            "grid.linewidth": 0.6,
+            "xtick.color": SOFT,
+            "ytick.color": SOFT,
+            "lines.linewidth": 1.7,
+            "lines.markersize": 3.5,
+            "legend.frameon": False,
+            "mathtext.fontset": "cm",
+        }
+    )
+
+
+def _nothing() -> Figure:
+    """What stands in the place of a figure without panels."""
+    figure, axes = _row_of_axes(1, height=1.0, grid=False)
+    axes[0].axis("off")
+    axes[0].text(0.5, 0.5, "nothing stored yet", ha="center", va="center", color=SOFT)
+    return figure
+
+
+def look(method: str, order: int = 0) -> dict[str, str]:
+    """Colour and marker of a curve; ``order`` tells curves apart that are none of the methods."""
+    method = SAME.get(method, method)
+    colour = PALETTE.get(method, OTHERS[order % len(OTHERS)])
+    return {"color": colour, "marker": MARKERS.get(method, "o^vP"[order % 4])}
+
+
+def epoch_curves(panels: Sequence[Panel]) -> Figure:
+    """Accuracy while training, then while unlearning; a dashed line marks the request (Figure 1).
+
+    Solid lines are the retained data, dashed ones the target data.
+    """
+    if not panels:
+        return _nothing()
+    figure, axes = _row_of_axes(len(panels), height=2.8)
+    for axis, panel in zip(axes, panels, strict=True):
+        _epoch_panel(axis, panel)
+    axes[0].set_ylabel("accuracy (%)")
+    level = ["retrained"] * any(panel.retrained for panel in panels)
+    _key(figure, ["trained", *panels[0].unlearning, *level])
+    return figure
+
+
+def _epoch_panel(axis: Axes, panel: Panel) -> None:
+    request = len(panel.training.d_r)
+    _draw(axis, "trained", np.arange(1, request + 1), panel.training)
+    for method, curve in panel.unlearning.items():
+        # Each curve leaves from where training ended.
+        joined = Curve([panel.training.d_t[-1], *curve.d_t], [panel.training.d_r[-1], *curve.d_r])
+        _draw(axis, method, request + np.arange(len(joined.d_r)), joined)
+    if panel.retrained is not None:
+        _level(axis, panel.retrained, request, axis.get_xlim()[1])
+    axis.axvline(request, color=INK, linewidth=1, linestyle=(0, (5, 3)))
+    axis.annotate(
+        "request", (request, 103), (3, 0), textcoords="offset points", fontsize=7.5, color=SOFT
+    )
+    axis.set(title=panel.title, xlabel="epoch", ylim=(-3, 110), yticks=range(0, 101, 20))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _level(axis: Axes, curve: Curve, start: float, stop: float) -> None:
+    """The last values of ``curve`` as level lines from ``start`` to ``stop``."""
+    look_alike = {"color": PALETTE["retrained"], "linewidth": 1.1}
+    axis.plot([start, stop], [curve.d_r[-1]] * 2, linestyle=RETAINED, **look_alike)
+    axis.plot([start, stop], [curve.d_t[-1]] * 2, linestyle=TARGET, **look_alike)
+
+
+def _draw(axis: Axes, method: str, x: ArrayLike, curve: Curve) -> None:
+    axis.plot(x, curve.d_r, linestyle=RETAINED, **look(method))
+    axis.plot(x, curve.d_t, linestyle=TARGET, markerfacecolor="white", **look(method))
+
+
+def _key(figure: Figure, methods: Sequence[str]) -> None:
+    """A legend over all panels: a colour a method, a line a data set."""
+    entries = [Line2D([], [], label=method, **look(method)) for method in methods]
+    entries.append(Line2D([], [], color=INK, linestyle=RETAINED, label=r"retained data $D_r$"))
+    entries.append(Line2D([], [], color=INK, linestyle=TARGET, label=r"target data $D_t$"))
+    figure.legend(handles=entries, loc="outside upper center", ncols=3 if len(entries) > 5 else 5)
+
+
+def trajectories(panels: Mapping[str, Mapping[str, Curve]]) -> Figure:
+    """D_r against D_t while a model forgets, from right to left; a ring marks the end.
+
+    Args:
+        panels: for each model, the curve of each method, the trained model first.
+    """
+    if not panels:
+        return _nothing()
+    figure, axes = _row_of_axes(len(panels), height=3.0)
+    for axis, (title, curves) in zip(axes, panels.items(), strict=True):
+        for order, (name, curve) in enumerate(curves.items()):
+            axis.plot(curve.d_t, curve.d_r, label=name, **look(name, order))
+            colour = look(name, order)["color"]
+            axis.plot(
+                curve.d_t[-1],
+                curve.d_r[-1],
+                "o",
+                markersize=9,
+                markerfacecolor="none",
+                color=colour,
+            )
+        axis.set(title=title, xlabel=r"target data $D_t$ (%)", xlim=(-3, 103))
+    axes[0].set_ylabel(r"retained data $D_r$ (%)")
+    _shared_legend(figure, axes[0])
+    return figure
+
+
+def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measure: str) -> Figure:
+    """Accuracy against the percentage of affected batches (Figure 4).
+
+    Args:
+        panels: for each data set, for each strategy, the accuracy in percent at each share in 0..1.
+        measure: what the accuracy is of, for the axis.
+    """
+    if not panels:
+        return _nothing()
+    figure, axes = _row_of_axes(len(panels), height=3.0)
+    for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+        for order, (name, points) in enumerate(lines.items()):
+            shares, values = zip(*sorted(points.items()), strict=True)
+            axis.plot(100 * np.array(shares), values, label=name, **look(name, order))
+        axis.set(title=title, xlabel="affected batches (%)", ylim=(-3, 103))
+    axes[0].set_ylabel(f"{measure} (%)")
+    _shared_legend(figure, axes[0])
+    return figure
+
+
+def mask_pictures(masks: Mapping[str, ArrayLike], *, side: int = 48, word: str = "kept") -> Figure:
+    """A corner of the mask of each layer, kept weights dark, with the share that is kept.
+
+    Args:
+        masks: for each layer a boolean array of at least one dimension, True where kept.
+        side: at most so many rows and columns are drawn.
+        word: for what the dark entries are.
+    """
+    figure, axes = _row_of_axes(len(masks), height=2.4, grid=False)
+    colours = ListedColormap(["#eef2f5", PALETTE["proposed"]])
+    for axis, (name, mask) in zip(axes, masks.items(), strict=True):
+        flat = np.asarray(mask, dtype=bool)
+        rows = flat.reshape(len(flat), -1)[:side, :side]
+        axis.imshow(rows, cmap=colours, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+        axis.set(title=name, xlabel=f"{100 * flat.mean():.0f} % {word}", xticks=[], yticks=[])
+    return figure
+
+
+def layer_bars(schedules: Mapping[str, Sequence[float]], label: str) -> Figure:
+    """One value in 0..1 for each layer, from the first to the last, for each schedule."""
+    if not schedules:
+        return _nothing()
+    figure, axes = _row_of_axes(len(schedules), height=2.4)
+    for axis, (title, values) in zip(axes, schedules.items(), strict=True):
+        layers = range(1, len(values) + 1)
+        axis.bar(layers, 100 * np.array(values), color=PALETTE["proposed"], width=0.65)
+        axis.set(title=title, ylim=(0, 100), xlabel="layer", xticks=layers)
+        axis.grid(visible=False, axis="x")
+    axes[0].set_ylabel(f"{label} (%)")
+    return figure
+
+
+def _row_of_axes(count: int, *, height: float, grid: bool = True) -> tuple[Figure, np.ndarray]:
+    """Panels side by side, of one height and with one vertical axis."""
+    figure, axes = plt.subplots(
+        1,
+        count,
+        figsize=(WIDTH, height),
+        sharey=grid,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis in axes[0]:
+        axis.grid(visible=grid)
+    plt.close(figure)  # a notebook then shows it once, as the value of the cell
+    return figure, axes[0]
+
+
+def _shared_legend(figure: Figure, axis: Axes) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 3))

@@ -1,0 +1,128 @@
+"""``python -m lib log`` and ``python -m lib forget``: the update log from the command line."""
+
+import csv
+from pathlib import Path
+
+import click
+import torch
+from torch import Tensor
+
+from lib.errors import InputError
+from lib.update_log import StoredLog, forget, open_log, preview, undo
+from lib.update_log.ledger import Entry, from_ranges
+from lib.update_log.weights import read_weights, write_weights
+
+log_argument = click.argument("path", metavar="PATH")
+
+
+@click.group("log")
+def log_group() -> None:
+    """Look at an update log, or check it."""
+
+
+def _ledger_line(entry: Entry) -> str:
+    steps = len(from_ranges(entry.asked))
+    what = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
+    return f"  {entry.time}  {what}, {steps} steps -> weights {entry.weights[:12]}"
+
+
+def _facts(log: StoredLog) -> dict[str, object]:
+    said, steps = log.description, len(log)
+    dense = 4 * log.size
+    each = log.bytes_per_step()
+    return {
+        "model": f"{log.size} entries in {len(said.layers)} layers, {said.fingerprint[:12]}",
+        "pruning": f"{said.strategy}, {said.first:g} to {said.last:g}, seed {said.seed}",
+        "update": f"{said.kept} values in {said.values}, positions {said.positions}",
+        "steps": steps,
+        "bytes": f"{log.folder.total()}, {each} a step, {each / dense:.2%} of a dense float32 log",
+        "recording": "ended" if steps == log.ledger.trained_steps else "not ended",
+        "versions": ", ".join(f"{name} {number}" for name, number in said.versions.items()),
+    }
+
+
+@log_group.command("info")
+@log_argument
+def info(path: str) -> None:
+    """Say what the log at PATH (a folder or URL) holds."""
+    log = open_log(path)
+    for name, value in _facts(log).items():
+        click.echo(f"{name:10}{value}")
+    for entry in log.ledger.entries:
+        click.echo(_ledger_line(entry))
+
+
+@log_group.command("verify")
+@log_argument
+def verify(path: str) -> None:
+    """Read every byte of the log at PATH and check it; exit status 2 if anything is wrong."""
+    log = open_log(path)
+    problems = list(log.verify())
+    if problems:
+        raise InputError("\n".join(problems))
+    click.echo(f"{len(log)} steps, every one as it was written")
+
+
+def read_ids(path: Path) -> Tensor:
+    """Sample ids from the first column, or the column ``id``, of a CSV file.
+
+    Raises:
+        InputError: no ids, or something that is not a whole number.
+    """
+    with path.open(newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    header = bool(rows) and not rows[0][0].strip().lstrip("-").isdigit()
+    column = rows[0].index("id") if header and "id" in rows[0] else 0
+    try:
+        ids = [int(row[column]) for row in rows[header:]]
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path}: {error}; every line must hold one sample id") from error
+    if not ids:
+        raise InputError(f"{path} holds no sample ids; give at least one")
+    return torch.tensor(ids)
+
+
+@click.command("forget")
+@click.option("--log", "path", required=True, help="The update log, a folder or URL.")
+@click.option("--weights", type=click.Path(path_type=Path), required=True, help="safetensors file.")
+@click.option("--ids", type=click.Path(path_type=Path, exists=True), help="CSV of sample ids.")
+@click.option("--undo", "request", type=int, help="Take this request back instead.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write the new weights.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def forget_command(
+    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None, dry_run: bool
+) -> None:
+    """Subtract what training learned in every step that saw the given samples."""
+    if (ids is None) == (request is None) or (dry_run and ids is None):
+        raise InputError("give either --ids, with or without --dry-run, or --undo")
+    if not dry_run and out is None:
+        raise InputError("give --out, the file to write the new weights to, or --dry-run")
+    log = open_log(path)
+    tensors, metadata = read_weights(weights)
+    if ids is not None:
+        _say(log, tensors, read_ids(ids))
+    if dry_run:
+        return
+
+    def save() -> None:
+        write_weights(out, tensors, metadata, log.description)
+
+    if request is None:
+        entry = forget(log, tensors, read_ids(ids), save)
+    else:
+        entry = undo(log, tensors, request, save)
+    click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
+
+
+def _say(log: StoredLog, tensors: dict[str, Tensor], ids: Tensor) -> None:
+    """Tell what a request means before it is carried out."""
+    seen = preview(log, tensors, ids)
+    click.echo(
+        f"{seen.affected} of {seen.steps} steps are affected ({seen.share:.1%} of the training); "
+        f"{seen.subtracted} of them are subtracted already"
+    )
+    if seen.also:
+        click.echo(f"{seen.also} more steps of earlier requests are still in these weights")
+    click.echo(f"{seen.nbytes} bytes to read")
+    if seen.warning:
+        click.echo(f"warning: {seen.warning}", err=True)

@@ -1,0 +1,150 @@
+"""A model's weights and buffers as one flat vector w, cut into layers.
+
+Every equation of the paper is about w and its layers w_l. Seeing a model as one vector makes
+each equation one line of code, whatever the architecture.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+# A normalisation belongs to the layer whose output it normalises, not to one of its own.
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+
+State = nn.Module | Mapping[str, Tensor]
+"""A model, or its tensors by name as read from a file."""
+
+
+def _layers(model: nn.Module) -> Iterator[tuple[str, list[tuple[str, Tensor]]]]:
+    """Yield (layer name, its named tensors) from the first layer to the last."""
+    seen: set[int] = set()
+    current: tuple[str, list[tuple[str, Tensor]]] | None = None
+    for path, module in model.named_modules():
+        unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
+        buffers = [b for b in module.named_buffers(recurse=False) if b[0] not in unsaved]
+        own = [*module.named_parameters(recurse=False), *buffers]
+        fresh = [(f"{path}.{name}".lstrip("."), t) for name, t in own if id(t) not in seen]
+        seen.update(id(tensor) for _, tensor in fresh)  # a tied weight counts once
+        if not fresh:
+            continue
+        if current and isinstance(module, _NORMS):
+            current[1].extend(fresh)
+            continue
+        if current:
+            yield current
+        current = (path, fresh)
+    if current:
+        yield current
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each tensor and each layer of a model lies in its flat vector.
+
+    Buffers (the running statistics of batch normalisation) are part of the vector: an update
+    changes them too. Counters are carried as floats and rounded when written back.
+
+    Attributes:
+        names: tensor names, in the order of the vector.
+        shapes: their shapes.
+        layers: layer names, first to last.
+        slices: the part of the vector that each layer occupies.
+        buffers: names of the tensors that are statistics, not trained weights.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[torch.Size, ...]
+    layers: tuple[str, ...]
+    slices: tuple[slice, ...]
+    buffers: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "Layout":
+        """The layout of ``model``."""
+        names, shapes, layers, slices, end = [], [], [], [], 0
+        for layer, tensors in _layers(model):
+            start = end
+            for name, tensor in tensors:
+                names.append(name)
+                shapes.append(tensor.shape)
+                end += tensor.numel()
+            layers.append(layer)
+            slices.append(slice(start, end))
+        buffers = frozenset(name for name, _ in model.named_buffers())
+        return cls(tuple(names), tuple(shapes), tuple(layers), tuple(slices), buffers)
+
+    @property
+    def size(self) -> int:
+        """Number of entries of the vector."""
+        return self.slices[-1].stop
+
+    @property
+    def is_weight(self) -> Tensor:
+        """Whether each entry is a trained weight, not a statistic; bool, shape ``(size,)``."""
+        sizes = zip(self.names, self.shapes, strict=True)
+        return torch.cat([torch.full((s.numel(),), n not in self.buffers) for n, s in sizes])
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Number of entries of each layer."""
+        return tuple(s.stop - s.start for s in self.slices)
+
+    def homes(self, model: State) -> list[tuple[Mapping[str, Tensor], str]]:
+        """Where the model keeps each tensor: a mapping and the name in it.
+
+        To look there finds the tensor of the moment, also when it was replaced by another.
+        """
+        if not isinstance(model, nn.Module):
+            return [(model, name) for name in self.names]
+        found = []
+        for path, _, name in (full.rpartition(".") for full in self.names):
+            module = model.get_submodule(path)
+            own = module._parameters if name in module._parameters else module._buffers
+            found.append((own, name))
+        return found
+
+    def tensors(self, model: State) -> list[Tensor]:
+        """The model's own tensors, detached but not copied, in the order of the vector."""
+        return [home[name].detach() for home, name in self.homes(model)]
+
+    @cached_property
+    def ends(self) -> Tensor:
+        """Where each tensor ends in the vector, int64, one entry a tensor."""
+        return torch.tensor([shape.numel() for shape in self.shapes]).cumsum(0)
+
+    def split(self, positions: Tensor) -> list[Tensor]:
+        """Cut sorted ``positions`` in the vector into positions within each tensor."""
+        cuts = torch.searchsorted(positions, self.ends.to(positions.device))
+        starts = [0, *self.ends[:-1].tolist()]
+        parts = positions.tensor_split(cuts[:-1].tolist())
+        return [part - start for part, start in zip(parts, starts, strict=True)]
+
+    def vector(self, model: State) -> Tensor:
+        """A copy of the model's state as a float32 vector of shape ``(size,)``."""
+        return torch.cat([t.reshape(-1).to(torch.float32) for t in self.tensors(model)])
+
+    @torch.no_grad()
+    def load(self, model: State, vector: Tensor) -> None:
+        """Write ``vector`` of shape ``(size,)`` into the model."""
+        sizes = [shape.numel() for shape in self.shapes]
+        for tensor, part in zip(self.tensors(model), vector.split(sizes), strict=True):
+            whole = not tensor.dtype.is_floating_point
+            tensor.copy_((part.round() if whole else part).view_as(tensor))
+
+    def subtract(self, model: State, update: Tensor) -> None:
+        """Take ``update`` of shape ``(size,)`` away from the model: w' = w - update."""
+        vector = self.vector(model)
+        self.load(model, vector.sub_(update.to(vector.device)))
+
+    def gradient(self, model: nn.Module) -> Tensor:
+        """The gradient as a ``(size,)`` vector; zero for buffers and for unused weights."""
+        grads = {name: p.grad for name, p in model.named_parameters()}
+        return torch.cat(
+            [
+                torch.zeros(shape.numel()) if grads.get(name) is None else grads[name].reshape(-1)
+                for name, shape in zip(self.names, self.shapes, strict=True)
+            ]
+        )

@@ -1,0 +1,70 @@
+"""Timing of alternatives side by side, so that other load on the machine meets them alike."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds that each side took for one call, a value a round."""
+
+    rounds: dict[str, list[float]]
+
+    def of(self, side: str) -> float:
+        """Median seconds of one call."""
+        return median(self.rounds[side])
+
+    def ratio(self, side: str, other: str) -> float:
+        """How many times as long one side took as another: the median over the rounds."""
+        pairs = zip(self.rounds[side], self.rounds[other], strict=True)
+        return median(one / another for one, another in pairs)
+
+
+def _nothing() -> None:
+    """Nothing to prepare."""
+
+
+def alternate(
+    sides: dict[str, Callable[[], object]],
+    *,
+    rounds: int,
+    calls: int = 1,
+    warmup: int = 1,
+    prepare: dict[str, Callable[[], object]] | None = None,
+) -> Times:
+    """Time all sides in turn, so that whatever else goes on meets them alike.
+
+    Args:
+        sides: what to time, by name; who goes first changes from round to round.
+        rounds: how many values to take.
+        calls: of each side in a round, one after the other; for work that is done every few calls.
+        warmup: rounds before the first value.
+        prepare: for a side, what to do before its calls of a round; it is not timed.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(warmup + rounds):
+        for name in list(sides)[:: -1 if number % 2 else 1]:
+            (prepare or {}).get(name, _nothing)()
+            began = time.perf_counter()
+            for _ in range(calls):
+                sides[name]()
+            taken[name].append((time.perf_counter() - began) / calls)
+    return Times({name: seconds[warmup:] for name, seconds in taken.items()})
+
+
+def resident(field: str) -> int:
+    """Bytes of ``VmRSS`` (memory now) or ``VmHWM`` (the most so far) of this process, on Linux."""
+    with open("/proc/self/status") as status:
+        line = next(line for line in status if line.startswith(field))
+    return 1024 * int(line.split()[1])
+
+
+def peak_memory(work: Callable[[], object]) -> int:
+    """Bytes that ``work`` needs at most beyond what the process holds already."""
+    with open("/proc/self/clear_refs", "w") as control:
+        control.write("5")  # the peak begins anew
+    before = resident("VmRSS")
+    work()
+    return max(0, resident("VmHWM") - before)

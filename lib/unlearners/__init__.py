@@ -1,0 +1,1 @@
+"""The unlearners: one short file each."""

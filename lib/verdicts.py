@@ -1,0 +1,140 @@
+"""The rules that turn measurements into verdicts. Their limits stand in ``book/claims.yaml``."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import t
+
+REPRODUCED = "reproduced"
+PARTLY = "partly"
+NOT_REPRODUCED = "not reproduced"
+NOT_ATTEMPTED = "not attempted"
+ONE_SEED = "one seed"
+UNKNOWN = "the trained model did not know the target class"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict, the measurement that it rests on, and a note such as ``one seed``."""
+
+    verdict: str
+    measured: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        """The verdict with its note, as the tables print it."""
+        return f"{self.verdict} ({self.note})" if self.note else self.verdict
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts as forgotten, in percent of target data still recognised, and how sure to be.
+
+    What a trained model does not recognise to at least ``known`` percent it cannot forget.
+    """
+
+    forgotten: float
+    nearly: float
+    known: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over ``n`` pairs with its confidence interval, unbounded when ``n`` is 1."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        """The mean, and the interval where there is one."""
+        return f"{self.mean:+.2f}" + (f" [{self.low:+.2f}, {self.high:+.2f}]" * (self.n > 1))
+
+
+def interval(values: Sequence[float], confidence: float) -> Interval:
+    """Student's t interval of the mean of ``values`` (for pairs: of their differences)."""
+    data = np.asarray(values, dtype=float)
+    mean, n = float(data.mean()), len(data)
+    if n == 1:
+        return Interval(mean, -math.inf, math.inf, n)
+    half = float(t.ppf((1 + confidence) / 2, n - 1) * data.std(ddof=1) / math.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def judge_difference(
+    difference: Interval, d_t: Sequence[float], limits: Limits, sign: int = 1
+) -> str:
+    """The verdict on "A is better than B".
+
+    Args:
+        difference: of A minus B, in points.
+        d_t: mean accuracy on the target data of each side, in percent; empty where the
+            comparison is not about forgetting.
+        limits: the limits on ``d_t``.
+        sign: of the paper's own difference, 1 or -1.
+    """
+    forgotten = max(d_t, default=0.0)
+    if not (sign * difference.mean > 0 and forgotten <= limits.nearly):
+        return NOT_REPRODUCED
+    throughout = min(sign * difference.low, sign * difference.high) > 0
+    return REPRODUCED if throughout and forgotten <= limits.forgotten else PARTLY
+
+
+def judge_bound(
+    value: float, at_most: Sequence[float] | None = None, at_least: Sequence[float] | None = None
+) -> str:
+    """The verdict on a value against two bounds: the first reproduces, the second does so partly.
+
+    Args:
+        value: the measurement; one that is not a number reproduces nothing.
+        at_most: upper bounds (reproduced, partly), inclusive.
+        at_least: lower bounds (reproduced, partly), inclusive; used when ``at_most`` is None.
+    """
+    sign, bounds = (1, at_most) if at_most is not None else (-1, at_least)
+    full, part = (sign * bound for bound in bounds)
+    if sign * value <= full:
+        return REPRODUCED
+    return PARTLY if sign * value <= part else NOT_REPRODUCED
+
+
+def worse(first: str, second: str) -> str:
+    """The less favourable of two verdicts on the same case."""
+    return max(first, second, key=(REPRODUCED, PARTLY, NOT_REPRODUCED).index)
+
+
+def capped(verdict: Verdict, note: str) -> Verdict:
+    """The same verdict, at most *partly*, with a note that says why."""
+    word = PARTLY if verdict.verdict == REPRODUCED else verdict.verdict
+    return replace(verdict, verdict=word, note=", ".join(filter(None, (verdict.note, note))))
+
+
+def one_seed(verdict: Verdict) -> Verdict:
+    """The same verdict, at most *partly* and labelled: one seed says nothing about spread."""
+    return capped(verdict, ONE_SEED)
+
+
+def combine(verdicts: Sequence[Verdict | None]) -> Verdict:
+    """One verdict for several cases, None standing for a case without data.
+
+    *Reproduced* when every case is; *partly* when at least half of the cases that have data are
+    reproduced or partly reproduced; else *not reproduced*. Missing cases, and such as are *not
+    attempted*, allow *partly* at most.
+    """
+    found = [v for v in verdicts if v is not None and v.verdict != NOT_ATTEMPTED]
+    missing = [f"{len(found)} of {len(verdicts)} cases"] if 0 < len(found) < len(verdicts) else []
+    notes = {part for v in verdicts if v is not None for part in v.note.split(", ") if part}
+    note = ", ".join(missing + sorted(notes))
+    if not found:
+        return Verdict(NOT_ATTEMPTED, "", note)
+    return Verdict(_majority(found, len(verdicts)), "; ".join(v.measured for v in found), note)
+
+
+def _majority(found: Sequence[Verdict], total: int) -> str:
+    if len(found) == total and all(v.verdict == REPRODUCED for v in found):
+        return REPRODUCED
+    good = sum(v.verdict in (REPRODUCED, PARTLY) for v in found)
+    return PARTLY if 2 * good >= len(found) else NOT_REPRODUCED

@@ -1,0 +1,86 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Claim ledger
+#
+# *Abstract, Section 1.1 and Section 5.* Every claim of the paper that a run can test, with what was measured here, the
+# rule it is judged by, and the verdict. The rules and tolerances are kept in `book/claims.yaml` and were written
+# before the runs on the complete data; verdicts are computed from the stored results of this book's profile and from
+# nothing else.
+#
+# What this leaves out: claims about motivation or novelty, and the limits of SISA, which have their own chapter.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+
+# %%
+from lib import claims
+from lib.tables import simple_table
+
+ledger = claims.verdicts(profile)
+print(f"profile {profile}, {len(ledger)} claims: {claims.counts(ledger.verdict)}")
+
+# %% [markdown]
+# ## How a verdict is reached
+#
+# - A **comparison** of two methods looks at the difference of $\mathcal{D}_r$ seed by seed. *Reproduced* needs a
+#   confidence interval (Student's $t$, paired) that keeps the paper's sign throughout, and a class forgotten on both
+#   sides. *Partly* is left when the mean has the sign but the interval reaches zero, or when one side has only nearly
+#   forgotten.
+# - A **bound** compares a mean over seeds with two limits, one for *reproduced* and a wider one for *partly*. The paper
+#   rarely says how small "minimal" is; the limits are this book's reading and stand in the last column.
+# - A claim of **several cases** is reproduced when every case is, and partly when at least half of the cases are
+#   reproduced or partly so. When some cases were not run, *partly* is the most it can get.
+# - With **one seed** there is no interval. The verdict is then *partly* at most, and says so.
+# - *Not attempted* means that the profile has no result to judge by, or that the trained model hardly knew the target
+#   class, so that there was nothing to forget.
+# - A **caveat** stands after the measured values where the verdict alone would say too much.
+
+# %%
+limits = claims.limits()
+print(f"forgotten: D_t <= {limits.forgotten} %; nearly: D_t <= {limits.nearly} %")
+print(f"known to the trained model: D_t >= {limits.known} %")
+print(f"confidence of the intervals: {limits.confidence:.0%}")
+
+# %% [markdown]
+# ## The claims
+
+# %%
+simple_table(
+    [
+        [
+            row.source,
+            f"“{row.quote}”",
+            claims.found_here(row),
+            f"{row.verdict} ({row.note})" if row.note else row.verdict,
+            row.rule,
+        ]
+        for _, row in ledger.iterrows()
+    ],
+    headings=["Source", "The paper says", "Here", "Verdict", "Rule"],
+    caption="The paper's claims, what was measured, and how it is judged",
+)
+
+# %% [markdown]
+# ## What this does not show
+#
+# - How near our numbers are to the paper's. That stands in the chapter of each table, and is not judged.
+# - What a fixed tolerance hides. A verdict at the edge of a limit is no different in kind from its neighbour; the
+#   measured value stands beside it.
+# - Anything about the paper's own runs. Its settings are not published, so a claim not reproduced here may
+#   hold under settings that nobody else knows.
+#
+# ## Provenance
+#
+# Verdicts come from `results/`, in the folder of the profile: `tables.csv` and the runs beside it, each with its
+# configuration, commit and versions. Runs with changed settings do not count.

@@ -1,0 +1,115 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # {{title}}
+#
+# *Section 5.4.1 of the paper*, the first part of Section 5.4 on partial amnesiac unlearning. A model is trained for some epochs, then a request arrives to forget {{target}}, and the
+# updates of the affected batches are taken back, epoch by epoch. The figure shows accuracy all the way.
+#
+# > The paper, Section 5.4.1: {{claim}}
+#
+# What is different here:
+#
+# - Amnesiac unlearning is one subtraction ([Eq. (4)](amnesiac.ipynb)), so that there is nothing in it that could last
+#   "2 to 3 epochs". The paper does not explain its horizontal axis. We read it so: the epochs of training are undone one after the
+#   other, one a step.
+# - The order is not given either. The main figure goes **backward**: what was learnt last is taken back first. The second
+#   figure goes **forward**, from the first epoch on. Both end at the same model. The table further down counts epochs
+#   for both orders, so that one can see which of them fits the paper's text.
+# - A level line shows a model that was trained without the target data. The paper has no such reference.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+table = 1
+models = None
+seeds = None
+share = None
+prune_first = None
+prune_last = None
+
+# %%
+from lib import chapters
+from lib.experiments import access
+from lib.figures import apply_style, epoch_curves
+
+apply_style()
+changes = {
+    "models": models,
+    "seeds": seeds,
+    "share": share,
+    "prune_first": prune_first,
+    "prune_last": prune_last,
+}
+runs = access.results(f"table_{table}", profile, **changes)
+amnesiac = chapters.of_kind(runs, "amnesiac")
+full = access.stored(f"figure_{table}", "full")
+
+# %% [markdown]
+# These are the runs of [Table {{number}}](table_{{number}}.ipynb): its numbers are where the curves end. Both orders have to end at the
+# same accuracies, but for an image that rounding may tip:
+
+# %%
+assert chapters.consistent(amnesiac)
+
+# %% [markdown]
+# ## Backward: the last epoch is undone first
+
+# %% mystnb={"image": {"alt": "{{alt}} The epochs are undone from the last one back."}, "figure": {"caption": "{{caption}} Left of the dashed line the model is trained; right of it the epochs are undone from the last one back. Solid lines: retained data; dashed lines: target data; mean over seeds.", "name": "fig-{{name}}-backward"}}
+epoch_curves(chapters.panels(runs, "backward"))
+
+# %% [markdown]
+# ## Forward: the first epoch is undone first
+
+# %% mystnb={"image": {"alt": "{{alt}} The epochs are undone from the first one on."}, "figure": {"caption": "The same models and updates, undone from the first epoch on.", "name": "fig-{{name}}-forward"}}
+epoch_curves(chapters.panels(runs, "forward"))
+
+# %% [markdown]
+# ## When is the class forgotten?
+#
+# The number of epochs undone when $\mathcal{D}_t$ is first at most 3 % (the worst value that the paper itself counts as
+# forgotten) and at most 1 %; one number a seed.
+
+# %% tags=["nbval-check-output"]
+chapters.forgotten_table(
+    amnesiac,
+    full,
+    printed={"baseline": "2 to 3", "proposed": "a few more"},
+    orders=["backward", "forward"],
+    unit="epochs",
+    caption="Epochs undone until the target class is forgotten",
+)
+
+# %% [markdown]
+# ## What the claims come to
+
+# %%
+chapters.verdict_table(profile, f"figure_{table}")
+
+# %% [markdown]
+# ## Settings
+
+# %%
+chapters.settings_table(amnesiac, caption=f"Settings of the runs on this page, profile {profile}")
+
+# %% [markdown]
+# ## What this does not show
+#
+# - The order in which the paper undid its epochs. If it was another one, "within 2 to 3 epochs" means something else there.
+# - That stopping half-way is a method: a model from which only the last epochs' updates were taken back is the ablation in
+#   [the chapter on partial amnesiac unlearning](partial_amnesiac.ipynb).
+# - What {{data}} does under other ways to batch: [Figure 4](figure_4.ipynb) varies the share of affected batches.
+#
+# ## Provenance
+
+# %%
+chapters.provenance(runs, chapters.command(f"table_{table}", profile, **changes))

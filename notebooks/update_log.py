@@ -1,0 +1,276 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Using it on a model of your own
+#
+# This chapter is not about the paper's networks. It takes a model, a data set and a training loop from elsewhere, adds three lines
+# that record every update, and then answers the request of one person whose pictures were trained on. The model is
+# torchvision's ResNet-18, unchanged but for its first layer, which reads one channel. The pictures are in IDX files, the format
+# of MNIST and Fashion-MNIST.
+#
+# What you need to know before you rely on this:
+#
+# - Amnesiac unlearning takes back *steps*, not samples. Every step that saw one of the samples goes, with all that it learned from
+#   others. It works as long as few steps are affected. A request that touches nearly all of them leaves little of the model,
+#   and the commands below warn of it.
+# - It is approximate. [What it costs](cost.ipynb) and [what it removes](amnesiac.ipynb) are measured elsewhere in this book; the claim here is
+#   only that recorded updates are kept safely and subtracted exactly once.
+# - Requests can only be answered for steps that were recorded. If you train on later, record that too.
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+
+# %%
+import csv
+import tempfile
+from pathlib import Path
+
+import torch
+from IPython.display import display
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torchvision.datasets.mnist import read_image_file, read_label_file
+from torchvision.models import resnet18
+
+from lib import update_log
+from lib.batching import shuffled_plan
+from lib.data import load
+from lib.idx import write_idx
+from lib.log_commands import forget_command, log_group
+from lib.tables import simple_table
+
+torch.set_num_threads(1)
+images_used, epochs = {"smoke": (256, 1), "quick": (768, 2), "full": (4000, 3)}[profile]
+temporary = tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
+
+# %% [markdown]
+# ## Your data
+#
+# Any data will do, as long as **each sample has a number** that stays the same. So that this page runs without a download, it writes
+# some of the embedded digits into IDX files and pretends that each person drew eight of them. With files of your
+# own, these are the cells to replace.
+
+# %%
+sample = load("mnist", source="sample")
+chosen = torch.randperm(len(sample.train), generator=torch.Generator().manual_seed(0))[:images_used]
+_ = write_idx(folder / "images-idx3-ubyte", (255 * sample.train.images[chosen, 0]).byte())
+_ = write_idx(folder / "labels-idx1-ubyte", sample.train.labels[chosen].byte())
+
+# %%
+images = read_image_file(str(folder / "images-idx3-ubyte"))[:, None].float() / 255
+labels = read_label_file(str(folder / "labels-idx1-ubyte"))
+ids = torch.arange(len(images))
+person_of = ids // 8  # eight drawings a person
+print(f"{len(images)} pictures of {len(person_of.unique())} people")
+
+# %% [markdown]
+# Whoever expects requests plans for them: a step is lost for each batch that holds one of a person's samples. So the eight pictures
+# of a person go into the same batch, and four people fill one. Who is together is drawn anew each epoch.
+
+
+# %%
+def batches(generator):
+    people = torch.randperm(len(person_of.unique()), generator=generator)
+    return [ids[torch.isin(person_of, four)] for four in people.split(4)]
+
+
+# %% [markdown]
+# ## Three lines in your training script
+#
+# The loop is a plain one: any module, any optimizer, any order of samples. What is new are the lines marked 1, 2 and 3.
+#
+# - `record` makes the log. `first` and `last` are the fractions pruned in the first and the last layer; between them they lie
+#   on a straight line. Which entries are kept is drawn from a seed, so the log holds only their values.
+# - `recording.step` comes right after `optimizer.step()` and says which samples the step saw.
+# - `recording.close` notes down which weights the training led to.
+
+# %%
+torch.manual_seed(0)
+model = resnet18(num_classes=10)
+model.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+generator = torch.Generator().manual_seed(1)
+
+recording = update_log.record(
+    model, folder / "log", ids=ids, batch_size=32, first=0.9, last=0.5
+)  # 1
+for epoch in range(epochs):
+    for batch in batches(generator):
+        optimizer.zero_grad()
+        cross_entropy(model(images[batch]), labels[batch]).backward()
+        optimizer.step()
+        recording.step(batch, epoch)  # 2
+recording.close()  # 3
+save_file(model.state_dict(), folder / "model.safetensors")
+
+# %% [markdown]
+# ### If the machine stops
+#
+# When `recording.step` returns, the step is on disk. For training itself to go on after an interruption, say what else
+# a step depends on, ask for `resume`, and save now and then; nothing else changes:
+#
+# ```python
+# recording = update_log.record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)
+# for epoch in range(recording.epoch, epochs):
+#     ...
+#     recording.checkpoint(epoch + 1)
+# ```
+#
+# Started again after any interruption, this ends with the same weights, bit by bit, and the same log as a run that was never
+# interrupted. The tests kill it at random moments to see that it does. If you train with `lib.training.fit` and a batch plan, use
+# `update_log.create(..., plan=plan)` with `lib.recorders.UpdateRecorder` instead of these lines.
+#
+# ## What is in the log
+#
+# `python -m lib log info PATH` (a folder, or any URL that fsspec knows) tells what a log holds, and `log verify` reads every byte of it and
+# checks it.
+
+
+# %%
+def run(command, *arguments):
+    command.main([str(argument) for argument in arguments], standalone_mode=False)
+
+
+run(log_group, "info", folder / "log")
+run(log_group, "verify", folder / "log")
+
+# %% [markdown]
+# ## A person asks
+#
+# Person 5 wants their pictures forgotten. Look first, at what one person means and at what many would; and at what they would mean
+# had the pictures been shuffled without regard to people:
+
+# %%
+log = update_log.open_log(folder / "log", model)
+shuffled = shuffled_plan(ids, batch_size=32, epochs=epochs, seed=0)
+rows = []
+for people in (1, 2, 4, 16):
+    asked = ids[(person_of >= 5) & (person_of < 5 + people)]
+    seen = update_log.preview(log, model, asked)
+    plain = f"{shuffled.share(asked):.0%}"
+    rows.append([people, f"{seen.affected} of {seen.steps}", f"{seen.share:.0%}", plain])
+simple_table(
+    rows,
+    headings=("People", "Steps affected", "Share of training", "The same, had we shuffled"),
+    caption="What requests of more and more people would take back",
+)
+
+# %% [markdown]
+# The command line does the same, with the ids in a CSV file. `--dry-run` only looks, and warns when nearly every step is affected:
+#
+# ```
+# python -m lib forget --log log --weights model.safetensors --ids ids.csv --dry-run
+# python -m lib forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors
+# ```
+
+# %%
+mine = ids[person_of == 5]
+with (folder / "ids.csv").open("w", newline="") as file:
+    csv.writer(file).writerows([["id"], *([i] for i in mine.tolist())])
+request = ["--log", folder / "log", "--weights", folder / "model.safetensors"]
+request += ["--ids", folder / "ids.csv"]
+run(forget_command, *request, "--dry-run")
+assert [entry.kind for entry in log.ledger.entries] == ["trained"]  # nothing was done yet
+
+# %%
+forgotten = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+update_log.forget(log, forgotten, mine)
+save_file(forgotten, folder / "new.safetensors")
+
+# %% [markdown]
+# The log is honest about what the subtraction was: the new weights are the old ones minus the sum of the updates of the affected steps, and
+# only those.
+
+# %%
+layout = log.description.layout
+steps = log.affected(mine)
+expected = layout.vector(model) - log.sum(steps)
+gap = (layout.vector(load_file(folder / "new.safetensors")) - expected).abs().max().item()
+print(f"{len(steps)} steps subtracted, largest gap {gap:.0e}")
+assert gap < 1e-6
+
+# %% [markdown]
+# Did it help, and what did it cost? The person's own pictures, everybody else's, and test pictures nobody trained on:
+
+
+# %%
+@torch.no_grad()
+def correct(weights, x, y):
+    model.load_state_dict(weights)
+    return f"{100 * (model.eval()(x).argmax(1) == y).float().mean().item():.1f} %"
+
+
+trained = load_file(folder / "model.safetensors")
+others, test = ids[person_of != 5][:1000], sample.evaluation
+groups = {
+    "person 5": (images[mine], labels[mine]),
+    "everybody else": (images[others], labels[others]),
+    "test pictures": (test.images, test.labels),
+}
+rows = [[n, correct(trained, x, y), correct(forgotten, x, y)] for n, (x, y) in groups.items()]
+simple_table(
+    rows,
+    headings=("Pictures", "Trained", "After the request"),
+    caption="Recognised pictures before and after the request",
+)
+
+# %% [markdown]
+# **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person
+# would recognise most of their pictures as well. What was removed is the part of training that saw them. Whether a trace
+# can still be found is a question for a membership attack against a retrained model, which this chapter does not answer.
+#
+# ## More requests, and taking one back
+#
+# The log remembers what is subtracted from which weights, by digest. A second request subtracts only what the first has
+# left, the same request again subtracts nothing, and weights the log does not know are refused. The ids of those who asked are not kept.
+
+# %%
+rows = []
+for name, who in (("person 6", 6), ("person 5 again", 5)):
+    seen = update_log.preview(log, forgotten, ids[person_of == who])
+    update_log.forget(log, forgotten, ids[person_of == who])
+    rows.append([name, seen.affected, seen.subtracted, seen.affected - seen.subtracted])
+display(
+    simple_table(
+        rows,
+        headings=("Request", "Steps affected", "Subtracted before", "Subtracted now"),
+        caption="Requests that follow one another",
+    )
+)
+assert rows[-1][-1] == 0
+
+# %% [markdown]
+# Taking back requests adds again what no other request asks for. With all three taken back, the trained weights return, up to
+# the rounding of 32-bit numbers:
+
+# %%
+for number in (1, 2, 3):
+    update_log.undo(log, forgotten, number)
+gap = (layout.vector(forgotten) - layout.vector(trained)).abs().max().item()
+print(f"largest gap to the trained weights {gap:.0e}")
+assert gap < 1e-5
+
+# %%
+run(log_group, "info", folder / "log")
+temporary.cleanup()
+
+# %% [markdown]
+# ## What to keep in mind
+#
+# - **Batch normalisation.** Its running statistics are recorded and subtracted like weights; `statistics="kept"` in `record` leaves them as
+#   they are. [The ablations](partial_amnesiac.ipynb) show both for the paper's ResNet9.
+# - **The log is personal data too**: it lets anyone who has it add back what was taken. So do all copies of the older
+#   weights; the checkpoint in the log is deleted at the first request, other copies are yours to delete.
+# - **How much to prune** decides both the size of the log and how much is forgotten. [The cost chapter](cost.ipynb) draws the curve.

@@ -1,0 +1,112 @@
+"""Batch plans."""
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from lib.batching import confined_plan, plan_batches, reduced_plan, shuffled_plan
+from lib.errors import InputError
+
+
+def same_ids(plan, ids) -> bool:
+    return all(torch.equal(torch.cat(epoch).sort().values, ids) for epoch in plan.epochs)
+
+
+def slow_affected(plan, ids) -> list[list[int]]:
+    """The obvious twin of BatchPlan.affected."""
+    wanted, found, step = set(ids.tolist()), [], 0
+    for epoch in plan.epochs:
+        found.append([])
+        for batch in epoch:
+            if wanted & set(batch.tolist()):
+                found[-1].append(step)
+            step += 1
+    return found
+
+
+@given(
+    st.integers(1, 30),
+    st.integers(1, 200),
+    st.integers(1, 20),
+    st.floats(0.05, 0.99),
+    st.integers(0, 2**20),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_confined_plan_affects_exactly_its_share(target, retained, batch_size, share, seed):
+    ids = torch.randperm(3 * (target + retained))[: target + retained].sort().values
+    chosen = ids[torch.randperm(len(ids))[:target]].sort().values
+    batches = -(-len(ids) // batch_size)
+    count = round(share * batches)
+    assume(-(-target // batch_size) <= count <= target)
+    plan = confined_plan(ids, chosen, share=share, batch_size=batch_size, epochs=2, seed=seed)
+    assert same_ids(plan, ids)
+    assert [len(steps) for steps in plan.affected(chosen)] == [count, count]
+    assert plan.affected(chosen) == slow_affected(plan, chosen)
+    assert {len(batch) for epoch in plan.epochs for batch in epoch[:-1]} <= {batch_size}
+
+
+def test_plans_are_deterministic_and_differ_by_seed_and_epoch():
+    ids, target = torch.arange(1000), torch.arange(100)
+    plans = [
+        confined_plan(ids, target, share=0.3, batch_size=32, epochs=2, seed=seed)
+        for seed in (1, 1, 2)
+    ]
+    flat = [torch.cat([batch for _, _, batch in plan]) for plan in plans]
+    assert torch.equal(flat[0], flat[1])
+    assert not torch.equal(flat[0], flat[2])
+    assert not torch.equal(flat[0][:1000], flat[0][1000:])
+
+
+def test_target_samples_are_dealt_evenly():
+    ids, target = torch.arange(1280), torch.arange(100)
+    plan = confined_plan(ids, target, share=0.2, batch_size=64, epochs=1, seed=0)
+    held = [torch.isin(batch, target).sum().item() for batch in plan.epochs[0]]
+    assert sorted(held) == [0] * 16 + [25] * 4
+
+
+def test_share_one_is_plain_shuffling():
+    ids, target = torch.arange(300), torch.arange(30)
+    options = {"batch_size": 64, "epochs": 2, "seed": 3}
+    confined = confined_plan(ids, target, share=1, **options)
+    shuffled = shuffled_plan(ids, **options)
+    assert all(torch.equal(a[2], b[2]) for a, b in zip(confined, shuffled, strict=True))
+
+
+def test_a_reduced_plan_keeps_the_first_target_images():
+    ids, target = torch.arange(100), torch.arange(10, 60)
+    plan = reduced_plan(ids, target, target_images=5, batch_size=16, epochs=3, seed=0)
+    assert same_ids(plan, torch.cat([torch.arange(15), torch.arange(60, 100)]))
+    assert plan.share(target[:5]) == sum(map(len, slow_affected(plan, target[:5]))) / len(plan)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        ({"share": 0}, r"outside \(0, 1\]"),
+        ({"share": 1.5}, r"outside \(0, 1\]"),
+        ({"share": 0.1}, "smallest possible share is 0.2000"),
+        ({"share": 0.9}, "largest possible share"),
+        ({"target_images": 0}, "not a whole number"),
+        ({"target_images": 2.5}, "not a whole number"),
+        ({"target_images": 21}, "not a whole number"),
+        ({"part": 0.5}, "batch protocol"),
+        ({}, "batch protocol"),
+    ],
+)
+def test_impossible_plans_are_refused(protocol, message):
+    ids, target = torch.arange(300), torch.arange(20)
+    if protocol == {"share": 0.1}:
+        ids, target = torch.arange(100), torch.arange(20)
+    with pytest.raises(InputError, match=message):
+        plan_batches(ids, target, protocol, batch_size=10, epochs=1, seed=0)
+
+
+def test_a_class_without_images_and_unknown_ids_are_refused():
+    ids = torch.arange(10)
+    with pytest.raises(InputError, match="no training images"):
+        plan_batches(ids, ids[:0], {"share": 1}, batch_size=2, epochs=1, seed=0)
+    with pytest.raises(InputError, match="not among the ids"):
+        confined_plan(ids, torch.tensor([11]), share=0.5, batch_size=2, epochs=1, seed=0)
+    with pytest.raises(InputError, match="the first is 99"):
+        shuffled_plan(ids, batch_size=2, epochs=1, seed=0).affected(torch.tensor([3, 99]))

@@ -1,0 +1,301 @@
+"""What chapters show: rows, curves, choices and pictures, from runs written by hand."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lib import chapters, paper, profiles, tuning
+from lib.chapters import assumptions, choices, forgotten, layers, mixing, rows
+from lib.chapters.settings import fractions_text, protocol_text
+from lib.data import load
+from lib.experiments import store
+from lib.figures import Curve
+from lib.masks import SelectionMask
+from lib.models import MODELS, build, parameter_count
+from lib.profiles import load_profile, names
+from lib.state import Layout
+from lib.unlearners.gradient import flipped_labels
+
+PROVENANCE = {
+    "commit": "0123456789abcdef",
+    "dirty": False,
+    "versions": {"torch": "2"},
+    "device": "cpu",
+    "data_digest": "f" * 64,
+    "seconds": 1.5,
+    "finished": "2024-01-01T00:00:00Z",
+}
+
+
+def point(d_t: float, d_r: float) -> dict[str, float]:
+    return {"d_t": d_t, "d_r": d_r}
+
+
+def row(method: str, d_t: float, d_r: float) -> dict:
+    return {"method": method, **point(d_t, d_r), "class_a": 1.0, "class_b": 2.0, "class_c": 3.0}
+
+
+def amnesiac(seed: int = 0, end: float = 0.0, dataset: str = "mnist", model: str = "MLP") -> dict:
+    way = [point(90, 95), point(5, 80), point(end, 60)]
+    curves = {name: {"backward": way, "forward": [way[0], way[2]]} for name in choices_of()}
+    return {
+        "config": {"experiment": "amnesiac", "dataset": dataset, "model": model, "seed": seed}
+        | {"width": None, "source": "sample", "protocol": {"share": 0.3}}
+        | {"training": {"epochs": 8, "batch_size": 128}, "target": 3}
+        | {"pruning": {"strategy": "random", "first": 0.9, "last": 0.3}},
+        "rows": [row("trained", 90, 95), *(row(name, end, 60) for name in choices_of())],
+        "curves": {"training": [point(10, 10), point(90, 95)], **curves},
+        "facts": {"affected_share": 0.3, "kept_share": 0.25, "request": 60, "affected_steps": 24},
+        "provenance": PROVENANCE,
+    }
+
+
+def choices_of() -> tuple[str, str]:
+    return ("baseline", "proposed")
+
+
+# Rows
+
+
+def test_rows_follow_the_paper_and_the_verdict_stands_by_the_claim():
+    run = rows.run_rows([amnesiac(0), amnesiac(1)], 1)
+    found = rows.comparison_rows(1, run, pd.DataFrame(), chapters.ACCURACIES)
+    cells = {line.labels: line for line in found}
+    assert [line.labels[1] for line in found[::2]] == [
+        "trained",
+        "baseline",
+        "proposed",
+        "retrained",
+    ]
+    assert cells["MLP", "proposed", "d_r"].paper == paper.cell(1, "MLP", "proposed").d_r
+    assert cells["MLP", "trained", "d_r"].paper is None
+    assert list(cells["MLP", "baseline", "d_r"].run) == [60, 60]
+    assert list(cells["MLP", "retrained", "d_r"].run) == []
+    assert [line.labels for line in found if line.verdict] == [("MLP", "proposed", "d_r")]
+
+
+def test_class_columns_have_the_names_of_their_classes():
+    run = rows.run_rows([amnesiac(dataset="organamnist", model="ConvNet")], 2)
+    found = rows.comparison_rows(2, run, pd.DataFrame(), chapters.CLASSES)
+    assert [line.labels[2] for line in found[:3]] == ["bladder", "kidney-right", "spleen"]
+    assert rows.class_name("mnist", 9) == "digit 9"
+
+
+def test_a_chapter_without_runs_says_so():
+    none = chapters.of_kind([amnesiac()], "label_flipping")
+    assert none == [] and chapters.of_kind([amnesiac()], "amnesiac") == [amnesiac()]
+    shown = [
+        chapters.comparison(2, none, chapters.ACCURACIES, caption="c"),
+        chapters.every_method(2, none, caption="c"),
+        chapters.settings_table(none, caption="c"),
+        *chapters.share_tables(none, none, {"mnist": "MNIST"}),
+    ]
+    assert all("nothing stored yet" in repr(table) for table in shown)
+    assert chapters.panels(none, "backward") == [] and chapters.unlearning(none) == {}
+    assert chapters.share_panels(none, "d_r", {"mnist": "MNIST"}) == {}
+    assert "last run ended" in repr(chapters.provenance(none, "again"))
+
+
+def test_the_choice_of_settings_that_were_never_tuned_is_an_empty_table(tmp_path, monkeypatch):
+    (tmp_path / "smoke.yaml").write_text((profiles.FOLDER / "smoke.yaml").read_text())
+    monkeypatch.setattr(profiles, "FOLDER", tmp_path)
+    assert {repr(t).splitlines()[-1] for t in chapters.choice_tables("smoke", 2, top=3)} == {
+        "nothing stored yet"
+    }
+
+
+def test_every_method_has_both_accuracies():
+    text = repr(chapters.every_method(1, [amnesiac()], caption="c"))
+    assert "trained" in text and text.count("60.00") == 2
+
+
+# Curves
+
+
+def test_curves_are_means_over_seeds_and_drop_the_doubled_points():
+    (panel,) = chapters.panels([amnesiac(0, end=0), amnesiac(1, end=4)], "backward")
+    assert panel.training == Curve([90], [95])
+    assert panel.unlearning["proposed"] == Curve([5, 2], [80, 60])
+    assert panel.retrained is None
+    retrained = amnesiac() | {"rows": [row("retrained", 0, 97)], "curves": {}}
+    retrained["config"] = retrained["config"] | {"experiment": "retrained"}
+    (panel,) = chapters.panels([amnesiac(), retrained], "forward")
+    assert panel.retrained == Curve([0], [97])
+
+
+def test_ways_have_to_begin_and_end_where_the_rows_say():
+    assert chapters.consistent([amnesiac()])
+    late, early = amnesiac(), amnesiac()
+    late["curves"]["proposed"]["forward"][-1] = point(0, 61)
+    early["curves"]["baseline"]["backward"][0] = point(80, 95)
+    assert not chapters.consistent([late]) and not chapters.consistent([early])
+    assert chapters.consistent([late], tolerance=1.0)
+
+
+def test_forgotten_is_the_first_time_and_never_the_trained_model():
+    assert forgotten.first_at_most([point(0, 1), point(9, 1), point(3, 1), point(5, 1)], 3) == 2
+    assert forgotten.first_at_most([point(0, 1), point(4, 1)], 3) is None
+    table = chapters.forgotten_table(
+        [amnesiac(0), amnesiac(1, end=2)],
+        [],
+        printed={"baseline": "2 to 3", "proposed": "more"},
+        orders=["backward"],
+        unit="epochs",
+        caption="c",
+    )
+    assert "2, 2" in repr(table) and "2, never" in repr(table)
+
+
+def test_only_runs_of_the_same_kind_stand_beside_them_as_full():
+    retrained = {"config": {**amnesiac()["config"], "experiment": "retrained"}}
+    table = chapters.forgotten_table(
+        [amnesiac(0)],
+        [amnesiac(0, end=2), retrained | {"curves": {"training": [point(0, 90)]}}],
+        printed={"baseline": "–", "proposed": "slower"},
+        orders=["backward"],
+        unit="epochs",
+        caption="c",
+    )
+    assert repr(table).splitlines()[2].split()[-4:] == ["2", "never", "2", "2"]
+
+
+def test_share_tables_keep_both_sources_of_a_strategy_together():
+    def run(share: float, d_r: float) -> dict:
+        made = amnesiac() | {"rows": [row("amnesiac", 0, d_r), row("global magnitude", 1, d_r)]}
+        made["config"] = made["config"] | {"share": share}
+        return made
+
+    titles = {"mnist": "MNIST", "organamnist": "none"}
+    results, full = [run(0.2, 50), run(1.0, 10)], [run(0.2, 60)]
+    assert chapters.share_panels(results, "d_r", titles) == {
+        "MNIST": {"amnesiac": {0.2: 50, 1.0: 10}, "global magnitude": {0.2: 50, 1.0: 10}}
+    }
+    lines = repr(chapters.share_tables(results, full, {"mnist": "MNIST"})[0]).splitlines()[2:]
+    assert [line.split()[0] for line in lines] == ["amnesiac"] * 4 + ["global"] * 4
+    assert lines[3].split()[-2:] == ["60.00", "–"]
+
+
+# Settings and choices
+
+
+def test_settings_in_words():
+    assert protocol_text({"share": 1.0}) == "plain shuffle (share 1)"
+    assert protocol_text({"target_images": 100.0}) == "first 100 target images, shuffled"
+    assert fractions_text({"first": 1.0, "last": 1.0}) == "all"
+    assert fractions_text({"first": 0.9, "last": 0.1}) == "0.9 → 0.1"
+
+
+def test_settings_keep_one_model_on_two_data_sets_apart():
+    results = [amnesiac(model="ResNet9"), amnesiac(dataset="organamnist", model="ResNet9")]
+    assert repr(chapters.settings_table(results, caption="c")).count("ResNet9") == 2
+
+
+def test_target_images_in_an_affected_batch():
+    assert "  20.0  " in repr(chapters.settings_table([amnesiac()], caption="c"))  # 60 * 8 / 24
+    run = amnesiac()
+    run["config"]["share"] = 0.3
+    train = load("mnist", source="sample").train
+    expected = len(train.of_class(3)) / (0.3 * 40)  # 5,000 images are 40 batches of 128
+    assert f"{expected:.1f} of 128" in repr(chapters.mixing_table([run]))
+    complete = {**run["config"], "source": "complete"}
+    assert mixing.held_at(complete, 1.0) == 6131 / 469
+
+
+def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RESULTS", tmp_path)
+    profile = load_profile("smoke")
+    configs = tuning.protocol_configs(profile, "mnist", "MLP")
+    printed = paper.cell(1, "MLP", "baseline").d_r
+
+    def protocol() -> choices.Search:
+        return next(s for s in choices.searches("smoke", 1) if s.sought == "protocol")
+
+    for distance, config in enumerate(configs):
+        assert protocol().trials == [] and protocol().obeys_the_rule
+        trial = {"setting": config["protocol"], **point(0, printed - distance)}
+        facts = {"affected_share": 0.5}
+        store.save("smoke", {"config": config, "trials": [trial], "facts": facts})
+    found = protocol()
+    assert [t["setting"] for t in found.trials] == [config["protocol"] for config in configs]
+    assert found.obeys_the_rule == (found.chosen == configs[0]["protocol"])
+    assert "50.0 %" in repr(choices.protocol_table("smoke", 1))
+    assert len(chapters.tuning_runs("smoke")) == len(configs)
+
+
+@pytest.mark.parametrize("profile", names())
+def test_the_register_is_complete_under_every_profile(profile):
+    entries = assumptions.register(profile)
+    assert len(entries) > 15
+    assert all(text and "{" not in text for entry in entries for text in entry.values())
+    assert load_profile(profile).training.optimizer in entries[0]["choice"]
+
+
+@pytest.mark.parametrize("profile", names())
+def test_grids_are_counted_as_tuning_tries_them(profile):
+    text = repr(chapters.grid_table(profile))
+    grids = load_profile(profile).tuning
+    for size in (len(tuning.naive_grid(grids)), len(grids.pruning), len(grids.protocols)):
+        assert f"  {size}  " in text
+
+
+# Models, masks, weights
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_layers_add_up_to_the_model(name):
+    model = build(name, classes=11, seed=0, width=4)
+    found = layers.layer_rows(model)
+    assert sum(line[2] for line in found) == parameter_count(model)
+    assert sum(line[2] + line[3] for line in found) == Layout.of(model).size
+    assert "61,706" in repr(chapters.layer_table("LeNet", classes=10))
+
+
+def test_layer_masks_show_each_kept_weight_once():
+    layout = Layout.of(build("LeNet", classes=10, seed=0))
+    pictures = chapters.layer_masks(layout, torch.arange(layout.size))
+    assert len(pictures) == 5 and all(grid.all() for grid in pictures.values())
+    one = chapters.layer_masks(layout, torch.tensor([layout.slices[1].start]))
+    assert {name: int(grid.sum()) for name, grid in one.items()} == {
+        f"layer {number}": int(number == 2) for number in range(1, 6)
+    }
+
+
+def test_the_selection_moves_on_by_its_own_length():
+    layout = Layout.of(build("LeNet", classes=10, seed=0))
+    selection = SelectionMask.draw(layout, [0.25] * 5, seed=3)
+    picture = chapters.ring_picture(selection, 4, 5)
+    count = int(picture[0].sum())
+    for before, after in pairwise(picture):
+        assert (np.roll(before, count) == after).all()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_nothing_moves_outside_the_selection(optimizer):
+    train = load("mnist", source="sample").train
+    target = train.subset(train.of_class(3)[:20])
+    labels = flipped_labels(target.labels, classes=10, seed=0)
+    model = build("LeNet", classes=10, seed=0)
+    selection = SelectionMask.draw(Layout.of(model), [0.3] * 5, seed=0)
+    found = chapters.moved(model, target.images, labels, selection, optimizer=optimizer, epochs=2)
+    assert [line[1] for line in found] == [1, 2]
+    assert all(line[3] > 0 and line[4] == 0 for line in found)
+
+
+# Origin
+
+
+def test_provenance_says_what_ran_and_how_to_repeat_it():
+    command = chapters.command("table_1", "quick", seeds=None, share=0.5)
+    assert command == ".venv/bin/python -m lib run table_1 --profile quick -p share=0.5"
+    text = repr(chapters.provenance([amnesiac(0), amnesiac(1)], command))
+    assert "seeds 0, 1" in text and "3 s in all" in text and command in text
+    assert "0123456789" in text and "uncommitted" not in text
+
+
+def test_a_chapter_shows_its_own_claims_only():
+    text = repr(chapters.verdict_table("smoke", "figure_2"))
+    assert "was calibrated on the paper's baseline cell" in text  # the caveat
+    assert "Figure 2" in text and "Table" not in text.partition("\n")[2]

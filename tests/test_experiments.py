@@ -1,0 +1,227 @@
+"""Runs: stored with provenance, found by hash, never half-written, the same for the same seed."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import torch
+
+from lib.data import load
+from lib.errors import InputError
+from lib.experiments import access, amnesiac, runner, shares, store, table_rows
+from lib.experiments.overrides import OVERRIDES, override
+from lib.experiments.registry import EXPERIMENTS, TABLES, base_config, configs_of
+from lib.models import build
+from lib.profiles import load_profile, names
+from lib.state import Layout
+
+
+@pytest.fixture
+def results_folder(tmp_path, monkeypatch):
+    for module in (store, table_rows):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    monkeypatch.setattr("lib.experiments.trained.RESULTS", tmp_path)
+    return tmp_path
+
+
+def small(name: str, **changes) -> list[dict]:
+    return access.results(name, "smoke", models="MLP", epochs=1, **changes)
+
+
+def test_a_run_keeps_all_that_it_came_from(results_folder):
+    result = small("table_1")[0]
+    assert result["config"]["training"]["epochs"] == 1
+    assert result["config"]["seed"] == 0
+    origin = result["provenance"]
+    assert origin["data_digest"] == load("mnist", source="sample").digest
+    assert re.fullmatch(r"[0-9a-f]{40}", origin["commit"] or "0" * 40)
+    assert origin["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert origin["seconds"] > 0
+    assert origin["peak_memory_mb"] > 0
+
+
+def test_a_stored_run_is_read_and_not_run_again(results_folder, monkeypatch):
+    first = small("table_1")
+    monkeypatch.setattr(runner, "KINDS", {})  # running anything would now fail
+    assert small("table_1") == first
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(results_folder):
+    config = small("table_1")[0]["config"]
+    again = amnesiac.run(config)
+    stored = store.find("smoke", config)
+    assert again["rows"] == stored["rows"]
+    assert again["curves"] == stored["curves"]
+    assert amnesiac.run({**config, "seed": 1})["curves"] != stored["curves"]
+
+
+def test_the_rows_agree_with_the_ends_of_the_curves(results_folder):
+    result = small("table_1")[0]
+    rows = {row["method"]: row for row in result["rows"]}
+    for method in ("baseline", "proposed"):
+        for order in ("backward", "forward"):
+            curve = result["curves"][method][order]
+            assert curve[-1]["d_t"] == pytest.approx(rows[method]["d_t"], abs=0.2)
+            assert curve[0] == {key: rows["trained"][key] for key in ("d_t", "d_r")}
+
+
+def test_batch_norm_models_show_both_readings_of_their_statistics(results_folder):
+    result = access.results("figure_1", "smoke", models="ResNet9", epochs=1)[0]
+    methods = [row["method"] for row in result["rows"]]
+    assert "baseline_statistics_subtracted" in methods
+    assert "proposed_statistics_subtracted" in methods
+
+
+def test_every_setting_changes_the_hash(results_folder):
+    config = configs_of("table_1", load_profile("smoke"))[0]
+    hashes = {store.run_hash(config)}
+    for key in config:
+        hashes.add(store.run_hash({**config, key: "changed"}))
+    assert len(hashes) == len(config) + 1
+
+
+def test_the_recipe_changes_the_hash(monkeypatch):
+    config = configs_of("table_1", load_profile("smoke"))[0]
+    before = store.run_hash(config)
+    monkeypatch.setattr(store, "RECIPE", store.RECIPE + 1)
+    assert store.run_hash(config) != before
+
+
+def test_an_interrupted_run_leaves_nothing_and_finished_ones_stay(results_folder, monkeypatch):
+    finished, calls = small("table_1", seeds="0"), []
+
+    def interrupted(config):
+        calls.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "KINDS", dict.fromkeys(runner.KINDS, interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        small("table_1", seeds="0,1")
+    assert len(calls) == 1
+    runs = sorted((results_folder / "smoke" / "runs").iterdir())
+    assert [json.loads(path.read_text()) for path in runs] == sorted(
+        finished, key=lambda result: store.run_name(result["config"])
+    )
+
+
+def test_runs_side_by_side_agree_with_runs_one_by_one(tmp_path, monkeypatch):
+    """Worker processes are fresh, so they keep results in the real folder: under another name."""
+    configs = configs_of("table_3", override(load_profile("smoke"), {"models": "MLP"}))
+    alone = [runner.KINDS[config["experiment"]](config)["rows"] for config in configs]
+    profile = f"test-{tmp_path.name}"
+    try:
+        runner.run_missing(profile, configs, jobs=2)
+        assert [store.find(profile, config)["rows"] for config in configs] == alone
+    finally:
+        for config in configs:
+            store.run_path(profile, config).unlink(missing_ok=True)
+        store.run_path(profile, configs[0]).parent.rmdir()
+        (store.RESULTS / profile).rmdir()
+
+
+def test_tables_csv_follows_the_contract(results_folder):
+    access.results("table_1", "smoke", models="MLP")
+    access.results("table_3", "smoke", models="MLP")
+    frame = pd.read_csv(results_folder / "smoke" / "tables.csv")
+    contract = "table,dataset,family,model,method,seed,d_t,d_r,class_a,class_b,class_c"
+    assert ",".join(frame.columns).startswith(contract)
+    first = frame[(frame.table == 1) & (frame.model == "MLP")]
+    assert {"trained", "baseline", "proposed", "retrained"} <= set(first.method)
+    third = frame[(frame.table == 3) & (frame.model == "MLP")]
+    assert set(third.method) == {"trained", "baseline", "proposed", "retrained"}
+    assert first.d_r.between(0, 100).all()
+    text = (results_folder / "smoke" / "tables.csv").read_text()
+    assert re.search(r",\d+\.\d\d,\d+\.\d\d,", text)
+
+
+def test_changed_settings_stay_out_of_tables_csv(results_folder):
+    small("table_1", share=0.5)
+    assert table_rows.table_rows("smoke", 1).empty
+
+
+def test_label_flipping_and_optimization_have_a_point_for_each_step(results_folder):
+    for table in (3, 5):
+        result = small(f"table_{table}")[0]
+        for method in ("baseline", "proposed"):
+            assert len(result["curves"][method]) == 1 + result["config"][method]["epochs"]
+            last = result["curves"][method][-1]
+            row = next(row for row in result["rows"] if row["method"] == method)
+            assert last == {key: row[key] for key in ("d_t", "d_r")}
+
+
+def test_figure_4_compares_strategies_that_keep_equally_many(results_folder):
+    layout = Layout.of(build("LeNet", classes=10, seed=0))
+    pruning = {"first": 0.9, "last": 0.3}
+    update = torch.randn(layout.size)
+    kept = {
+        name: len(mask.kept(update))
+        for name, mask in shares.strategies(layout, pruning, seed=0).items()
+    }
+    assert kept.pop("amnesiac") == layout.size
+    assert max(kept.values()) - min(kept.values()) <= len(layout.layers)  # rounding, layer by layer
+    result = access.results("figure_4", "smoke", models="LeNet,ConvNet", epochs=1)[0]
+    assert len(result["rows"]) == 6
+    assert result["facts"]["affected_share"] == pytest.approx(result["config"]["share"], abs=0.06)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_profile_resolves_every_experiment(name):
+    profile = load_profile(name)
+    for experiment in EXPERIMENTS:
+        for config in configs_of(experiment, profile):
+            assert config["experiment"] in runner.KINDS
+            assert config["source"] == profile.source
+
+
+def test_quick_and_smoke_have_all_models_of_all_tables():
+    for name in ("smoke", "quick"):
+        for number, table in TABLES.items():
+            configs = configs_of(f"table_{number}", load_profile(name))
+            models = {c["model"] for c in configs if c["experiment"] == table.family}
+            assert models == set(load_profile(name).datasets[table.dataset].models)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shares": 0.5}, "unknown parameter 'shares'; choose from"),
+        ({"models": "VGG"}, "unknown model 'VGG'; choose from"),
+        ({"epochs": "many"}, "training.epochs"),
+        ({"statistics": "gone"}, "statistics"),
+    ],
+)
+def test_bad_overrides_are_refused(changes, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        override(load_profile("smoke"), changes)
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_none_leaves_a_setting_as_the_profile_has_it(name):
+    profile = load_profile("smoke")
+    assert override(profile, {name: None}) == profile
+
+
+def test_unknown_names_are_refused():
+    profile = load_profile("smoke")
+    with pytest.raises(InputError, match="full, quick, smoke"):
+        load_profile("fast")
+    with pytest.raises(InputError, match="table_1"):
+        configs_of("table_7", profile)
+    with pytest.raises(InputError, match="no model 'LeNet' on 'organamnist'"):
+        base_config(profile, "organamnist", "LeNet", 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"share": 0}, "outside (0, 1]"),
+        ({"share": 1.5}, "outside (0, 1]"),
+        ({"target": 42}, "class 42 has no images"),
+        ({"prune_first": 1.5}, "outside 0..1"),
+    ],
+)
+def test_impossible_runs_leave_nothing_behind(results_folder, changes, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        small("table_1", **changes)
+    assert list(results_folder.rglob("*.json")) == []

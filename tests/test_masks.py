@@ -1,0 +1,134 @@
+"""Pruning and selection masks."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.errors import InputError
+from lib.masks import (
+    STRATEGIES,
+    GlobalMagnitudeMask,
+    LayerMagnitudeMask,
+    RandomMask,
+    SelectionMask,
+    WeightsOnly,
+    build_mask,
+    depth_schedule,
+    keep_all,
+    kept_count,
+)
+from lib.state import Layout
+
+fractions = st.floats(0, 1)
+
+
+def layout_of(sizes: list[int]) -> Layout:
+    return Layout.of(torch.nn.Sequential(*(torch.nn.Linear(size, 1, bias=False) for size in sizes)))
+
+
+layouts = st.lists(st.integers(1, 40), min_size=1, max_size=5).map(layout_of)
+
+
+@given(layouts, fractions, fractions, st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_a_random_mask_keeps_its_count_in_every_layer(layout, first, last, seed):
+    schedule = depth_schedule(first, last, len(layout.layers))
+    kept = RandomMask.draw(layout, schedule, seed=seed).kept()
+    assert torch.equal(kept, kept.unique())
+    for part, pruning in zip(layout.slices, schedule, strict=True):
+        inside = ((kept >= part.start) & (kept < part.stop)).sum().item()
+        assert inside == kept_count(pruning, part.stop - part.start)
+
+
+@given(layouts, st.floats(0, 1), st.integers(0, 2**31))
+@settings(max_examples=40, deadline=None)
+def test_magnitude_masks_keep_nothing_smaller_than_what_they_drop(layout, pruning, seed):
+    update = torch.randn(layout.size, generator=torch.Generator().manual_seed(seed))
+    scopes = [
+        (LayerMagnitudeMask(layout, (pruning,) * len(layout.layers)), layout.slices),
+        (GlobalMagnitudeMask(layout, pruning), (slice(0, layout.size),)),
+    ]
+    for mask, parts in scopes:
+        chosen = torch.zeros(layout.size, dtype=torch.bool)
+        chosen[mask.kept(update)] = True
+        for part in parts:
+            inside, size = chosen[part], part.stop - part.start
+            values = update[part].abs()
+            assert inside.sum() == kept_count(pruning, size)
+            if inside.any() and not inside.all():
+                assert values[inside].min() >= values[~inside].max()
+
+
+def test_a_random_mask_depends_on_its_seed_alone():
+    layout = layout_of([100, 50])
+    draw = [RandomMask.draw(layout, [0.5, 0.5], seed=seed).kept() for seed in (3, 3, 4)]
+    assert torch.equal(draw[0], draw[1])
+    assert not torch.equal(draw[0], draw[2])
+
+
+def test_the_ends_of_pruning():
+    layout = layout_of([10, 5])
+    assert torch.equal(RandomMask.draw(layout, [0, 0], seed=0).kept(), keep_all(layout).kept())
+    assert len(RandomMask.draw(layout, [1, 1], seed=0).kept()) == 0
+
+
+def test_the_depth_schedule_is_a_straight_line():
+    assert depth_schedule(0.9, 0.5, 5) == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5])
+    assert depth_schedule(0.9, 0.5, 1) == [0.9]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_all_strategies_keep_equally_many(strategy):
+    layout = layout_of([200, 100, 10])
+    mask = build_mask(strategy, layout, first=0.9, last=0.3, seed=0)
+    assert len(mask.kept(torch.randn(layout.size))) == 20 + 40 + 7
+
+
+def test_impossible_masks_are_refused():
+    layout = layout_of([3])
+    with pytest.raises(InputError, match=r"1\.5"):
+        build_mask("random", layout, first=1.5, last=0, seed=0)
+    with pytest.raises(InputError, match="unknown pruning strategy 'best'"):
+        build_mask("best", layout, first=0.5, last=0, seed=0)
+    with pytest.raises(InputError, match="-0.1"):
+        SelectionMask.draw(layout, [-0.1], seed=0)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 999))
+@settings(max_examples=60, deadline=None)
+def test_circular_shifts_visit_every_weight_equally_often(size, count, seed):
+    """In ``size`` epochs of ``count`` weights each, every weight has exactly ``count`` turns."""
+    count = min(count, size)
+    layout = layout_of([size])
+    mask = SelectionMask.draw(layout, [count / size], seed=seed)
+    turns = torch.zeros(size, dtype=torch.int64)
+    for epoch in range(size):
+        selected = mask.at(epoch)
+        assert len(selected) == len(selected.unique()) == count
+        turns[selected] += 1
+    assert (turns == count).all()
+
+
+def test_a_cycle_visits_every_weight_once():
+    mask = SelectionMask.draw(layout_of([12, 8]), [0.25, 0.25], seed=0)
+    visited = torch.cat([mask.at(epoch) for epoch in range(4)])
+    assert torch.equal(visited.sort().values, torch.arange(20))
+
+
+def test_the_next_mask_is_the_last_one_shifted_along_its_ring():
+    mask = SelectionMask.draw(layout_of([10]), [0.3], seed=0)
+    place = {int(weight): i for i, weight in enumerate(mask.rings[0])}
+    now, later = ([place[int(w)] for w in mask.at(epoch)] for epoch in (4, 5))
+    assert [(i + 3) % 10 for i in now] == later
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_weights_only_takes_out_the_statistics_and_nothing_else(strategy):
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3))
+    layout, update = Layout.of(model), torch.randn(3 * 9 + 3 + 3 * 4 + 1)
+    mask = build_mask(strategy, layout, first=0.3, last=0.3, seed=0)
+    kept = set(WeightsOnly(mask, layout.is_weight).kept(update).tolist())
+    statistics = set(range(layout.size - 7, layout.size))  # means, variances and the counter
+    assert kept == set(mask.kept(update).tolist()) - statistics
+    assert statistics & set(keep_all(layout).kept().tolist()) == statistics

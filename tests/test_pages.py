@@ -1,0 +1,176 @@
+"""The built pages: whole, readable without a mouse or a network, every link leading somewhere.
+
+They are built here from the committed notebooks, with every warning an error; nothing is executed.
+"""
+
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+from lib import book
+from lib.files import PROJECT
+
+LOADS = {
+    "script": ["src"],
+    "img": ["src", "srcset"],
+    "link": ["href"],
+    "iframe": ["src"],
+    "source": ["src", "srcset"],
+    "video": ["src", "poster"],
+    "audio": ["src"],
+    "embed": ["src"],
+    "object": ["data"],
+}
+OUTSIDE = re.compile(r"^\s*(https?:)?//")
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory) -> Path:
+    """The built book's folder."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("book", "notebooks"):
+        shutil.copytree(PROJECT / name, root / name)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(PROJECT / name, root / name)
+    executed = root / "_build" / "smoke" / "notebooks"
+    executed.mkdir(parents=True)
+    for notebook in (PROJECT / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, executed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lib.files.PROJECT", root)
+        return book.build("smoke", strict=True).parent
+
+
+@cache
+def parsed(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(), "html.parser")
+
+
+def pages(html: Path) -> list[Path]:
+    found = sorted([*html.glob("book/*.html"), *html.glob("notebooks/*.html")])
+    assert len(found) > 2
+    return found
+
+
+def test_every_page_of_the_contents_is_there(html):
+    listed = re.findall(r"(?:root|file):\s*(\S+)", (PROJECT / "_toc.yml").read_text())
+    assert [page for page in listed if not (html / f"{page}.html").exists()] == []
+    assert (html / "index.html").exists()
+
+
+def test_nothing_is_loaded_from_outside(html):
+    loaded = [
+        element[attribute]
+        for page in pages(html)
+        for name, attributes in LOADS.items()
+        for element in parsed(page).find_all(name)
+        for attribute in attributes
+        if element.has_attr(attribute) and "canonical" not in element.get("rel", [])
+    ]
+    assert len(loaded) > 10
+    assert [address for address in loaded if OUTSIDE.match(address)] == []
+
+
+def test_no_style_sheet_fetches_from_outside(html):
+    sheets = list(html.rglob("*.css"))
+    fetched = [
+        address
+        for sheet in sheets
+        for address in re.findall(r"(?:url\(|@import\s+)['\"]?([^'\")\s;]+)", sheet.read_text())
+    ]
+    assert len(sheets) > 2
+    assert [address for address in fetched if OUTSIDE.match(address)] == []
+
+
+def test_mathematics_comes_with_the_pages(html):
+    (script,) = {
+        (page.parent / urlsplit(tag["src"]).path).resolve()
+        for page in pages(html)
+        for tag in parsed(page).find_all("script", src=re.compile("mathjax"))
+    }
+    assert script.stat().st_size > 1_000_000
+
+
+def test_internal_links_lead_somewhere(html):
+    broken = [
+        f"{page.relative_to(html)} -> {link['href']}"
+        for page in pages(html)
+        for link in parsed(page).find_all("a", href=True)
+        if not resolves(page, link["href"])
+    ]
+    assert broken == []
+
+
+def resolves(page: Path, address: str) -> bool:
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https", "mailto"):
+        return True
+    target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    if not target.is_file():
+        return False
+    fragment = unquote(parts.fragment)
+    if not fragment or target.suffix != ".html":
+        return True
+    return parsed(target).find(attrs={"id": fragment}) is not None
+
+
+def test_every_picture_has_a_text(html):
+    bare = [
+        f"{page.name}: {image.get('src', '')[:60]}"
+        for page in pages(html)
+        for image in parsed(page).find_all("img")
+        if not image.get("alt", "").strip() or image["alt"].endswith((".png", ".svg"))
+    ]
+    assert bare == []
+
+
+def test_every_comparison_has_a_caption_and_scoped_headers(html):
+    tables = [table for page in pages(html) for table in parsed(page).select("table.comparison")]
+    assert tables
+    for table in tables:
+        assert table.caption.get_text(strip=True)
+        assert all(header.has_attr("scope") for header in table.find_all("th"))
+        assert "table-box" in table.parent["class"]
+
+
+def test_no_page_shows_an_error_or_a_warning(html):
+    shown = [
+        f"{page.name}: {block.get_text()[:80]}"
+        for page in pages(html)
+        for block in parsed(page).select("div.output")
+        if re.search(r"Traceback \(most recent|\w+Warning:", block.get_text())
+    ]
+    assert shown == []
+
+
+def test_a_browser_asks_nothing_of_the_network_and_nothing_sticks_out(html):
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium here to count requests with")
+    asked, wide = [], []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        for path in pages(html):
+            page.goto(path.as_uri())
+            page.wait_for_load_state("networkidle")
+            wide += [(path.name, width) for width in (1280, 375) if overflows(page, width)]
+        browser.close()
+    assert len(asked) > 10
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert wide == []
+
+
+def overflows(page, width: int) -> bool:
+    """Whether a page is wider than a window of ``width`` pixels."""
+    page.set_viewport_size({"width": width, "height": 800})
+    return page.evaluate("document.documentElement.scrollWidth") > width

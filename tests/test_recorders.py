@@ -1,0 +1,154 @@
+"""Recorders against the arithmetic of Eq. 6, done the long way."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from lib import background
+from lib.background import BackgroundRecorder
+from lib.errors import InputError
+from lib.masks import build_mask, keep_all
+from lib.models import build
+from lib.reading import Reader
+from lib.recorders import MemoryLog, RunningSums, UpdateRecorder
+from lib.state import Layout
+
+MODELS = {"MLP": 20, "LeNet": 6, "ResNet9": 2}
+
+
+def small(name: str) -> nn.Module:
+    return build(name, classes=10, seed=0, width=MODELS[name])
+
+
+def train(model: nn.Module, recorders: list[UpdateRecorder], steps: int) -> list[torch.Tensor]:
+    """Train on noise; return the state before the first step and after each."""
+    layout = Layout.of(model)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    generator = torch.Generator().manual_seed(1)
+    states = [layout.vector(model)]
+    for recorder in recorders:
+        recorder.start(model)
+    for step in range(steps):
+        images = torch.rand(8, 1, 28, 28, generator=generator)
+        labels = torch.randint(0, 10, (8,), generator=generator)
+        optimizer.zero_grad()
+        cross_entropy(model(images), labels).backward()
+        optimizer.step()
+        for recorder in recorders:
+            recorder.step(step, model)
+        states.append(layout.vector(model))
+    for recorder in recorders:
+        recorder.epoch(0, model)  # the end of an epoch: everything is recorded
+    return states
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gathering_equals_indexing_the_whole_vector(name):
+    model = small(name)
+    layout = Layout.of(model)
+    for fraction in (0.0, 0.5, 0.99, 1.0):
+        mask = build_mask("random", layout, first=fraction, last=fraction, seed=3)
+        gathered = Reader(model, mask.positions)()
+        assert torch.equal(gathered, layout.vector(model)[mask.positions])
+
+
+def test_gathering_reads_transposed_weights():
+    model = nn.Linear(3, 4)
+    model.weight.data = model.weight.data.t().contiguous().t()
+    layout = Layout.of(model)
+    positions = torch.tensor([0, 1, 5, 11, 12, 15])
+    gathered = Reader(model, positions)()
+    assert torch.equal(gathered, layout.vector(model)[positions])
+
+
+def test_reading_follows_replaced_weights():
+    model = nn.Linear(3, 4)
+    layout = Layout.of(model)
+    positions = torch.arange(0, 16, 2)
+    read = Reader(model, positions)
+    changes = [
+        lambda: setattr(model, "weight", nn.Parameter(torch.ones(4, 3))),
+        lambda: setattr(model.bias, "data", torch.zeros(4)),
+        lambda: model.weight.data.uniform_(),
+        lambda: setattr(model.weight, "data", torch.rand(3, 4).t()),
+        lambda: model.weight.data.mul_(2),
+        lambda: model.load_state_dict(nn.Linear(3, 4).state_dict()),
+    ]
+    for change in changes:
+        before = read().clone()
+        change()
+        assert not torch.equal(read(), before)
+        assert torch.equal(read(), layout.vector(model)[positions])
+
+
+@pytest.mark.parametrize("strategy", ["random", "layer_magnitude", "global_magnitude"])
+@pytest.mark.parametrize("name", MODELS)
+def test_recorded_updates_are_masked_differences(name, strategy):
+    model = small(name)
+    layout = Layout.of(model)
+    mask = build_mask(strategy, layout, first=0.9, last=0.5, seed=0)
+    log = MemoryLog(layout.size)
+    states = train(model, [UpdateRecorder(mask, log)], steps=3)
+    for step, (positions, values) in enumerate(log.updates(range(3))):
+        change = states[step + 1] - states[step]
+        assert torch.equal(positions, mask.kept(change))
+        assert torch.equal(values, change[positions])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_unpruned_updates_add_up_to_the_whole_way(name):
+    model = small(name)
+    log = MemoryLog(Layout.of(model).size)
+    states = train(model, [UpdateRecorder(keep_all(Layout.of(model)), log)], steps=4)
+    assert torch.allclose(log.sum(range(4)), states[-1] - states[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("memory", [1, 2 << 20])
+def test_recording_in_the_background_gives_the_same(monkeypatch, name, memory):
+    monkeypatch.setattr(background, "READINGS_BYTES", memory)
+    model = small(name)
+    layout = Layout.of(model)
+    mask = build_mask("random", layout, first=0.9, last=0.5, seed=0)
+    one, other = MemoryLog(layout.size), MemoryLog(layout.size)
+    train(model, [UpdateRecorder(mask, one), BackgroundRecorder(mask, other)], steps=37)
+    pairs = zip(one.updates(range(37)), other.updates(range(37)), strict=True)
+    assert all(torch.equal(mine[1], expected[1]) for mine, expected in pairs)
+
+
+def test_a_failure_in_the_background_comes_to_the_front():
+    class Full(MemoryLog):
+        def record(self, step, positions, values):
+            raise InputError("the disk is full")
+
+    model = small("MLP")
+    layout = Layout.of(model)
+    recorder = BackgroundRecorder(keep_all(layout), Full(layout.size))
+    with pytest.raises(InputError, match="full"):
+        train(model, [recorder], steps=40)
+    with pytest.raises(InputError, match="full"):
+        recorder.flush()
+    magnitude = build_mask("layer_magnitude", layout, first=0.9, last=0.5, seed=0)
+    with pytest.raises(InputError, match="fixed mask"):
+        BackgroundRecorder(magnitude, MemoryLog(layout.size))
+
+
+def test_running_sums_equal_the_sums_of_a_full_log():
+    model = small("MLP")
+    layout = Layout.of(model)
+    mask = build_mask("layer_magnitude", layout, first=0.9, last=0.5, seed=0)
+    full, running = MemoryLog(layout.size), RunningSums(layout.size, [[0, 2], [3]])
+    train(model, [UpdateRecorder(mask, full), UpdateRecorder(mask, running)], steps=5)
+    for steps in ([0, 2], [3], [0, 2, 3]):
+        assert torch.allclose(running.sum(steps), full.sum(steps), atol=1e-7)
+
+
+def test_missing_steps_are_named():
+    full, running = MemoryLog(4), RunningSums(4, [[0, 1]])
+    with pytest.raises(InputError, match="step 7"):
+        full.sum([7])
+    with pytest.raises(InputError, match="step 0"):
+        running.sum([0])
+    with pytest.raises(InputError, match="not recorded yet"):
+        running.sum([0, 1])

@@ -1,0 +1,87 @@
+"""Tables: the cells, and the structure that a screen reader follows."""
+
+from bs4 import BeautifulSoup
+
+from lib.tables import Row, comparison_table, simple_table, spread
+
+ROWS = [
+    Row(("MLP", "baseline", "d_t"), 0.0, (0.0, 0.0), (0.0,)),
+    Row(("MLP", "baseline", "d_r"), 51.93, (50.0, 52.0), (49.5,)),
+    Row(("MLP", "retrained", "d_r"), None, (), (97.0, 98.0), "partly (one seed)"),
+    Row(("LeNet", "baseline", "d_t"), 0.0, (), ()),
+]
+
+
+def table(rows=ROWS) -> BeautifulSoup:
+    return BeautifulSoup(comparison_table(rows, caption="Table 1 & more").html, "html.parser")
+
+
+def cells(line) -> list[str]:
+    return [cell.get_text() for cell in line.find_all("td")]
+
+
+def test_spread_is_mean_and_sample_standard_deviation():
+    assert spread([]) == "–"
+    assert spread([49.5]) == "49.50"
+    assert spread([50.0, 52.0]) == "51.00 ± 1.41"
+
+
+def test_cells_are_paper_full_run_difference_verdict():
+    lines = table().tbody.find_all("tr")
+    assert cells(lines[1]) == ["51.93", "51.00 ± 1.41", "49.50", "−2.43", ""]
+    assert cells(lines[2]) == ["–", "–", "97.50 ± 0.71", "–", "partlyone seed"]
+    assert cells(lines[3]) == ["0.00", "–", "–", "–", ""]
+
+
+def test_equal_labels_are_joined_within_their_group_only():
+    labels = [
+        [(th.get_text(), th.get("rowspan", "1"), th["scope"]) for th in line.find_all("th")]
+        for line in table().tbody.find_all("tr")
+    ]
+    assert labels == [
+        [("MLP", "3", "rowgroup"), ("baseline", "2", "rowgroup"), ("Dt", "1", "row")],
+        [("Dr", "1", "row")],
+        [("retrained", "1", "row"), ("Dr", "1", "row")],
+        [("LeNet", "1", "row"), ("baseline", "1", "row"), ("Dt", "1", "row")],
+    ]
+
+
+def test_every_line_fills_every_column():
+    for line in table().tbody.find_all("tr"):
+        covered = len(cells(line)) + len(line.find_all("th"))
+        assert covered <= 8
+    assert [th["scope"] for th in table().thead.find_all("th")] == ["col"] * 8
+
+
+def test_the_caption_is_told_and_escaped():
+    assert table().caption.get_text() == "Table 1 & more"
+    assert table().div["aria-label"] == "Table 1 & more"
+
+
+def test_a_verdict_has_its_own_look():
+    badge = table().find(class_="verdict")
+    assert badge["class"] == ["verdict", "partly"]
+    assert badge.get_text() == "partly"
+
+
+def test_text_is_escaped_and_numbers_stand_right():
+    shown = simple_table([["a<b", 3, "text"]], headings=["x", "n", "t"], caption="c")
+    line = BeautifulSoup(shown.html, "html.parser").tbody.tr
+    assert line.th.get_text() == "a<b"
+    assert [cell.get("class") for cell in line.find_all("td")] == [["number"], None]
+
+
+def test_a_table_without_rows_says_so():
+    shown = simple_table([], headings=["x", "n"], caption="c", labels=1)
+    (cell,) = BeautifulSoup(shown.html, "html.parser").tbody.find_all("td")
+    assert (cell.get_text(), cell["colspan"]) == ("nothing stored yet", "2")
+    assert repr(shown).splitlines() == ["c", "x  n", "nothing stored yet"]
+
+
+def test_the_text_form_has_the_same_cells():
+    lines = repr(comparison_table(ROWS, caption="Table 1")).splitlines()
+    assert lines[0] == "Table 1"
+    assert lines[3].split() == ["MLP", "baseline", "d_r", "51.93", "51.00", "±", "1.41"] + [
+        "49.50",
+        "−2.43",
+    ]

@@ -1,0 +1,109 @@
+"""The rule by which settings are chosen."""
+
+import pytest
+import yaml
+
+from lib import chapters, tuning
+from lib.errors import InputError
+from lib.experiments import store
+from lib.experiments.common import load_data
+from lib.profiles import load_profile, names
+
+
+def trial(d_t: float, d_r: float, **setting: float) -> dict:
+    return {"setting": setting or {"share": d_r}, "d_t": d_t, "d_r": d_r}
+
+
+def test_the_rule_takes_the_best_of_those_that_forgot():
+    trials = [trial(0, 50), trial(1.0, 60), trial(1.01, 99)]
+    assert tuning.ranked(trials) == [trials[1], trials[0], trials[2]]
+
+
+def test_without_any_that_forgot_the_rule_takes_the_lowest_d_t():
+    trials = [trial(9, 50), trial(5, 20), trial(7, 99)]
+    assert tuning.ranked(trials) == [trials[1], trials[2], trials[0]]
+
+
+def test_the_protocol_is_the_one_nearest_to_the_papers_baseline():
+    trials = [trial(0, 90), trial(0, 40), trial(0, 66)]
+    assert tuning.ranked_protocols(trials, 51.93) == [trials[1], trials[2], trials[0]]
+
+
+def test_a_protocol_under_which_the_baseline_forgets_goes_first():
+    trials = [trial(20, 51), trial(0, 90)]
+    assert tuning.ranked_protocols(trials, 51.93) == [trials[1], trials[0]]
+
+
+def test_a_protocol_that_drops_target_images_comes_last():
+    trials = [trial(0, 51, target_images=100), trial(20, 90)]
+    assert tuning.ranked_protocols(trials, 51.93) == [trials[1], trials[0]]
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("family", ["label_flipping", "optimization"])
+def test_both_sides_try_equally_many_settings(name, family):
+    grids = load_profile(name).tuning
+    naive, partial = tuning.naive_grid(grids), tuning.partial_grid(grids, family)
+    assert len(naive) == len(partial)
+    assert all(method["first"] == method["last"] == 1 for method in naive)
+    assert {m["epochs"] for m in naive} == {m["epochs"] for m in partial}
+
+
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_the_rivals_of_pruning_try_as_many_settings_as_pruning(name):
+    grids = load_profile(name).tuning
+    assert len(grids.pruning) == len(grids.scales) == sum(map(len, grids.stops.values()))
+
+
+def test_a_tuning_run_is_measured_on_held_out_training_images():
+    config = tuning.protocol_configs(load_profile("smoke"), "mnist", "MLP")[0]
+    tuned, published = load_data(config), load_data({**config, "tuning": False})
+    held_out = set(tuned.evaluation.ids.tolist())
+    assert held_out <= set(published.train.ids.tolist())
+    assert not held_out & set(tuned.train.ids.tolist())
+
+
+@pytest.mark.parametrize("name", names())
+def test_tuning_never_sees_the_test_split_nor_a_published_seed(name):
+    profile = load_profile(name)
+    configs = [
+        *tuning.protocol_configs(profile, "mnist", "MLP"),
+        *tuning.descent_configs(profile, "optimization", "mnist", "MLP").values(),
+    ]
+    assert all(config["tuning"] for config in configs)
+    assert tuning.SEED not in profile.seeds
+
+
+def test_tuning_writes_what_the_rule_chose(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr("lib.experiments.trained.RESULTS", tmp_path / "results")
+    tuned = tmp_path / "tuned.yaml"
+    monkeypatch.setattr(tuning, "tuned_path", lambda profile: tuned)
+    monkeypatch.setattr(tuning, "read_tuned", lambda profile: {})
+    lines = list(tuning.tune("smoke", jobs=1, family="amnesiac", dataset="mnist", model="MLP"))
+    chosen = yaml.safe_load(tuned.read_text())["mnist"]["MLP"]["amnesiac"]
+    assert len(lines) == 1
+    profile = load_profile("smoke")
+    candidates = tuning.protocol_configs(profile, "mnist", "MLP")
+    trials = tuning.trials_of("smoke", candidates)
+    assert len(trials) == len(profile.tuning.protocols)
+    assert chosen["protocol"] == tuning.ranked_protocols(trials, 51.93)[0]["setting"]
+    search = tuning.pruning_config(profile, "mnist", "MLP", chosen["protocol"])
+    assert chosen["pruning"] == tuning.ranked(tuning.trials_of("smoke", [search]))[0]["setting"]
+    scales, stops = (tuning.trials_of("smoke", [search], way) for way in ("scales", "stops"))
+    assert {"scale": chosen["scale"]} == tuning.ranked(scales)[0]["setting"]
+    assert chosen["stop"] == tuning.ranked(stops)[0]["setting"]
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(InputError, match="unknown family 'sisa'"):
+        list(tuning.tune("smoke", jobs=1, family="sisa"))
+    with pytest.raises(InputError, match="unknown model 'VGG'"):
+        list(tuning.tune("smoke", jobs=1, model="VGG"))
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("number", range(1, 7))
+def test_the_profiles_hold_what_the_rule_chose_from_the_stored_trials(name, number):
+    for search in chapters.searches(name, number):
+        assert search.obeys_the_rule, f"{search.model}: tune {search.sought} again"

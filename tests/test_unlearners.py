@@ -1,0 +1,234 @@
+"""Amnesiac and gradient-based unlearning against exact oracles."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+
+from lib.batching import confined_plan, shuffled_plan
+from lib.data import load
+from lib.masks import RandomMask, SelectionMask, build_mask, keep_all
+from lib.models import build
+from lib.recorders import MemoryLog, RunningSums, UpdateRecorder
+from lib.state import Layout
+from lib.training import fit, make_optimizer
+from lib.unlearners.amnesiac import forget, forget_by_epoch
+from lib.unlearners.gradient import ASCEND, DESCEND, flipped_labels, retrain_on_target
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load("mnist", source="sample").train
+    return data.subset(data.ids[:256])
+
+
+class Run:
+    """A small recorded training run with batch norm: whole and pruned updates of every step."""
+
+    def __init__(self, digits, share=1.0):
+        self.model = build("ResNet9", classes=10, seed=0, width=4)
+        self.layout = Layout.of(self.model)
+        self.initial = self.layout.vector(self.model)
+        target = digits.of_class(3)
+        self.plan = confined_plan(digits.ids, target, share=share, batch_size=32, epochs=2, seed=0)
+        self.affected = self.plan.affected(target)
+        self.mask = build_mask("random", self.layout, first=0.9, last=0.2, seed=0)
+        masks = {
+            "full": keep_all(self.layout),
+            "random": self.mask,
+            "magnitude": build_mask("layer_magnitude", self.layout, first=0.9, last=0.2, seed=0),
+            "nothing": RandomMask.draw(self.layout, [1.0] * len(self.layout.layers), seed=0),
+        }
+        self.logs = {name: MemoryLog(self.layout.size) for name in masks}
+        self.sums = {name: RunningSums(self.layout.size, self.affected) for name in masks}
+        recorders = [
+            UpdateRecorder(mask, logs[name])
+            for name, mask in masks.items()
+            for logs in (self.logs, self.sums)
+        ]
+        optimizer = make_optimizer("adam", self.model, learning_rate=0.001)
+        fit(self.model, digits, self.plan, optimizer, recorders)
+        self.final = self.layout.vector(self.model)
+        self.steps = [step for epoch in self.affected for step in epoch]
+
+
+@pytest.fixture(scope="module")
+def shuffled(digits):
+    return Run(digits)
+
+
+@pytest.fixture(scope="module")
+def confined(digits):
+    return Run(digits, share=0.5)
+
+
+def test_all_updates_sum_to_final_minus_initial(shuffled):
+    total = shuffled.logs["full"].sum(range(len(shuffled.plan)))
+    torch.testing.assert_close(total, shuffled.final - shuffled.initial, rtol=0, atol=1e-5)
+
+
+def test_undoing_every_step_returns_the_initial_weights_and_buffers(shuffled):
+    model = forget(deepcopy(shuffled.model), shuffled.logs["full"], range(len(shuffled.plan)))
+    vector = shuffled.layout.vector(model)
+    torch.testing.assert_close(vector, shuffled.initial, rtol=0, atol=1e-5)
+    assert model.state_dict()["0.1.num_batches_tracked"] == 0
+    fresh = build("ResNet9", classes=10, seed=0, width=4).state_dict()
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensor, fresh[name], rtol=0, atol=1e-5)
+
+
+def test_share_one_with_no_pruning_undoes_the_whole_run(shuffled):
+    assert len(shuffled.steps) == len(shuffled.plan)
+    model = forget(deepcopy(shuffled.model), shuffled.sums["full"], shuffled.steps)
+    torch.testing.assert_close(shuffled.layout.vector(model), shuffled.initial, rtol=0, atol=1e-5)
+
+
+def test_pruning_everything_is_the_identity(confined):
+    model = forget(deepcopy(confined.model), confined.logs["nothing"], confined.steps)
+    assert torch.equal(confined.layout.vector(model), confined.final)
+
+
+def test_partial_amnesiac_is_equation_7(confined):
+    """w' = w - sum of P * update, term by term, from the whole updates."""
+    expected, kept = confined.final.clone(), torch.zeros(confined.layout.size)
+    kept[confined.mask.kept()] = 1
+    for positions, update in confined.logs["full"].updates(confined.steps):
+        assert len(positions) == confined.layout.size
+        expected -= kept * update
+    model = forget(deepcopy(confined.model), confined.logs["random"], confined.steps)
+    torch.testing.assert_close(confined.layout.vector(model), expected, rtol=0, atol=1e-5)
+    untouched = kept == 0
+    result = confined.layout.vector(model)
+    assert torch.equal(result[untouched], confined.final[untouched])
+
+
+def test_a_fixed_mask_commutes_with_the_sum(confined):
+    whole, kept = confined.logs["full"].sum(confined.steps), confined.mask.kept()
+    pruned = torch.zeros_like(whole)
+    pruned[kept] = whole[kept]
+    torch.testing.assert_close(pruned, confined.logs["random"].sum(confined.steps))
+
+
+def test_magnitude_masks_are_drawn_anew_for_each_update(confined):
+    whole = confined.logs["full"].updates(confined.steps)
+    pruned = confined.logs["magnitude"].updates(confined.steps)
+    chosen = []
+    for (_, update), (positions, values) in zip(whole, pruned, strict=True):
+        assert torch.equal(values, update[positions])
+        chosen.append(set(positions.tolist()))
+    assert any(chosen[0] != other for other in chosen[1:])
+
+
+@pytest.mark.parametrize("name", ["full", "random", "magnitude"])
+def test_running_sums_agree_with_the_log_of_every_step(confined, name):
+    for epoch in [*confined.affected, confined.steps]:
+        torch.testing.assert_close(
+            confined.sums[name].sum(epoch), confined.logs[name].sum(epoch), rtol=0, atol=1e-5
+        )
+
+
+def test_either_order_of_epochs_ends_at_the_same_model(confined):
+    ends = {}
+    for order in ("backward", "forward"):
+        copy = deepcopy(confined.model)
+        path = forget_by_epoch(copy, confined.logs["full"], confined.affected, order=order)
+        ends[order] = [confined.layout.vector(model) for model in path]
+    torch.testing.assert_close(ends["backward"][-1], ends["forward"][-1], rtol=0, atol=1e-5)
+    last = confined.final - confined.logs["full"].sum(confined.affected[-1])
+    torch.testing.assert_close(ends["backward"][0], last, rtol=0, atol=1e-6)
+    first = confined.final - confined.logs["full"].sum(confined.affected[0])
+    torch.testing.assert_close(ends["forward"][0], first, rtol=0, atol=1e-6)
+
+
+def test_several_recorders_leave_the_run_as_it_is(digits, shuffled):
+    alone = build("ResNet9", classes=10, seed=0, width=4)
+    optimizer = make_optimizer("adam", alone, learning_rate=0.001)
+    fit(alone, digits, shuffled.plan, optimizer)
+    assert torch.equal(shuffled.layout.vector(alone), shuffled.final)
+
+
+def gradient_run(digits, optimizer, fractions, epochs=3, sign=DESCEND, after=None):
+    model = build("LeNet", classes=10, seed=0)
+    plan = shuffled_plan(digits.ids, batch_size=64, epochs=1, seed=0)
+    fit(model, digits, plan, make_optimizer("adam", model, learning_rate=0.001))
+    layout = Layout.of(model)
+    selection = SelectionMask.draw(layout, fractions, seed=0)
+    target = digits.subset(digits.of_class(3))
+    labels = flipped_labels(target.labels, classes=10, seed=0)
+    states = [layout.vector(model)]
+    retrain_on_target(
+        model,
+        target.images,
+        target.labels if sign == ASCEND else labels,
+        sign=sign,
+        optimizer=make_optimizer(optimizer, model, learning_rate=0.01),
+        selection=selection,
+        epochs=epochs,
+        after_step=lambda epoch: states.append(layout.vector(model)),
+    )
+    return layout, selection, states, target
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_weights_outside_the_selection_stay_bit_identical(digits, optimizer):
+    _, selection, states, _ = gradient_run(digits, optimizer, [0.3, 0.25, 0.2, 0.1, 0.5])
+    for epoch, (before, after) in enumerate(zip(states, states[1:], strict=False)):
+        outside = torch.ones(len(before), dtype=torch.bool)
+        outside[selection.at(epoch)] = False
+        assert torch.equal(before[outside], after[outside])
+        assert not torch.equal(before[~outside], after[~outside])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_fraction_one_is_the_naive_method(digits, optimizer):
+    """The same steps with a plain optimizer and no mask, in one piece."""
+    layout, _, states, target = gradient_run(digits, optimizer, [1.0] * 5)
+    twin = build("LeNet", classes=10, seed=0)
+    layout.load(twin, states[0])
+    plain = make_optimizer(optimizer, twin, learning_rate=0.01)
+    labels = flipped_labels(target.labels, classes=10, seed=0)
+    for expected in states[1:]:
+        loss = torch.nn.functional.cross_entropy(twin(target.images), labels)
+        plain.zero_grad()
+        loss.backward()
+        plain.step()
+        torch.testing.assert_close(layout.vector(twin), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_ascending_raises_the_loss_on_the_target_and_descending_lowers_it(digits):
+    for sign in (ASCEND, DESCEND):
+        layout, _, states, target = gradient_run(digits, "sgd", [1.0] * 5, sign=sign)
+        labels = target.labels
+        if sign == DESCEND:
+            labels = flipped_labels(labels, classes=10, seed=0)
+        model, losses = build("LeNet", classes=10, seed=0), []
+        for state in states:
+            layout.load(model, state)
+            losses.append(torch.nn.functional.cross_entropy(model(target.images), labels).item())
+        assert losses == sorted(losses, reverse=sign == DESCEND)
+
+
+def test_gradient_unlearning_leaves_batch_norm_statistics_alone(digits):
+    model = build("ResNet9", classes=10, seed=0, width=4)
+    before = deepcopy(dict(model.named_buffers()))
+    layout = Layout.of(model)
+    target = digits.subset(digits.of_class(3))
+    retrain_on_target(
+        model,
+        target.images,
+        target.labels,
+        sign=ASCEND,
+        optimizer=make_optimizer("sgd", model, learning_rate=0.01),
+        selection=SelectionMask.draw(layout, [1.0] * len(layout.layers), seed=0),
+        epochs=2,
+    )
+    assert all(torch.equal(before[name], b) for name, b in model.named_buffers())
+
+
+def test_flipped_labels_are_wrong_and_cover_the_other_classes():
+    labels = torch.full((2000,), 3)
+    flipped = flipped_labels(labels, classes=10, seed=0)
+    assert sorted(flipped.unique().tolist()) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    counts = torch.bincount(flipped, minlength=10)
+    assert counts[counts > 0].min() > 150  # 222 expected each, sd 14
+    assert torch.equal(flipped, flipped_labels(labels, classes=10, seed=0))
