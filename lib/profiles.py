@@ -60,11 +60,11 @@ class Amnesiac(Settings):
 
 
 class Descent(Settings):
-    """A few gradient steps on the target data; fractions of weights selected, first to last."""
+    """Gradient steps until the target data is forgotten; fractions selected, first to last."""
 
     optimizer: str
     learning_rate: float
-    epochs: int
+    max_epochs: int
     first: float = 1.0
     last: float = 1.0
 
@@ -126,7 +126,7 @@ class Grids(Settings):
     pruning: list[tuple[float, float]]
     scales: list[float]
     stops: dict[str, list[int]]
-    epochs: int
+    max_epochs: int
     learning_rates: dict[str, list[float]]
     fractions: dict[str, list[tuple[float, float]]]
     partial_learning_rates: dict[str, list[float]]

@@ -12,6 +12,7 @@ images are tried beside them, for comparison.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -60,7 +61,7 @@ def naive_grid(grids: Grids) -> list[dict[str, Any]]:
         {
             "optimizer": name,
             "learning_rate": rate,
-            "epochs": grids.epochs,
+            "max_epochs": grids.max_epochs,
             "first": 1.0,
             "last": 1.0,
         }
@@ -75,7 +76,7 @@ def partial_grid(grids: Grids, family: str) -> list[dict[str, Any]]:
         {
             "optimizer": name,
             "learning_rate": rate,
-            "epochs": grids.epochs,
+            "max_epochs": grids.max_epochs,
             "first": first,
             "last": last,
         }
@@ -130,10 +131,17 @@ def trials_of(profile: str, configs: list[Config], way: str = "trials") -> list[
     return [t for config in configs for t in (find(profile, config) or {way: []})[way]]
 
 
-def _tune_amnesiac(profile: Profile, table: Table, model: str, jobs: int) -> dict[str, Any]:
-    """Settle the protocol on the baseline alone, then choose the pruning."""
+def _amnesiac_runs(profile: Profile, table: Table, model: str) -> list[Config]:
+    return protocol_configs(profile, table.dataset, model)
+
+
+def _descent_runs(profile: Profile, table: Table, model: str) -> list[Config]:
+    return list(descent_configs(profile, table.family, table.dataset, model).values())
+
+
+def _choose_amnesiac(profile: Profile, table: Table, model: str) -> dict[str, Any]:
+    """Settle the protocol on the baseline alone, then choose the pruning and its rivals."""
     candidates = protocol_configs(profile, table.dataset, model)
-    run_missing(profile.name, candidates, jobs=jobs)
     printed = paper.cell(table.number, model, "baseline")["d_r"]
     protocol = ranked_protocols(trials_of(profile.name, candidates), printed)[0]["setting"]
     search = pruning_config(profile, table.dataset, model, protocol)
@@ -144,19 +152,26 @@ def _tune_amnesiac(profile: Profile, table: Table, model: str, jobs: int) -> dic
     return {"protocol": protocol, "pruning": pruning, **scale, "stop": stop}
 
 
-def _tune_descent(profile: Profile, table: Table, model: str, jobs: int) -> dict[str, Any]:
+def _choose_descent(profile: Profile, table: Table, model: str) -> dict[str, Any]:
     configs = descent_configs(profile, table.family, table.dataset, model)
-    run_missing(profile.name, list(configs.values()), jobs=jobs)
     return {
         method: ranked(trials_of(profile.name, [config]))[0]["setting"]
         for method, config in configs.items()
     }
 
 
-TUNERS: dict[str, Callable[[Profile, Table, str, int], dict[str, Any]]] = {
-    "amnesiac": _tune_amnesiac,
-    "label_flipping": _tune_descent,
-    "optimization": _tune_descent,
+@dataclass(frozen=True)
+class Tuner:
+    """How a family is tuned: the runs that depend on no choice, and the choice."""
+
+    runs: Callable[[Profile, Table, str], list[Config]]
+    choose: Callable[[Profile, Table, str], dict[str, Any]]
+
+
+TUNERS = {
+    "amnesiac": Tuner(_amnesiac_runs, _choose_amnesiac),
+    "label_flipping": Tuner(_descent_runs, _choose_descent),
+    "optimization": Tuner(_descent_runs, _choose_descent),
 }
 
 
@@ -202,11 +217,17 @@ def tune(
     """
     profile = load_profile(profile_name)
     _check(profile, family, dataset, model)
-    for table in TABLES.values():
-        for name in profile.datasets[table.dataset].models:
-            wanted = (family or table.family, dataset or table.dataset, model or name)
-            if wanted != (table.family, table.dataset, name):
-                continue
-            chosen = TUNERS[table.family](profile, table, name, jobs)
-            _store(profile_name, table.dataset, name, table.family, chosen)
-            yield f"table {table.number}, {name} on {table.dataset}: {chosen}"
+    wanted = [
+        (table, name)
+        for table in TABLES.values()
+        for name in profile.datasets[table.dataset].models
+        if family in (None, table.family)
+        and dataset in (None, table.dataset)
+        and model in (None, name)
+    ]
+    runs = [c for table, name in wanted for c in TUNERS[table.family].runs(profile, table, name)]
+    run_missing(profile.name, runs, jobs=jobs)
+    for table, name in wanted:
+        chosen = TUNERS[table.family].choose(profile, table, name)
+        _store(profile_name, table.dataset, name, table.family, chosen)
+        yield f"table {table.number}, {name} on {table.dataset}: {chosen}"

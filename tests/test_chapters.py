@@ -22,6 +22,7 @@ from lib.unlearners.gradient import flipped_labels
 PROVENANCE = {
     "commit": "0123456789abcdef",
     "dirty": False,
+    "code_digest": "e" * 64,
     "versions": {"torch": "2"},
     "device": "cpu",
     "data_digest": "f" * 64,

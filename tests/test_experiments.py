@@ -9,12 +9,25 @@ import torch
 
 from lib.data import load
 from lib.errors import InputError
-from lib.experiments import access, amnesiac, runner, shares, store, table_rows
+from lib.experiments import (
+    access,
+    amnesiac,
+    gradient,
+    provenance,
+    runner,
+    shares,
+    store,
+    table_rows,
+)
+from lib.experiments.common import load_data
 from lib.experiments.overrides import OVERRIDES, override
 from lib.experiments.registry import EXPERIMENTS, TABLES, base_config, configs_of
+from lib.experiments.trained import trained_model
+from lib.metrics import predict
 from lib.models import build
 from lib.profiles import load_profile, names
 from lib.state import Layout
+from lib.unlearners.gradient import FORGOTTEN, forgotten
 
 
 @pytest.fixture
@@ -36,6 +49,7 @@ def test_a_run_keeps_all_that_it_came_from(results_folder):
     origin = result["provenance"]
     assert origin["data_digest"] == load("mnist", source="sample").digest
     assert re.fullmatch(r"[0-9a-f]{40}", origin["commit"] or "0" * 40)
+    assert origin["code_digest"] == provenance.code_digest()
     assert origin["versions"]["torch"] == torch.__version__.split("+")[0]
     assert origin["seconds"] > 0
     assert origin["peak_memory_mb"] > 0
@@ -144,10 +158,45 @@ def test_label_flipping_and_optimization_have_a_point_for_each_step(results_fold
     for table in (3, 5):
         result = small(f"table_{table}")[0]
         for method in ("baseline", "proposed"):
-            assert len(result["curves"][method]) == 1 + result["config"][method]["epochs"]
+            steps = len(result["curves"][method]) - 1
+            assert 1 <= steps <= result["config"][method]["max_epochs"]
             last = result["curves"][method][-1]
             row = next(row for row in result["rows"] if row["method"] == method)
             assert last == {key: row[key] for key in ("d_t", "d_r")}
+
+
+def test_gradient_unlearning_ends_at_the_first_step_that_has_done_enough(results_folder):
+    config = small("table_5")[0]["config"]
+    data = load_data(config)
+    target = data.train.subset(data.train.of_class(config["target"]))
+    method = config["baseline"] | {"learning_rate": 0.005, "max_epochs": 30}
+    seen = []
+    unlearned, steps = gradient.unlearn(
+        config,
+        method,
+        trained_model(config, data),
+        data,
+        lambda model: seen.append((predict(model, target.images) == target.labels).float().mean()),
+    )
+    assert 1 < steps == len(seen) < 30
+    assert all(share > FORGOTTEN for share in seen[:-1])
+    assert seen[-1] <= FORGOTTEN
+    assert forgotten(unlearned, target.images, target.labels)
+
+
+def test_the_code_digest_follows_the_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "PROJECT", tmp_path)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "requirements.txt").write_text("torch\n")
+    source = tmp_path / "lib" / "a.py"
+    source.write_text("one = 1\n")
+    first = provenance.code_digest()
+    source.write_text("one = 2\n")
+    assert provenance.code_digest() != first
+    source.write_text("one = 1\n")
+    assert provenance.code_digest() == first
+    source.rename(source.with_name("b.py"))
+    assert provenance.code_digest() != first
 
 
 def test_figure_4_compares_strategies_that_keep_equally_many(results_folder):

@@ -46,7 +46,7 @@ def test_both_sides_try_equally_many_settings(name, family):
     naive, partial = tuning.naive_grid(grids), tuning.partial_grid(grids, family)
     assert len(naive) == len(partial)
     assert all(method["first"] == method["last"] == 1 for method in naive)
-    assert {m["epochs"] for m in naive} == {m["epochs"] for m in partial}
+    assert {m["max_epochs"] for m in naive} == {m["max_epochs"] for m in partial}
 
 
 @pytest.mark.parametrize("name", ["quick", "full"])

@@ -163,8 +163,8 @@ def gradient_run(digits, optimizer, fractions, epochs=3, sign=DESCEND, after=Non
         sign=sign,
         optimizer=make_optimizer(optimizer, model, learning_rate=0.01),
         selection=selection,
-        epochs=epochs,
-        after_step=lambda epoch: states.append(layout.vector(model)),
+        max_epochs=epochs,
+        enough=lambda epoch: states.append(layout.vector(model)),
     )
     return layout, selection, states, target
 
@@ -220,7 +220,7 @@ def test_gradient_unlearning_leaves_batch_norm_statistics_alone(digits):
         sign=ASCEND,
         optimizer=make_optimizer("sgd", model, learning_rate=0.01),
         selection=SelectionMask.draw(layout, [1.0] * len(layout.layers), seed=0),
-        epochs=2,
+        max_epochs=2,
     )
     assert all(torch.equal(before[name], b) for name, b in model.named_buffers())
 

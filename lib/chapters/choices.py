@@ -134,9 +134,8 @@ def setting_text(setting: dict[str, Any]) -> str:
     if "strategy" in setting:
         return pruning_text(setting)
     if "optimizer" in setting:
-        steps = f"{setting['epochs']} step{'s' * (setting['epochs'] > 1)}"
         moved = f"weights moved: {fractions_text(setting)}"
-        return f"{setting['optimizer']}, {setting['learning_rate']:g}, {steps}, {moved}"
+        return f"{setting['optimizer']}, {setting['learning_rate']:g}, {moved}"
     if "scale" in setting:
         return f"times {setting['scale']:g}"
     if "order" in setting:
@@ -203,7 +202,7 @@ def choice_tables(profile: str, number: int, *, top: int) -> list[PageTable]:
 def grid_table(profile: str) -> PageTable:
     """What tuning tries under a profile, each grid with its size."""
     grids = load_profile(profile).tuning
-    steps = f"1 to {grids.epochs} steps"
+    steps = f"each until forgotten, {grids.max_epochs} steps at most"
     rows = [
         ("Batch protocol", *_listed(map(protocol_text, grids.protocols))),
         ("Pruning, first → last layer", *_listed(f"{a:g} → {b:g}" for a, b in grids.pruning)),
@@ -226,11 +225,16 @@ def _listed(values: Iterable[str]) -> tuple[int, str]:
 def _rates(
     rates: dict[str, list[float]], fractions: list[tuple[float, float]], steps: str
 ) -> tuple[int, str]:
-    """The number of settings before steps are counted, and what they are made of."""
+    """The number of settings, and what they are made of."""
     size = sum(map(len, rates.values())) * max(1, len(fractions))
     parts = [f"{name}: {', '.join(f'{r:g}' for r in values)}" for name, values in rates.items()]
     parts += [f"fractions {' or '.join(f'{a:g} → {b:g}' for a, b in fractions)}"] * bool(fractions)
     return size, "; ".join([*parts, steps])
+
+
+def _trial_text(trial: Trial) -> str:
+    text, steps = setting_text(trial["setting"]), trial.get("steps")
+    return text if steps is None else f"{text}; {steps} step{'s' * (steps > 1)}"
 
 
 def _trial_rows(search: Search, top: int) -> list[list[str]]:
@@ -238,7 +242,7 @@ def _trial_rows(search: Search, top: int) -> list[list[str]]:
         return [[search.model, search.sought, NONE, setting_text(search.chosen), NONE, NONE]]
     total = len(search.trials)
     return [
-        [search.model, search.sought, f"{rank} of {total}", setting_text(trial["setting"])]
+        [search.model, search.sought, f"{rank} of {total}", _trial_text(trial)]
         + [f"{trial['d_t']:.2f}", f"{trial['d_r']:.2f}"]
         for rank, trial in enumerate(search.trials[:top], start=1)
     ]

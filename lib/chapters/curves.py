@@ -13,9 +13,11 @@ NAMES = ("d_t", "d_r")
 
 
 def mean_curve(runs: Sequence[Points]) -> Curve:
-    """The mean over seeds, point by point."""
+    """The mean over seeds, point by point; a run that ended earlier stays where it ended."""
+    longest = max(map(len, runs))
+    held = [[*points, *[points[-1]] * (longest - len(points))] for points in runs]
     return Curve(
-        *([mean(p[name] for p in points) for points in zip(*runs, strict=True)] for name in NAMES)
+        *([mean(p[name] for p in points) for points in zip(*held, strict=True)] for name in NAMES)
     )
 
 

@@ -45,6 +45,7 @@ def provenance(results: Sequence[Result], *commands: str) -> Table:
         ("data", _distinct(data)),
         ("digest of the data", _distinct([origin["data_digest"][:12] for origin in origins])),
         ("code", _distinct([_commit(origin) for origin in origins])),
+        ("digest of the code", _distinct([origin["code_digest"][:12] for origin in origins])),
         ("versions", _distinct(versions)),
         ("device", _distinct([origin["device"] for origin in origins])),
         ("computing time", f"{sum(origin['seconds'] for origin in origins):.0f} s in all"),

@@ -24,6 +24,11 @@ def _states(
     """The model's state before the first epoch and after each."""
     copy, layout = deepcopy(model), Layout.of(model)
     states = [layout.vector(copy)]
+
+    def keep_state(_: int) -> bool:
+        states.append(layout.vector(copy))
+        return False
+
     retrain_on_target(
         copy,
         images,
@@ -31,8 +36,8 @@ def _states(
         sign=DESCEND,
         optimizer=make_optimizer(optimizer, copy, learning_rate=0.01),
         selection=selection,
-        epochs=epochs,
-        after_step=lambda _: states.append(layout.vector(copy)),
+        max_epochs=epochs,
+        enough=keep_state,
     )
     return states
 

@@ -50,13 +50,19 @@ def _amnesiac(config: Config, runs: list[Result]) -> list[list[str]]:
     ]
 
 
+def _steps(runs: list[Result], method: str) -> str:
+    """How many steps it took a method: one number, or from the fewest to the most of all seeds."""
+    counts = [len(run["curves"][method]) - 1 for run in runs]
+    return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+
+
 def _descent(config: Config, runs: list[Result]) -> list[list[str]]:
     return [
         [
             name,
             config[name]["optimizer"],
             f"{config[name]['learning_rate']:g}",
-            str(config[name]["epochs"]),
+            _steps(runs, name),
             fractions_text(config[name]),
         ]
         for name in ("baseline", "proposed")

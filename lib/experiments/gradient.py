@@ -1,11 +1,12 @@
 """Label flipping and optimization-based unlearning, naive and with layer-wise partial updates."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from lib.data import Dataset
+from lib.data import Dataset, Split
 from lib.experiments.common import load_data, measure, point, row
 from lib.experiments.store import Config
 from lib.experiments.trained import trained_model
@@ -13,22 +14,46 @@ from lib.masks import SelectionMask, depth_schedule
 from lib.metrics import Accuracy
 from lib.state import Layout
 from lib.training import make_optimizer
-from lib.unlearners.gradient import ASCEND, DESCEND, flipped_labels, retrain_on_target
+from lib.unlearners.gradient import (
+    ASCEND,
+    DESCEND,
+    flipped_labels,
+    forgotten,
+    retrain_on_target,
+)
 
 
 def unlearn(
-    config: Config, method: dict[str, Any], model: nn.Module, data: Dataset
-) -> list[Accuracy]:
-    """Unlearn a copy of the model by one method; return its accuracy after every step."""
+    config: Config,
+    method: dict[str, Any],
+    model: nn.Module,
+    data: Dataset,
+    each: Callable[[nn.Module], None] = lambda model: None,
+) -> tuple[nn.Module, int]:
+    """Unlearn a copy of the model by one method, until the target data is forgotten.
+
+    Args:
+        config: of the run.
+        method: optimizer, rate, fractions and the most steps allowed.
+        model: the trained model; stays as it is.
+        data: whose training images of the target class are to be forgotten.
+        each: called with the copy after each step, to measure it.
+
+    Returns:
+        The copy, and how many steps it took.
+    """
     target = data.train.subset(data.train.of_class(config["target"]))
-    copy = deepcopy(model)
+    copy, steps = deepcopy(model), 0
     layout = Layout.of(copy)
+    labels, sign = _objective(config, target, classes=len(data.classes))
+
+    def enough(epoch: int) -> bool:
+        nonlocal steps
+        steps = epoch + 1
+        each(copy)
+        return forgotten(copy, target.images, target.labels)
+
     fractions = depth_schedule(method["first"], method["last"], len(layout.layers))
-    labels, sign = target.labels, ASCEND
-    if config["experiment"] == "label_flipping":
-        labels = flipped_labels(labels, classes=len(data.classes), seed=config["seed"])
-        sign = DESCEND
-    path: list[Accuracy] = []
     retrain_on_target(
         copy,
         target.images,
@@ -36,9 +61,25 @@ def unlearn(
         sign=sign,
         optimizer=make_optimizer(method["optimizer"], copy, learning_rate=method["learning_rate"]),
         selection=SelectionMask.draw(layout, fractions, seed=config["seed"]),
-        epochs=method["epochs"],
-        after_step=lambda _: path.append(measure(config, copy, data)),
+        max_epochs=method["max_epochs"],
+        enough=enough,
     )
+    return copy, steps
+
+
+def _objective(config: Config, target: Split, classes: int) -> tuple[Tensor, float]:
+    """The labels to train on, and whether to descend on them or to ascend."""
+    if config["experiment"] == "label_flipping":
+        return flipped_labels(target.labels, classes=classes, seed=config["seed"]), DESCEND
+    return target.labels, ASCEND
+
+
+def _measured(
+    config: Config, method: dict[str, Any], model: nn.Module, data: Dataset
+) -> list[Accuracy]:
+    """Accuracy after every step of one method."""
+    path: list[Accuracy] = []
+    unlearn(config, method, model, data, lambda copy: path.append(measure(config, copy, data)))
     return path
 
 
@@ -51,7 +92,9 @@ def run(config: Config) -> dict[str, Any]:
     data = load_data(config)
     model = trained_model(config, data)
     trained = measure(config, model, data)
-    paths = {name: unlearn(config, config[name], model, data) for name in ("baseline", "proposed")}
+    paths = {
+        name: _measured(config, config[name], model, data) for name in ("baseline", "proposed")
+    }
     return {
         "rows": [
             row(config, "trained", trained),

@@ -1,5 +1,6 @@
 """Where a result comes from: code, data, software and machine."""
 
+import hashlib
 import platform
 import resource
 import subprocess
@@ -24,6 +25,18 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+def code_digest() -> str:
+    """SHA-256 over every source file of the library and the pinned requirements.
+
+    It names the code by what it is: a commit's name is lost when a history is rewritten.
+    """
+    found = hashlib.sha256()
+    for path in [PROJECT / "requirements.txt", *sorted((PROJECT / "lib").rglob("*.py"))]:
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(PROJECT).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()
+
+
 def device_name(device: torch.device) -> str:
     """The kind of device, and its model where that is known."""
     if device.type == "cuda":
@@ -37,6 +50,7 @@ def provenance(*, started: float, device: torch.device, data_digest: str) -> dic
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if status is None else bool(status),
+        "code_digest": code_digest(),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in PACKAGES},
         "device": device_name(device),

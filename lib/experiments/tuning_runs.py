@@ -103,12 +103,14 @@ def pruning(config: Config) -> dict[str, Any]:
 
 
 def descent(config: Config) -> dict[str, Any]:
-    """Label flipping or optimization-based unlearning at every setting and after every step."""
+    """Label flipping or optimization-based unlearning at every setting, each to its own end."""
     data = load_data(config)
     model = trained_model(config, data)
     trials = []
     for method in config["grid"]:
-        path = gradient.unlearn({**config, "experiment": config["family"]}, method, model, data)
-        for step, measured in enumerate(path, start=1):
-            trials.append({"setting": {**method, "epochs": step}, **point(measured)})
+        unlearned, steps = gradient.unlearn(
+            {**config, "experiment": config["family"]}, method, model, data
+        )
+        reached = point(measure(config, unlearned, data))
+        trials.append({"setting": method, "steps": steps, **reached})
     return {"trials": trials}

@@ -13,9 +13,13 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from lib.masks import SelectionMask
+from lib.metrics import predict
 from lib.state import Layout
 
 ASCEND, DESCEND = -1.0, 1.0
+
+FORGOTTEN = 0.001
+"""Share of the target data still recognised at which unlearning has done enough."""
 
 
 def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
@@ -23,6 +27,20 @@ def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1, classes, labels.shape, generator=generator)
     return (labels + shift.to(labels.device)) % classes
+
+
+def forgotten(model: nn.Module, images: Tensor, labels: Tensor) -> bool:
+    """Whether at most :data:`FORGOTTEN` of the samples are still recognised.
+
+    Whoever unlearns holds the target data, so that the end needs no other images. It is not in
+    the paper, which gives no number of steps.
+
+    Args:
+        model: measured in evaluation mode.
+        images: the target data, shape ``(n, 1, 28, 28)``.
+        labels: their true labels, shape ``(n,)``.
+    """
+    return (predict(model, images) == labels).double().mean().item() <= FORGOTTEN
 
 
 def _accumulate_gradient(
@@ -72,10 +90,10 @@ def retrain_on_target(
     sign: float,
     optimizer: Optimizer,
     selection: SelectionMask,
-    epochs: int,
-    after_step: Callable[[int], None] = lambda epoch: None,
+    max_epochs: int,
+    enough: Callable[[int], bool] = lambda epoch: False,
 ) -> nn.Module:
-    """Unlearn in place by ``epochs`` full-batch gradient steps (Eqs. 5, 8 and 10).
+    """Unlearn in place by full-batch gradient steps (Eqs. 5, 8 and 10).
 
     The paper's equations take one step an epoch on all of D_t, and S_l,e moves on each epoch.
     Batch-norm statistics stay as they are: estimated on one class alone they would ruin the
@@ -88,13 +106,15 @@ def retrain_on_target(
         sign: :data:`ASCEND` or :data:`DESCEND`.
         optimizer: over the model's weights; its learning rate is alpha'.
         selection: which weights each epoch may move.
-        epochs: number of steps.
-        after_step: called with the epoch (from 0) after each step, to measure the model.
+        max_epochs: number of steps at most.
+        enough: called with the epoch (from 0) after each step; it ends the steps by returning
+            True, as :func:`forgotten` does.
     """
     layout = Layout.of(model)
     model.eval()
-    for epoch in range(epochs):
+    for epoch in range(max_epochs):
         _accumulate_gradient(model, images, labels, sign)
         partial_step(optimizer, _selected(model, layout, selection.at(epoch)))
-        after_step(epoch)
+        if enough(epoch):
+            break
     return model
