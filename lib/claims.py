@@ -361,20 +361,38 @@ def found_here(row: pd.Series) -> str:
     return ". ".join(part for part in (row.measured, row.caveat) if part) or NONE
 
 
-def _cells(row: pd.Series) -> list[str]:
+def caveats(frame: pd.DataFrame) -> dict[str, str]:
+    """The caveats of a ledger, each once, with the mark that stands for it, ``[1]`` and so on."""
+    distinct = dict.fromkeys(caveat for caveat in frame.caveat if caveat)
+    return {caveat: f"[{number}]" for number, caveat in enumerate(distinct, start=1)}
+
+
+def marked(row: pd.Series, marks: dict[str, str]) -> str:
+    """What was measured for a claim, a row of the ledger, with the mark of its caveat."""
+    return f"{row.measured or NONE} {marks.get(row.caveat, '')}".strip()
+
+
+def notes(marks: dict[str, str]) -> str:
+    """The caveats behind the marks, a paragraph each."""
+    return "\n\n".join(f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items())
+
+
+def _cells(row: pd.Series, marks: dict[str, str]) -> list[str]:
     verdict = f"**{row.verdict}**" + (f" ({row.note})" if row.note else "")
-    return [row.source, f"“{row.quote}”", found_here(row), verdict, _chapter(row.chapter)]
+    return [row.source, f"“{row.quote}”", marked(row, marks), verdict, _chapter(row.chapter)]
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
-    """The ledger as a Markdown table, with links from the project's root.
+    """The ledger as a Markdown table, with links from the project's root, and its caveats below.
 
     Args:
         frame: what ``verdicts`` returns, or some of its rows.
     """
     heads = ["Source", "The paper says", "Here", "Verdict", "Chapter"]
-    lines = [heads, ["---"] * len(heads), *(_cells(row) for _, row in frame.iterrows())]
-    return "\n".join(f"| {' | '.join(c.replace('|', '∣') for c in line)} |" for line in lines)
+    marks = caveats(frame)
+    lines = [heads, ["---"] * len(heads), *(_cells(row, marks) for _, row in frame.iterrows())]
+    table = [f"| {' | '.join(c.replace('|', '∣') for c in line)} |" for line in lines]
+    return "\n".join([*table, "", notes(marks)])
 
 
 def replace_block(text: str, block: str) -> str:

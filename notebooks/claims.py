@@ -24,6 +24,8 @@
 profile = "quick"
 
 # %%
+from IPython.display import Markdown
+
 from lib import claims
 from lib.tables import simple_table
 
@@ -44,7 +46,7 @@ print(f"profile {profile}, {len(ledger)} claims: {claims.counts(ledger.verdict)}
 # - With **one seed** there is no interval. The verdict is then *partly* at most, and says so.
 # - *Not attempted* means that the profile has no result to judge by, or that the trained model hardly knew the target
 #   class, so that there was nothing to forget.
-# - A **caveat** stands after the measured values where the verdict alone would say too much.
+# - A number in brackets points to a **caveat** below the table, where the verdict alone would say too much.
 
 # %%
 limits = claims.limits()
@@ -56,12 +58,13 @@ print(f"confidence of the intervals: {limits.confidence:.0%}")
 # ## The claims
 
 # %%
+marks = claims.caveats(ledger)
 simple_table(
     [
         [
             row.source,
             f"“{row.quote}”",
-            claims.found_here(row),
+            claims.marked(row, marks),
             f"{row.verdict} ({row.note})" if row.note else row.verdict,
             row.rule,
         ]
@@ -70,6 +73,9 @@ simple_table(
     headings=["Source", "The paper says", "Here", "Verdict", "Rule"],
     caption="The paper's claims, what was measured, and how it is judged",
 )
+
+# %%
+Markdown(claims.notes(marks))
 
 # %% [markdown]
 # ## What this does not show

@@ -22,6 +22,8 @@
 # What is different here, or was open:
 #
 # - One step an epoch on **all** target images at once, as the equations are written.
+# - No number of epochs is given. Here a method ends after the first step at which at most one in a thousand of these target images is
+#   still recognised: whoever unlearns has them at hand and needs no others to see it.
 # - The paper calls the movement of the selection mask "a simple circular shift" and gives neither the first mask nor the length of the
 #   shift. Here each layer's weights lie on a ring in a random order; an epoch selects the next ones on it, so that
 #   every weight has its turn before any has a second one.

@@ -445,10 +445,13 @@ def test_caveats_agree_with_the_profiles(profile: str) -> None:
 def test_markdown_has_a_row_a_claim_and_no_stray_bar() -> None:
     frame = claims.judge(Evidence(NOTHING))
     frame.loc[0, "quote"] = "a|b"
-    lines = claims.to_markdown(frame).splitlines()
+    table, _, below = claims.to_markdown(frame).partition("\n\n")
+    lines = table.splitlines()
     assert len(lines) == len(frame) + 2
     assert {line.count("|") for line in lines} == {6}
-    assert lines[2].startswith("| Abstract | “a∣b” | The batch protocol was calibrated")
+    assert lines[2].startswith("| Abstract | “a∣b” | – [1] |")
+    assert below.startswith("[1] The batch protocol was calibrated")
+    assert below.count("The batch protocol was calibrated") == 1
 
 
 def test_block_is_replaced_between_its_marks() -> None:

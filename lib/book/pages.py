@@ -20,14 +20,15 @@ def generated(profile: str) -> dict[str, str]:
 def _ledger(profile: str) -> str:
     """The claims with a verdict each, linked to the chapters that this book has."""
     judged = claims.verdicts(profile)
-    lines = [HEAD, *(_line(row) for _, row in judged.iterrows())]
+    marks = claims.caveats(judged)
+    lines = [HEAD, *(_line(row, marks) for _, row in judged.iterrows()), "", claims.notes(marks)]
     return f"{claims.counts(judged.verdict)}, of {len(judged)}.\n\n" + "\n".join(lines) + "\n"
 
 
-def _line(row: pd.Series) -> str:
+def _line(row: pd.Series, marks: dict[str, str]) -> str:
     name = row.chapter.rpartition("/")[2]
     known = name in sources.notebook_names()
     where = f"[{row.source}](../{row.chapter}.ipynb)" if known else row.source
     verdict = verdict_badge(row.verdict) + f" ({row.note})" * bool(row.note)
-    cells = [verdict, f"{where}: “{row.quote}”", claims.found_here(row)]
+    cells = [verdict, f"{where}: “{row.quote}”", claims.marked(row, marks)]
     return f"| {' | '.join(cell.replace('|', '∣') for cell in cells)} |"  # a bar would end the cell

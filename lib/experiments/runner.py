@@ -2,9 +2,8 @@
 
 import os
 import time
-from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context, parent_process
 from signal import SIG_DFL, SIGINT, signal
 from threading import Thread
@@ -15,10 +14,10 @@ from lib.experiments.common import device, load_data
 from lib.experiments.provenance import provenance
 from lib.experiments.registry import KINDS
 from lib.experiments.store import Config, Result, find, run_hash, save
-from lib.experiments.trained import weights_path
+from lib.experiments.trained import trained_model, weights_path
 from lib.progress import progress
 
-# Experiments that start from the same plainly trained model: whoever comes first trains it.
+# Experiments that start from the same plainly trained model.
 _SHARE_WEIGHTS = ("label_flipping", "optimization", "tune_label_flipping", "tune_optimization")
 
 
@@ -48,19 +47,18 @@ def _prepare_worker() -> None:
     Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _run_group(profile: str, configs: list[Config]) -> int:
-    for config in configs:
-        run_one(profile, config)
-    return len(configs)
+def _run(profile: str, config: Config) -> None:
+    run_one(profile, config)
 
 
-def _groups(configs: Iterable[Config]) -> list[list[Config]]:
-    """Configurations that share trained weights stay together, so that one of them trains."""
-    groups: dict[str, list[Config]] = defaultdict(list)
-    for config in configs:
-        shared = config["experiment"] in _SHARE_WEIGHTS
-        groups[str(weights_path(config)) if shared else run_hash(config)].append(config)
-    return list(groups.values())
+def _train_weights(config: Config) -> None:
+    torch.set_num_threads(1)
+    trained_model(config, load_data(config))
+
+
+def _untrained(configs: Iterable[Config]) -> list[Config]:
+    """One configuration for each trained model that several runs start from and nobody has yet."""
+    return list({path: c for c in configs if not (path := weights_path(c)).exists()}.values())
 
 
 def run_missing(profile: str, configs: list[Config], *, jobs: int) -> None:
@@ -70,19 +68,28 @@ def run_missing(profile: str, configs: list[Config], *, jobs: int) -> None:
     """
     unique = {run_hash(config): config for config in configs}
     missing = [config for config in unique.values() if find(profile, config) is None]
-    if not missing:
-        return
-    if jobs == 1 or len(missing) == 1:
-        _run_group(profile, missing)
+    if jobs == 1 or len(missing) <= 1:
+        for config in missing:
+            run_one(profile, config)
         return
     os.environ["TQDM_DISABLE"] = "1"  # for the workers: their bars would overwrite each other
     # Spawned, not forked: a fork copies torch's thread pool in a state that can hang.
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
     try:
-        tasks = [pool.submit(_run_group, profile, group) for group in _groups(missing)]
         with progress(total=len(missing), title=f"{profile} runs", unit="run", keep=True) as bar:
-            for task in as_completed(tasks):
-                bar.update(task.result())
+            for task in as_completed(_submitted(pool, profile, missing)):
+                task.result()
+                bar.update()
     finally:
         pool.shutdown(cancel_futures=True)
         del os.environ["TQDM_DISABLE"]
+
+
+def _submitted(pool: Executor, profile: str, configs: list[Config]) -> list[Future[None]]:
+    """A task for each configuration; a model that several start from is trained before them."""
+    later = [config for config in configs if config["experiment"] in _SHARE_WEIGHTS]
+    trainings = [pool.submit(_train_weights, config) for config in _untrained(later)]
+    tasks = [pool.submit(_run, profile, config) for config in configs if config not in later]
+    for training in trainings:
+        training.result()
+    return tasks + [pool.submit(_run, profile, config) for config in later]
