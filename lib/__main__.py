@@ -55,7 +55,7 @@ jobs_option = click.option(
     type=click.IntRange(min=1),
     default=os.cpu_count(),
     show_default="number of cores",
-    help="Runs at a time; each uses one core, and results do not depend on it.",
+    help="Runs or notebooks at a time; each uses one core, and results do not depend on it.",
 )
 parameter_option = click.option(
     "-p", "parameters", multiple=True, metavar="NAME=VALUE", help="Change a setting; repeatable."
@@ -85,24 +85,25 @@ def _run_all(profile: str, jobs: int) -> None:
 def book(profile: str, jobs: int, strict: bool) -> None:
     """Run what is missing, execute every notebook, build the book and print its path."""
     _run_all(profile, jobs)
-    book_machine.execute(book_machine.notebook_names(), profile, {})
+    book_machine.execute(book_machine.notebook_names(), profile, {}, jobs=jobs)
     click.echo(book_machine.build(profile, strict=strict))
 
 
 @main.command()
 @profile_option
 @data_option
+@jobs_option
 @parameter_option
 @click.option("--publish", is_flag=True, help="Copy the executed notebooks to notebooks/ as well.")
 @click.argument("notebooks", nargs=-1)
 def execute(
-    profile: str, parameters: tuple[str, ...], publish: bool, notebooks: tuple[str]
+    profile: str, jobs: int, parameters: tuple[str, ...], publish: bool, notebooks: tuple[str]
 ) -> None:
     """Execute NOTEBOOKS (all of them when none is named) under a profile."""
     load_profile(profile)
     values = book_machine.parse_parameters(parameters)
     wanted = list(notebooks) or book_machine.notebook_names()
-    for path in book_machine.execute(wanted, profile, values):
+    for path in book_machine.execute(wanted, profile, values, jobs=jobs):
         click.echo(path)
     if publish:
         book_machine.publish(profile)

@@ -222,14 +222,29 @@ def test_an_unwritable_output_folder_is_one_message(project):
         book.execute(["plain"], "smoke", {})
 
 
-def test_an_interrupt_leaves_nothing_behind(project):
+def test_notebooks_executed_side_by_side_are_the_same(project):
+    alone = {path.name: path.read_bytes() for path in book.execute([], "smoke", {})}
+    together = book.execute([], "smoke", {}, jobs=3)
+    assert [path.name for path in together] == list(alone)
+    assert {path.name: path.read_bytes() for path in together} == alone
+
+
+def test_of_notebooks_executed_side_by_side_a_failed_one_says_why(project):
+    (project / "notebooks" / "plain.py").write_text(PLAIN.replace("share = 0.2", "share = 2"))
+    with pytest.raises(InputError, match=r"^notebook plain: share 2 is outside \(0, 1\]$"):
+        book.execute(["plain", "made_1"], "smoke", {}, jobs=2)
+    assert not (project / "_build" / "smoke" / "notebooks" / "plain.ipynb").exists()
+
+
+@pytest.mark.parametrize("names", [["plain"], ["plain", "made_1", "made_2"]])
+def test_an_interrupt_leaves_nothing_behind(project, names):
     (project / "notebooks" / "plain.py").write_text(
         PLAIN + "import pathlib, time\npathlib.Path('started').touch()\ntime.sleep(60)\n"
     )
     script = (
         "import pathlib, lib.files, lib.book as book\n"
         f"lib.files.PROJECT = pathlib.Path({str(project)!r})\n"
-        "book.execute(['plain'], 'smoke', {})\n"
+        f"if __name__ == '__main__': book.execute({names!r}, 'smoke', {{}}, jobs={len(names)})\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script], start_new_session=True, stderr=subprocess.PIPE, text=True
@@ -241,7 +256,9 @@ def test_an_interrupt_leaves_nothing_behind(project):
     _, errors = process.communicate(timeout=30)
     assert process.returncode != 0
     assert "KeyboardInterrupt" in errors
-    assert list((project / "_build" / "smoke" / "notebooks").iterdir()) == []
+    left = {path.name for path in (project / "_build" / "smoke" / "notebooks").iterdir()}
+    assert not left & {"plain.ipynb", ".plain.ipynb"}
+    assert left <= {"made_1.ipynb", "made_2.ipynb"}  # those that ended before it
 
 
 # Building

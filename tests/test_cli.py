@@ -138,14 +138,11 @@ def test_no_worker_outlives_a_parent_that_is_killed():
     """A worker left alone would train on for hours, unseen."""
     code = """if True:
         import os, sys
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-        from lib.experiments import runner
+        from lib.workers import worker_pool
         if __name__ == "__main__":
-            context = get_context("spawn")
-            pool = ProcessPoolExecutor(1, mp_context=context, initializer=runner._prepare_worker)
-            print(pool.submit(os.getpid).result(), flush=True)
-            sys.stdin.read()
+            with worker_pool(1) as pool:
+                print(pool.submit(os.getpid).result(), flush=True)
+                sys.stdin.read()
     """
     command = [sys.executable, "-c", code]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

@@ -2,9 +2,10 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import nbformat
 import papermill
@@ -17,6 +18,10 @@ from tqdm import tqdm
 from lib.book import folders, sources
 from lib.errors import InputError
 from lib.files import make_folder, write_atomic
+from lib.workers import worker_pool
+
+Task = tuple[Path, NotebookNode, dict[str, Any], Path]
+"""Where to write a notebook, the notebook, the values of its parameters, and where to run it."""
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Each kernel warns otherwise that it talks to us without encryption, on this very machine.
@@ -45,13 +50,16 @@ def _parsed(pair: str) -> tuple[str, Any]:
         raise InputError(f"the value of parameter {name} cannot be read: {value!r}") from error
 
 
-def execute(names: Sequence[str], profile: str, parameters: Mapping[str, Any]) -> list[Path]:
+def execute(
+    names: Sequence[str], profile: str, parameters: Mapping[str, Any], *, jobs: int = 1
+) -> list[Path]:
     """Execute notebooks under a profile.
 
     Args:
         names: of the notebooks; all of them when empty.
         profile: handed to each notebook as its parameter ``profile``.
         parameters: values for the notebooks' other parameters.
+        jobs: notebooks at a time.
 
     Returns:
         The executed notebooks, in ``_build/<profile>/notebooks``.
@@ -63,11 +71,27 @@ def execute(names: Sequence[str], profile: str, parameters: Mapping[str, Any]) -
     chosen = sources.find(names)
     drafts = {source.name: _prepared(source, profile, parameters) for source in chosen}
     folder = make_folder(folders.executed(profile))
-    with tqdm(drafts.items(), unit="notebook", file=sys.stderr) as progress:
-        return [
-            write_atomic(folder / f"{name}.ipynb", _executed(name, *draft, progress))
-            for name, draft in progress
-        ]
+    paths = {name: folder / f"{name}.ipynb" for name in drafts}
+    tasks = [(paths[name], *draft, folders.project()) for name, draft in drafts.items()]
+    with tqdm(total=len(tasks), unit="notebook", file=sys.stderr) as bar:
+        for name in _executed_each(tasks, jobs, bar):
+            bar.set_description(name)
+            bar.update()
+    return list(paths.values())
+
+
+def _executed_each(tasks: list[Task], jobs: int, bar: tqdm) -> Iterator[str]:
+    """The name of each notebook once it is written."""
+    if jobs == 1 or len(tasks) == 1:
+        for task in tasks:
+            bar.set_description(task[0].stem)
+            # A person at a terminal sees the progress of the training inside the notebook.
+            stderr = sys.stderr if sys.stderr.isatty() else None
+            yield _write_executed(*task, stderr)
+        return
+    with worker_pool(jobs) as pool:
+        for task in as_completed([pool.submit(_write_executed, *task) for task in tasks]):
+            yield task.result()
 
 
 def publish(profile: str) -> list[Path]:
@@ -119,25 +143,31 @@ def _prepared(
     return notebook, {"profile": profile, **source.parameters, **parameters}
 
 
-def _executed(name: str, notebook: NotebookNode, values: dict[str, Any], progress: tqdm) -> str:
-    """Run ``notebook`` from the root of the repository; the cleaned result as JSON."""
-    progress.set_description(name)
+def _write_executed(
+    path: Path,
+    notebook: NotebookNode,
+    values: dict[str, Any],
+    root: Path,
+    stderr: TextIO | None = None,
+) -> str:
+    """Run ``notebook`` in the folder ``root``, write the cleaned result, and return its name."""
+    name = path.stem
     try:
         result = papermill.execute_notebook(
             notebook,
             None,
             parameters=values,
-            cwd=folders.project(),
+            cwd=root,
             progress_bar=False,
             extra_arguments=QUIET,
-            # A person at a terminal sees the progress of the training inside the notebook.
-            stderr_file=sys.stderr if sys.stderr.isatty() else None,
+            stderr_file=stderr,
         )
     except PapermillExecutionError as error:
         raise InputError(_explained(name, error)) from error
     except DeadKernelError as error:
         raise InputError(f"notebook {name}: its Python process died, perhaps of memory") from error
-    return nbformat.writes(_cleaned(result)) + "\n"
+    write_atomic(path, nbformat.writes(_cleaned(result)) + "\n")
+    return name
 
 
 def _explained(name: str, error: PapermillExecutionError) -> str:

@@ -1,12 +1,8 @@
 """Runs what is missing, in this process or in several, and keeps each result as it ends."""
 
-import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from multiprocessing import get_context, parent_process
-from signal import SIG_DFL, SIGINT, signal
-from threading import Thread
+from concurrent.futures import Executor, Future, as_completed
 
 import torch
 
@@ -16,6 +12,7 @@ from lib.experiments.registry import KINDS
 from lib.experiments.store import Config, Result, find, run_hash, save
 from lib.experiments.trained import trained_model, weights_path
 from lib.progress import progress
+from lib.workers import worker_pool
 
 # Experiments that start from the same plainly trained model.
 _SHARE_WEIGHTS = ("label_flipping", "optimization", "tune_label_flipping", "tune_optimization")
@@ -34,17 +31,6 @@ def run_one(profile: str, config: Config) -> Result:
     origin = provenance(started=started, device=device(), data_digest=load_data(config).digest)
     save(profile, {"config": config, **outcome, "provenance": origin})
     return find(profile, config)  # as read from the file, so that first and later calls agree
-
-
-def _exit_with_parent() -> None:
-    parent_process().join()
-    os._exit(1)
-
-
-def _prepare_worker() -> None:
-    """Ctrl-C ends a worker at once and silently; no worker outlives a parent that was killed."""
-    signal(SIGINT, SIG_DFL)
-    Thread(target=_exit_with_parent, daemon=True).start()
 
 
 def _run(profile: str, config: Config) -> None:
@@ -72,17 +58,13 @@ def run_missing(profile: str, configs: list[Config], *, jobs: int) -> None:
         for config in missing:
             run_one(profile, config)
         return
-    os.environ["TQDM_DISABLE"] = "1"  # for the workers: their bars would overwrite each other
-    # Spawned, not forked: a fork copies torch's thread pool in a state that can hang.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
-    try:
-        with progress(total=len(missing), title=f"{profile} runs", unit="run", keep=True) as bar:
-            for task in as_completed(_submitted(pool, profile, missing)):
-                task.result()
-                bar.update()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        del os.environ["TQDM_DISABLE"]
+    with (
+        worker_pool(jobs) as pool,
+        progress(total=len(missing), title=f"{profile} runs", unit="run", keep=True) as bar,
+    ):
+        for task in as_completed(_submitted(pool, profile, missing)):
+            task.result()
+            bar.update()
 
 
 def _submitted(pool: Executor, profile: str, configs: list[Config]) -> list[Future[None]]:

@@ -1,0 +1,37 @@
+"""Worker processes that end with their parent."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from signal import SIG_DFL, SIGINT, signal
+from threading import Thread
+
+
+def _exit_with_parent() -> None:
+    parent_process().join()
+    os._exit(1)
+
+
+def _prepare() -> None:
+    """Ctrl-C ends a worker at once and silently; no worker outlives a parent that was killed."""
+    signal(SIGINT, SIG_DFL)
+    Thread(target=_exit_with_parent, daemon=True).start()
+
+
+@contextmanager
+def worker_pool(jobs: int) -> Iterator[Executor]:
+    """Processes that work side by side; tasks that have not begun are dropped at the end.
+
+    Args:
+        jobs: how many.
+    """
+    os.environ["TQDM_DISABLE"] = "1"  # for the workers: their bars would overwrite each other
+    # Spawned, not forked: a fork copies torch's thread pool in a state that can hang.
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        del os.environ["TQDM_DISABLE"]
