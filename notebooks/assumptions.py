@@ -31,6 +31,7 @@ from IPython.display import Markdown, display
 
 from lib import chapters, tuning
 from lib.experiments.registry import TABLES
+from lib.metrics import FORGOTTEN
 from lib.profiles import load_profile
 from lib.tables import simple_table
 
@@ -50,8 +51,9 @@ chapters.register_table(profile)
 #
 # ### The rule
 #
-# > Of the settings whose $\mathcal{D}_t$ on held-out images is at most 1 %, take the one with the highest $\mathcal{D}_r$ on held-out
-# > images. If none forgets, take the one with the lowest $\mathcal{D}_t$.
+# > Of the settings that forget, take the one with the highest $\mathcal{D}_r$ on held-out images. If none forgets, take the one with
+# > the lowest $\mathcal{D}_t$ on them. A setting forgets when the model still recognises at most one in a thousand of the target images
+# > that it was given to forget, and at most 1 % of the target class's held-out images.
 #
 # It is the same for every method. In Tables 3 to 6 both sides of a comparison may choose from equally many settings. In Tables 1 and 2
 # they may not: conventional amnesiac unlearning has nothing to choose, the experiment (the batch protocol) is calibrated on it, and the
@@ -70,7 +72,7 @@ chapters.register_table(profile)
 # %%
 naive = tuning.naive_grid(settings.tuning)
 partial = {f: tuning.partial_grid(settings.tuning, f) for f in settings.tuning.fractions}
-assert tuning.MAX_D_T == 1 and tuning.SEED not in settings.seeds
+assert (FORGOTTEN, tuning.MAX_D_T) == (0.001, 1) and tuning.SEED not in settings.seeds
 assert all(len(grid) == len(naive) for grid in partial.values())
 
 # %% [markdown]
@@ -135,7 +137,10 @@ for number in TABLES:
 #    on the published run's: some models of the profile quick still recognised up to half of the class, on test images. Now a method ends when
 #    the target data it was given is forgotten. The grids of learning rates were made finer at the same time, for both sides alike.
 #
-# The results named in 1 to 5 are the baseline's on held-out images. Still, Tables 1 and 2 show a baseline under conditions that were chosen so
+# 7. At first a setting forgot when its held-out $\mathcal{D}_t$ was at most 1 %. That the images it was given count too was added after
+#    AlexNet's pruning for the profile quick, which missed all of 39 held-out images, had still recognised 2 of 45 test images (4.44 %).
+#
+# The results named in 1 to 5 are the baseline's on held-out images, those in 6 and 7 are of test images. Still, Tables 1 and 2 show a baseline under conditions that were chosen so
 # that it looks as in the paper, and in more than one attempt.
 #
 # ## Choose again

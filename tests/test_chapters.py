@@ -216,7 +216,8 @@ def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
 
     for distance, config in enumerate(configs):
         assert protocol().trials == [] and protocol().obeys_the_rule
-        trial = {"setting": config["protocol"], **point(0, printed - distance)}
+        judged = {"forgotten": True, **point(0, printed - distance)}
+        trial = {"setting": config["protocol"], **judged}
         facts = {"affected_share": 0.5}
         store.save("smoke", {"config": config, "trials": [trial], "facts": facts})
     found = protocol()

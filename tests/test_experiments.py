@@ -23,11 +23,10 @@ from lib.experiments.common import load_data
 from lib.experiments.overrides import OVERRIDES, override
 from lib.experiments.registry import EXPERIMENTS, TABLES, base_config, configs_of
 from lib.experiments.trained import trained_model
-from lib.metrics import predict
+from lib.metrics import FORGOTTEN, forgotten, predict
 from lib.models import build
 from lib.profiles import load_profile, names
 from lib.state import Layout
-from lib.unlearners.gradient import FORGOTTEN, forgotten
 
 
 @pytest.fixture

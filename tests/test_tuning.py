@@ -10,13 +10,20 @@ from lib.experiments.common import load_data
 from lib.profiles import load_profile, names
 
 
-def trial(d_t: float, d_r: float, **setting: float) -> dict:
-    return {"setting": setting or {"share": d_r}, "d_t": d_t, "d_r": d_r}
+def trial(d_t: float, d_r: float, *, forgotten: bool = True, **setting: float) -> dict:
+    setting = setting or {"share": d_r}
+    return {"setting": setting, "forgotten": forgotten, "d_t": d_t, "d_r": d_r}
 
 
 def test_the_rule_takes_the_best_of_those_that_forgot():
     trials = [trial(0, 50), trial(1.0, 60), trial(1.01, 99)]
     assert tuning.ranked(trials) == [trials[1], trials[0], trials[2]]
+
+
+def test_who_still_recognises_its_own_target_data_has_not_forgotten():
+    trials = [trial(0, 99, forgotten=False), trial(1.0, 60), trial(5, 99)]
+    assert tuning.ranked(trials) == [trials[1], trials[0], trials[2]]
+    assert tuning.ranked_protocols(trials, 99) == [trials[1], trials[0], trials[2]]
 
 
 def test_without_any_that_forgot_the_rule_takes_the_lowest_d_t():

@@ -14,6 +14,7 @@ from lib.tables import Table as PageTable
 from lib.tuning import (
     Trial,
     descent_configs,
+    forgets,
     protocol_configs,
     pruning_config,
     ranked,
@@ -150,12 +151,13 @@ def protocol_table(profile: str, number: int) -> PageTable:
     for search in (s for s in searches(profile, number) if s.sought == "protocol"):
         printed = paper.cell(number, search.model, "baseline")["d_r"]
         rows += [_protocol_row(search, trial, printed) for trial in search.trials] or [
-            [search.model, setting_text(search.chosen), *[NONE] * 3, f"{printed:.2f}", NONE]
+            [search.model, setting_text(search.chosen), *[NONE] * 4, f"{printed:.2f}", NONE]
         ]
     headings = (
         "Model",
         "Target data in",
         "Batches affected",
+        "Forgets",
         "d_t",
         "d_r",
         "d_r in the paper",
@@ -172,7 +174,11 @@ def _protocol_row(search: Search, trial: Trial, printed: float) -> list[str]:
     gap = f"{trial['d_r'] - printed:+.2f}".replace("-", "−")
     share = f"{100 * trial['affected_share']:.1f} %"
     measured = [f"{trial['d_t']:.2f}", f"{trial['d_r']:.2f}", f"{printed:.2f}", gap]
-    return [search.model, setting_text(trial["setting"]), share, *measured]
+    return [search.model, setting_text(trial["setting"]), share, _forgets(trial), *measured]
+
+
+def _forgets(trial: Trial) -> str:
+    return "yes" if forgets(trial) else "no"
 
 
 def trial_table(profile: str, number: int, *, top: int) -> PageTable:
@@ -183,7 +189,7 @@ def trial_table(profile: str, number: int, *, top: int) -> PageTable:
         if search.sought != "protocol"
         for row in _trial_rows(search, top)
     ]
-    headings = ("Model", "For", "Rank", "Setting", "d_t", "d_r")
+    headings = ("Model", "For", "Rank", "Setting", "Forgets", "d_t", "d_r")
     caption = (
         f"Table {number}: the best {top} settings of each search on held-out images, by the rule; "
         "the first one is used. Dashes where no trials are stored."
@@ -239,10 +245,10 @@ def _trial_text(trial: Trial) -> str:
 
 def _trial_rows(search: Search, top: int) -> list[list[str]]:
     if not search.trials:
-        return [[search.model, search.sought, NONE, setting_text(search.chosen), NONE, NONE]]
+        return [[search.model, search.sought, NONE, setting_text(search.chosen), *[NONE] * 3]]
     total = len(search.trials)
     return [
         [search.model, search.sought, f"{rank} of {total}", _trial_text(trial)]
-        + [f"{trial['d_t']:.2f}", f"{trial['d_r']:.2f}"]
+        + [_forgets(trial), f"{trial['d_t']:.2f}", f"{trial['d_r']:.2f}"]
         for rank, trial in enumerate(search.trials[:top], start=1)
     ]

@@ -11,16 +11,10 @@ from lib.experiments.common import load_data, measure, point, row
 from lib.experiments.store import Config
 from lib.experiments.trained import trained_model
 from lib.masks import SelectionMask, depth_schedule
-from lib.metrics import Accuracy
+from lib.metrics import Accuracy, forgotten
 from lib.state import Layout
 from lib.training import make_optimizer
-from lib.unlearners.gradient import (
-    ASCEND,
-    DESCEND,
-    flipped_labels,
-    forgotten,
-    retrain_on_target,
-)
+from lib.unlearners.gradient import ASCEND, DESCEND, flipped_labels, retrain_on_target
 
 
 def unlearn(

@@ -7,7 +7,7 @@ from typing import Any
 
 from lib.files import PROJECT, write_atomic
 
-RECIPE = 2
+RECIPE = 3
 """Raised whenever the code changes what a configuration means, so that old runs are not found."""
 
 RESULTS = PROJECT / "results"

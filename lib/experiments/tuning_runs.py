@@ -1,13 +1,14 @@
 """Runs that try settings on held-out training data; :mod:`lib.tuning` chooses among them."""
 
 from copy import deepcopy
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lib.data import Dataset
+from lib.data import Dataset, Split
 from lib.experiments import gradient
 from lib.experiments.common import (
     fresh_model,
@@ -22,6 +23,7 @@ from lib.experiments.common import (
 from lib.experiments.store import Config
 from lib.experiments.trained import trained_model
 from lib.masks import build_mask, keep_all
+from lib.metrics import forgotten
 from lib.recorders import RunningSums, UpdateRecorder
 from lib.state import Layout
 from lib.unlearners.amnesiac import ORDERS
@@ -29,34 +31,58 @@ from lib.unlearners.amnesiac import ORDERS
 Trial = dict[str, Any]
 
 
-def _train_and_record(
-    config: Config, data: Dataset
-) -> tuple[nn.Module, RunningSums, list[list[int]], float]:
-    """The trained model, its whole affected updates by epoch, their steps, the affected share."""
+@dataclass(frozen=True)
+class Recorded:
+    """A trained model with what is known of its training.
+
+    Attributes:
+        model: as it was trained.
+        log: whole affected updates, by epoch.
+        affected: their steps, by epoch.
+        share: affected steps of all steps, in 0..1.
+        target: the images that are to be forgotten.
+    """
+
+    model: nn.Module
+    log: RunningSums
+    affected: list[list[int]]
+    share: float
+    target: Split
+
+
+def _train_and_record(config: Config, data: Dataset) -> Recorded:
     plan = make_plan(config, data, config["protocol"])
-    affected = plan.affected(target_ids(config, data, plan))
+    request = target_ids(config, data, plan)
+    affected = plan.affected(request)
     model = fresh_model(config, data)
     layout = Layout.of(model)
     log = RunningSums(layout.size, affected)
     mask = recorded(config, layout, keep_all(layout))
     train(config, model, data.train, plan, [UpdateRecorder(mask, log)])
-    return model, log, affected, sum(map(len, affected)) / len(plan)
+    share = sum(map(len, affected)) / len(plan)
+    return Recorded(model, log, affected, share, data.train.subset(request))
 
 
-def _without(config: Config, model: nn.Module, update: Tensor, data: Dataset) -> dict[str, float]:
-    """Held-out accuracy after an update is subtracted from a copy of the model."""
-    copy = deepcopy(model)
+def _judged(config: Config, model: nn.Module, target: Split, data: Dataset) -> dict[str, Any]:
+    """What the rule asks of an unlearned model: has it forgotten, and what does it still know?"""
+    reached = point(measure(config, model, data))
+    return {"forgotten": forgotten(model, target.images, target.labels), **reached}
+
+
+def _without(config: Config, run: Recorded, update: Tensor, data: Dataset) -> dict[str, Any]:
+    """Judge a copy of the model from which an update is subtracted."""
+    copy = deepcopy(run.model)
     Layout.of(copy).subtract(copy, update)
-    return point(measure(config, copy, data))
+    return _judged(config, copy, run.target, data)
 
 
 def protocol(config: Config) -> dict[str, Any]:
     """Conventional amnesiac unlearning under one batch protocol; the proposed method is not run."""
     data = load_data(config)
-    model, log, affected, share = _train_and_record(config, data)
-    forgotten = _without(config, model, log.sum(chain(*affected)), data)
-    trial = {"setting": config["protocol"], **forgotten}
-    return {"trials": [trial], "facts": {"affected_share": share}}
+    run = _train_and_record(config, data)
+    judged = _without(config, run, run.log.sum(chain(*run.affected)), data)
+    trial = {"setting": config["protocol"], **judged}
+    return {"trials": [trial], "facts": {"affected_share": run.share}}
 
 
 def _pruned(total: Tensor, model: nn.Module, first: float, last: float, seed: int) -> Tensor:
@@ -68,6 +94,29 @@ def _pruned(total: Tensor, model: nn.Module, first: float, last: float, seed: in
     return pruned
 
 
+def _ways(config: Config, run: Recorded) -> dict[str, list[tuple[Trial, Tensor]]]:
+    """Every way of taking less back: its setting, and what it subtracts."""
+    grid, total = config["grid"], run.log.sum(chain(*run.affected))
+    return {
+        "trials": [
+            (
+                {"strategy": "random", "first": first, "last": last},
+                _pruned(total, run.model, first, last, config["seed"]),
+            )
+            for first, last in grid["pruning"]
+        ],
+        "scales": [({"scale": scale}, scale * total) for scale in grid["scales"]],
+        "stops": [
+            (
+                {"order": order, "epochs": epochs},
+                run.log.sum(chain(*list(ORDERS[order](run.affected))[:epochs])),
+            )
+            for order, counts in grid["stops"].items()
+            for epochs in counts
+        ],
+    }
+
+
 def pruning(config: Config) -> dict[str, Any]:
     """Ways of taking less back, from one training run.
 
@@ -76,29 +125,10 @@ def pruning(config: Config) -> dict[str, Any]:
         ``stops``: those of its two simpler rivals.
     """
     data = load_data(config)
-    model, log, affected, _ = _train_and_record(config, data)
-    total, grid = log.sum(chain(*affected)), config["grid"]
-    tries = {
-        "trials": [
-            (
-                {"strategy": "random", "first": first, "last": last},
-                _pruned(total, model, first, last, config["seed"]),
-            )
-            for first, last in grid["pruning"]
-        ],
-        "scales": [({"scale": scale}, scale * total) for scale in grid["scales"]],
-        "stops": [
-            (
-                {"order": order, "epochs": epochs},
-                log.sum(chain(*list(ORDERS[order](affected))[:epochs])),
-            )
-            for order, counts in grid["stops"].items()
-            for epochs in counts
-        ],
-    }
+    run = _train_and_record(config, data)
     return {
-        way: [{"setting": s, **_without(config, model, update, data)} for s, update in tried]
-        for way, tried in tries.items()
+        way: [{"setting": s, **_without(config, run, update, data)} for s, update in tried]
+        for way, tried in _ways(config, run).items()
     }
 
 
@@ -106,11 +136,12 @@ def descent(config: Config) -> dict[str, Any]:
     """Label flipping or optimization-based unlearning at every setting, each to its own end."""
     data = load_data(config)
     model = trained_model(config, data)
+    target = data.train.subset(data.train.of_class(config["target"]))
     trials = []
     for method in config["grid"]:
         unlearned, steps = gradient.unlearn(
             {**config, "experiment": config["family"]}, method, model, data
         )
-        reached = point(measure(config, unlearned, data))
-        trials.append({"setting": method, "steps": steps, **reached})
+        judged = _judged(config, unlearned, target, data)
+        trials.append({"setting": method, "steps": steps, **judged})
     return {"trials": trials}

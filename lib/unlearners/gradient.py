@@ -13,13 +13,9 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from lib.masks import SelectionMask
-from lib.metrics import predict
 from lib.state import Layout
 
 ASCEND, DESCEND = -1.0, 1.0
-
-FORGOTTEN = 0.001
-"""Share of the target data still recognised at which unlearning has done enough."""
 
 
 def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
@@ -27,20 +23,6 @@ def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1, classes, labels.shape, generator=generator)
     return (labels + shift.to(labels.device)) % classes
-
-
-def forgotten(model: nn.Module, images: Tensor, labels: Tensor) -> bool:
-    """Whether at most :data:`FORGOTTEN` of the samples are still recognised.
-
-    Whoever unlearns holds the target data, so that the end needs no other images. It is not in
-    the paper, which gives no number of steps.
-
-    Args:
-        model: measured in evaluation mode.
-        images: the target data, shape ``(n, 1, 28, 28)``.
-        labels: their true labels, shape ``(n,)``.
-    """
-    return (predict(model, images) == labels).double().mean().item() <= FORGOTTEN
 
 
 def _accumulate_gradient(
@@ -108,7 +90,7 @@ def retrain_on_target(
         selection: which weights each epoch may move.
         max_epochs: number of steps at most.
         enough: called with the epoch (from 0) after each step; it ends the steps by returning
-            True, as :func:`forgotten` does.
+            True, as :func:`lib.metrics.forgotten` does.
     """
     layout = Layout.of(model)
     model.eval()
