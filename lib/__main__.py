@@ -17,6 +17,7 @@ from lib.experiments import access, store
 from lib.experiments.registry import EXPERIMENTS
 from lib.log_commands import forget_command, log_group
 from lib.profiles import DEFAULT, load_profile
+from lib.workers import cores
 
 
 class _Commands(click.Group):
@@ -53,7 +54,7 @@ data_option = click.option(
 jobs_option = click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    default=os.cpu_count(),
+    default=cores(),
     show_default="number of cores",
     help="Runs or notebooks at a time; each uses one core, and results do not depend on it.",
 )

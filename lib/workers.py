@@ -1,4 +1,4 @@
-"""Worker processes that end with their parent."""
+"""Worker processes that end with their parent, and how many there is room for."""
 
 import os
 from collections.abc import Iterator
@@ -18,6 +18,13 @@ def _prepare() -> None:
     """Ctrl-C ends a worker at once and silently; no worker outlives a parent that was killed."""
     signal(SIGINT, SIG_DFL)
     Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def cores() -> int:
+    """How many processor cores this process may use; a container may have fewer than its host."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

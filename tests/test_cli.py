@@ -161,3 +161,11 @@ def _lives(process: int) -> bool:
     """Whether a process runs; one that has ended but was not reaped yet does not."""
     status = Path(f"/proc/{process}/stat")
     return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_only_the_cores_that_a_process_may_use_are_counted():
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system has no processor affinity")
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+    code += "from lib.workers import cores; print(cores())"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=PROJECT).strip() == b"1"
