@@ -10,7 +10,7 @@ import pandas as pd
 
 from lib import __doc__ as purpose
 from lib import book as book_machine
-from lib import claims, sample, tuning
+from lib import ledger, sample, tuning
 from lib.data import data_root
 from lib.errors import InputError
 from lib.experiments import access, store
@@ -178,7 +178,7 @@ def tune(
 def claim_ledger(profile: str) -> None:
     """Judge every claim of the paper by the stored results and write the ledger."""
     load_profile(profile)
-    click.echo(claims.write_ledger(profile).to_string(index=False))
+    click.echo(ledger.write_ledger(profile).to_string(index=False))
 
 
 @main.command(name="sample")

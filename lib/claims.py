@@ -17,7 +17,7 @@ import yaml
 from lib import paper
 from lib.errors import InputError
 from lib.evidence import Evidence, gather
-from lib.files import PROJECT, write_atomic
+from lib.files import PROJECT
 from lib.verdicts import (
     NOT_ATTEMPTED,
     NOT_REPRODUCED,
@@ -36,9 +36,7 @@ from lib.verdicts import (
 )
 
 CLAIMS = PROJECT / "book" / "claims.yaml"
-README = PROJECT / "README.md"
 NONE = "–"
-MARKS = ("<!-- claims:start -->", "<!-- claims:end -->")
 
 Claim = dict[str, Any]
 Case = dict[str, Any]
@@ -350,71 +348,6 @@ def _row(claim: Claim, verdict: Verdict) -> dict[str, str]:
     return given | {"caveat": claim.get("caveat", "")} | vars(verdict)
 
 
-def _chapter(path: str) -> str:
-    """A link to a chapter that is there, from the project's root; else its name."""
-    name = path.rpartition("/")[2].replace("_", " ")
-    return f"[{name}]({path}.ipynb)" if (PROJECT / f"{path}.ipynb").exists() else name
-
-
 def found_here(row: pd.Series) -> str:
     """What was measured for a claim, a row of the ledger, with the caveat that belongs to it."""
     return ". ".join(part for part in (row.measured, row.caveat) if part) or NONE
-
-
-def caveats(frame: pd.DataFrame) -> dict[str, str]:
-    """The caveats of a ledger, each once, with the mark that stands for it, ``[1]`` and so on."""
-    distinct = dict.fromkeys(caveat for caveat in frame.caveat if caveat)
-    return {caveat: f"[{number}]" for number, caveat in enumerate(distinct, start=1)}
-
-
-def marked(row: pd.Series, marks: dict[str, str]) -> str:
-    """What was measured for a claim, a row of the ledger, with the mark of its caveat."""
-    return f"{row.measured or NONE} {marks.get(row.caveat, '')}".strip()
-
-
-def notes(marks: dict[str, str]) -> str:
-    """The caveats behind the marks, a paragraph each."""
-    return "\n\n".join(f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items())
-
-
-def _cells(row: pd.Series, marks: dict[str, str]) -> list[str]:
-    verdict = f"**{row.verdict}**" + (f" ({row.note})" if row.note else "")
-    return [row.source, f"“{row.quote}”", marked(row, marks), verdict, _chapter(row.chapter)]
-
-
-def to_markdown(frame: pd.DataFrame) -> str:
-    """The ledger as a Markdown table, with links from the project's root, and its caveats below.
-
-    Args:
-        frame: what ``verdicts`` returns, or some of its rows.
-    """
-    heads = ["Source", "The paper says", "Here", "Verdict", "Chapter"]
-    marks = caveats(frame)
-    lines = [heads, ["---"] * len(heads), *(_cells(row, marks) for _, row in frame.iterrows())]
-    table = [f"| {' | '.join(c.replace('|', '∣') for c in line)} |" for line in lines]
-    return "\n".join([*table, "", notes(marks)])
-
-
-def replace_block(text: str, block: str) -> str:
-    """Put ``block`` between the two marks of ``text``.
-
-    Raises:
-        InputError: a mark is missing, or they are in the wrong order.
-    """
-    head, start, rest = text.partition(MARKS[0])
-    _, end, tail = rest.partition(MARKS[1])
-    if not (start and end):
-        raise InputError(f"expected {MARKS[0]} and then {MARKS[1]} in the text; add both lines")
-    return f"{head}{start}\n{block}{end}{tail}"
-
-
-def write_ledger(profile: str) -> pd.DataFrame:
-    """Judge all claims and rewrite the ledger between the marks of the README.
-
-    Raises:
-        InputError: unknown profile, or a README without the marks, which is left as it was.
-    """
-    frame = verdicts(profile)
-    total = f"Profile `{profile}`, {len(frame)} claims: {counts(frame.verdict)}."
-    write_atomic(README, replace_block(README.read_text(), f"{total}\n\n{to_markdown(frame)}\n"))
-    return frame

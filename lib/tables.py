@@ -168,6 +168,11 @@ def _markup(text: str) -> str:
     if word:
         note = text.removeprefix(word).strip(" ()")
         return verdict_badge(word) + f"<small>{escape(note)}</small>" * bool(note)
+    return with_symbols(text)
+
+
+def with_symbols(text: str) -> str:
+    """Text as HTML, D_t and D_r as the paper sets them."""
     return SYMBOL.sub(r"<i>D</i><sub>\1</sub>", escape(text))
 
 

@@ -26,11 +26,11 @@ profile = "quick"
 # %%
 from IPython.display import Markdown
 
-from lib import claims
+from lib import claims, ledger
 from lib.tables import simple_table
 
-ledger = claims.verdicts(profile)
-print(f"profile {profile}, {len(ledger)} claims: {claims.counts(ledger.verdict)}")
+judged = claims.verdicts(profile)
+print(f"profile {profile}, {len(judged)} claims: {claims.counts(judged.verdict)}")
 
 # %% [markdown]
 # ## How a verdict is reached
@@ -58,24 +58,24 @@ print(f"confidence of the intervals: {limits.confidence:.0%}")
 # ## The claims
 
 # %%
-marks = claims.caveats(ledger)
+marks = ledger.caveats(judged)
 simple_table(
     [
         [
             row.source,
             f"“{row.quote}”",
-            claims.marked(row, marks),
+            f"{row.measured or claims.NONE} {marks.get(row.caveat, '')}",
             f"{row.verdict} ({row.note})" if row.note else row.verdict,
             row.rule,
         ]
-        for _, row in ledger.iterrows()
+        for _, row in judged.iterrows()
     ],
     headings=["Source", "The paper says", "Here", "Verdict", "Rule"],
     caption="The paper's claims, what was measured, and how it is judged",
 )
 
 # %%
-Markdown(claims.notes(marks))
+Markdown(ledger.notes(marks))
 
 # %% [markdown]
 # ## What this does not show

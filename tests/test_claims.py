@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import claims, paper, verdicts
+from lib import claims, ledger, paper, verdicts
 from lib.errors import InputError
 from lib.evidence import Evidence
 from lib.profiles import load_profile
@@ -445,37 +445,40 @@ def test_caveats_agree_with_the_profiles(profile: str) -> None:
 def test_markdown_has_a_row_a_claim_and_no_stray_bar() -> None:
     frame = claims.judge(Evidence(NOTHING))
     frame.loc[0, "quote"] = "a|b"
-    table, _, below = claims.to_markdown(frame).partition("\n\n")
+    found = {"full": frame, "quick": frame.assign(measured="-0.1", verdict="partly", note="")}
+    table, _, below = ledger.to_markdown(found).partition("\n\n")
     lines = table.splitlines()
     assert len(lines) == len(frame) + 2
     assert {line.count("|") for line in lines} == {6}
-    assert lines[2].startswith("| Abstract | “a∣b” | – [1] |")
+    assert lines[0] == "| Source | The paper says | Complete data | Profile quick | Chapter |"
+    assert lines[2].startswith("| Abstract | “a∣b” [1] | **not attempted** | **partly** -0.1 |")
     assert below.startswith("[1] The batch protocol was calibrated")
     assert below.count("The batch protocol was calibrated") == 1
 
 
 def test_block_is_replaced_between_its_marks() -> None:
-    start, end = claims.MARKS
+    start, end = ledger.MARKS
     text = f"before\n{start}\nold\n{end}\nafter\n"
-    once = claims.replace_block(text, "new\n")
+    once = ledger.replace_block(text, "new\n")
     assert once == f"before\n{start}\nnew\n{end}\nafter\n"
-    assert claims.replace_block(once, "new\n") == once
+    assert ledger.replace_block(once, "new\n") == once
     with pytest.raises(InputError, match="claims:end"):
-        claims.replace_block(f"{start} only", "new")
+        ledger.replace_block(f"{start} only", "new")
 
 
 def test_ledger_rewrites_the_readme_or_leaves_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readme = tmp_path / "README.md"
-    monkeypatch.setattr(claims, "README", readme)
+    monkeypatch.setattr(ledger, "README", readme)
     readme.write_text("no marks")
     with pytest.raises(InputError):
-        claims.write_ledger("smoke")
+        ledger.write_ledger("smoke")
     assert readme.read_text() == "no marks"
-    readme.write_text("\n".join(claims.MARKS))
-    frame = claims.write_ledger("smoke")
-    assert f"Profile `smoke`, {len(frame)} claims: " in readme.read_text()
+    readme.write_text("\n".join(ledger.MARKS))
+    frame = ledger.write_ledger("smoke")
+    assert f"{len(frame)} claims. Complete data: " in readme.read_text()
+    assert f"Profile smoke: {claims.counts(frame.verdict)}." in readme.read_text()
 
 
 def test_words_are_the_four_of_the_ledger() -> None:
