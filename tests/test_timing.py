@@ -26,7 +26,19 @@ def test_sides_take_turns_and_are_told_apart():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_peak_memory_sees_what_is_let_go_again():
-    assert peak_memory(lambda: torch.zeros(8 << 20)) > 30 << 20  # 32 MiB
+    assert peak_memory(lambda: torch.ones(8 << 20)) > 30 << 20  # 32 MiB
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_peak_memory_sees_what_was_freed_before_and_is_taken_again():
+    def blocks() -> list[torch.Tensor]:
+        return [torch.ones(16 << 10) for _ in range(1024)]  # 64 MiB, in pieces the heap keeps
+
+    held = blocks()
+    held.append(pin := torch.ones(1))  # after them, so that the heap cannot shrink by itself
+    del held
+    assert peak_memory(blocks) > 60 << 20
+    assert pin.item() == 1
 
 
 def test_threads_are_given_back():
