@@ -100,6 +100,7 @@ class Figure3(Settings):
     model: str
     targets: tuple[int, ...]
     images: int
+    seeds: tuple[int, ...]
 
 
 class Figure4(Settings):
@@ -117,6 +118,7 @@ class Sisa(Settings):
     model: str
     designs: tuple[tuple[int, int], ...]
     epochs: int
+    seeds: tuple[int, ...]
 
 
 class Grids(Settings):
@@ -133,7 +135,10 @@ class Grids(Settings):
 
 
 class Profile(Settings):
-    """Everything a run depends on, but for the code."""
+    """Everything a run depends on, but for the code.
+
+    ``seeds`` are those of the tables; a figure, or SISA, has its own.
+    """
 
     name: str
     description: str

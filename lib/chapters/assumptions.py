@@ -16,13 +16,14 @@ def register(profile: str) -> list[dict[str, Any]]:
     """The entries of ``book/assumptions.yaml`` with a profile's own values in them.
 
     A field may name a value of the profile, such as ``{profile.training.optimizer}``,
-    ``{seeds}`` or ``{figure_4_seeds}``.
+    and a list of seeds: ``{seeds}``, ``{figure_3_seeds}``, ``{figure_4_seeds}``, ``{sisa_seeds}``.
 
     Raises:
         InputError: unknown profile.
     """
     values = load_profile(profile)
-    lists = {"seeds": values.seeds, "figure_4_seeds": values.figure_4.seeds}
+    parts = {"figure_3": values.figure_3, "figure_4": values.figure_4, "sisa": values.sisa}
+    lists = {"seeds": values.seeds} | {f"{k}_seeds": part.seeds for k, part in parts.items()}
     named = {name: ", ".join(map(str, seeds)) for name, seeds in lists.items()}
     entries = yaml.safe_load(REGISTER.read_text())
     return [

@@ -32,7 +32,8 @@ def _models(raw: Raw, value: Value) -> None:
 def _seeds(raw: Raw, value: Value) -> None:
     several = value.split(",") if isinstance(value, str) else value
     raw["seeds"] = several if isinstance(several, list) else [several]
-    raw["figure_4"]["seeds"] = raw["seeds"]
+    for part in ("figure_3", "figure_4", "sisa"):
+        raw[part]["seeds"] = raw["seeds"]
 
 
 def _share(raw: Raw, value: Value) -> None:

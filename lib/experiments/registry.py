@@ -134,7 +134,7 @@ def _figure_3(profile: Profile) -> list[Config]:
             "images": wanted.images,
         }
         for target in wanted.targets
-        for seed in profile.seeds
+        for seed in wanted.seeds
         if settings is not None
     ]
 
@@ -167,7 +167,7 @@ def _sisa(profile: Profile) -> list[Config]:
         }
         for shards, slices in wanted.designs
         for partition in ("iid", "by class")
-        for seed in profile.seeds
+        for seed in wanted.seeds
     ]
 
 
