@@ -346,8 +346,3 @@ def judge(evidence: Evidence) -> pd.DataFrame:
 def _row(claim: Claim, verdict: Verdict) -> dict[str, str]:
     given = {name: claim[name] for name in ("id", "source", "quote", "rule", "chapter")}
     return given | {"caveat": claim.get("caveat", "")} | vars(verdict)
-
-
-def found_here(row: pd.Series) -> str:
-    """What was measured for a claim, a row of the ledger, with the caveat that belongs to it."""
-    return ". ".join(part for part in (row.measured, row.caveat) if part) or NONE

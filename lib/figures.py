@@ -24,7 +24,7 @@ MARKERS = {"trained": "o", "baseline": "s", "proposed": "D", "retrained": "^"}
 # Strategies of Figure 4 that are the methods of every other figure.
 SAME = {"amnesiac": "baseline", "random, decreasing with depth": "proposed"}
 # For curves that are not one of the four methods, such as further pruning strategies.
-OTHERS = ("#1d6b45", "#7d5a00", "#890f67", "#5a6472")
+OTHERS = ("#1d6b45", "#7d5a00", "#5a6472", "#7a3fa0")
 TARGET, RETAINED = (0, (4, 2)), "-"
 DPI = 160
 WIDTH = 7.5  # inches, about the text column: letters come out at their size on every figure

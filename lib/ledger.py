@@ -42,9 +42,9 @@ def caveats(frame: pd.DataFrame) -> dict[str, str]:
     return {caveat: f"[{number}]" for number, caveat in enumerate(distinct, start=1)}
 
 
-def notes(marks: dict[str, str]) -> str:
-    """The caveats behind the marks, a paragraph each."""
-    return "\n\n".join(f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items())
+def notes(marks: dict[str, str]) -> list[str]:
+    """The caveats behind the marks, one a paragraph."""
+    return [f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items()]
 
 
 def measured(row: pd.Series) -> str:
@@ -84,7 +84,7 @@ def to_markdown(found: dict[str, pd.DataFrame]) -> str:
         for number, row in first.iterrows()
     ]
     heads = ["Source", "The paper says", *(_capital(title(name)) for name in found), "Chapter"]
-    return f"{table(heads, lines)}\n\n{notes(marks)}"
+    return "\n\n".join([table(heads, lines), *notes(marks)])
 
 
 def replace_block(text: str, block: str) -> str:

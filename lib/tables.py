@@ -92,7 +92,12 @@ def comparison_table(
 
 
 def simple_table(
-    rows: Sequence[Sequence[object]], *, headings: Sequence[str], caption: str, labels: int = 1
+    rows: Sequence[Sequence[object]],
+    *,
+    headings: Sequence[str],
+    caption: str,
+    labels: int = 1,
+    notes: Sequence[str] = (),
 ) -> Table:
     """Any table, in the same style.
 
@@ -102,6 +107,7 @@ def simple_table(
         headings: one a column.
         caption: says what the table shows.
         labels: how many of the first columns name the row.
+        notes: lines below the table.
     """
     body = [[str(cell) for cell in row] for row in rows]
     texts = zip(*body, strict=True) if body else [()] * len(headings)
@@ -111,9 +117,14 @@ def simple_table(
         f'<div class="table-box" role="region" tabindex="0" aria-label="{escape(caption)}">'
         f'<table class="comparison"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{_filled(body, labels, len(headings))}"
-        "</tbody></table></div>"
+        f"</tbody>{_foot(notes, len(headings))}</table></div>"
     )
-    return Table(html, _plain(headings, body, caption))
+    return Table(html, "\n".join([_plain(headings, body, caption), *notes]))
+
+
+def _foot(notes: Sequence[str], columns: int) -> str:
+    lines = "".join(f'<tr><td colspan="{columns}">{with_symbols(note)}</td></tr>' for note in notes)
+    return f"<tfoot>{lines}</tfoot>" * bool(notes)
 
 
 def _filled(body: Sequence[Sequence[str]], labels: int, columns: int) -> str:

@@ -24,10 +24,7 @@
 profile = "quick"
 
 # %%
-from IPython.display import Markdown
-
-from lib import claims, ledger
-from lib.tables import simple_table
+from lib import chapters, claims
 
 judged = claims.verdicts(profile)
 print(f"profile {profile}, {len(judged)} claims: {claims.counts(judged.verdict)}")
@@ -58,24 +55,7 @@ print(f"confidence of the intervals: {limits.confidence:.0%}")
 # ## The claims
 
 # %%
-marks = ledger.caveats(judged)
-simple_table(
-    [
-        [
-            row.source,
-            f"“{row.quote}”",
-            f"{row.measured or claims.NONE} {marks.get(row.caveat, '')}",
-            f"{row.verdict} ({row.note})" if row.note else row.verdict,
-            row.rule,
-        ]
-        for _, row in judged.iterrows()
-    ],
-    headings=["Source", "The paper says", "Here", "Verdict", "Rule"],
-    caption="The paper's claims, what was measured, and how it is judged",
-)
-
-# %%
-Markdown(ledger.notes(marks))
+chapters.claim_table(judged, "The paper's claims, what was measured, and how it is judged")
 
 # %% [markdown]
 # ## What this does not show

@@ -44,6 +44,12 @@ def test_methods_differ_for_every_kind_of_sight(matrix):
     assert min(distances.values()) > 10, distances
 
 
+def test_other_curves_have_no_colour_of_a_method():
+    assert not set(figures.OTHERS) & set(figures.PALETTE.values())
+    looks = [figures.look(name, order)["color"] for order, name in enumerate("abcd")]
+    assert len(set(looks)) == 4
+
+
 @pytest.mark.parametrize("colour", [*figures.PALETTE.values(), *figures.OTHERS, figures.SOFT])
 def test_colours_are_dark_enough_for_text_on_white(colour):
     luminance = linear(colour) @ [0.2126, 0.7152, 0.0722]

@@ -46,6 +46,15 @@ def test_equal_labels_are_joined_within_their_group_only():
     ]
 
 
+def test_notes_stand_below_the_table_and_in_its_text():
+    shown = simple_table([["a", 1]], headings=("x", "y"), caption="c", notes=["[1] D_t & more."])
+    foot = BeautifulSoup(shown.html, "html.parser").tfoot
+    assert [td.get_text() for td in foot.find_all("td")] == ["[1] Dt & more."]
+    assert foot.td["colspan"] == "2"
+    assert str(shown).endswith("[1] D_t & more.")
+    assert table().tfoot is None
+
+
 def test_every_line_fills_every_column():
     for line in table().tbody.find_all("tr"):
         covered = len(cells(line)) + len(line.find_all("th"))

@@ -25,7 +25,7 @@ def _claims(profile: str) -> str:
         for number, row in first.iterrows()
     ]
     table = ledger.table(["the paper says", *map(ledger.title, found)], lines)
-    return f"{ledger.totals(found)}\n\n{table}\n\n{ledger.notes(marks)}\n"
+    return "\n\n".join([ledger.totals(found), table, *ledger.notes(marks)]) + "\n"
 
 
 def _claim(row: pd.Series, marks: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ from lib.chapters.curves import (
 from lib.chapters.forgotten import forgotten_table
 from lib.chapters.layers import layer_table
 from lib.chapters.mixing import mixing_table
-from lib.chapters.origin import command, provenance, verdict_table
+from lib.chapters.origin import claim_table, command, provenance, verdict_table
 from lib.chapters.pictures import layer_masks, ring_picture
 from lib.chapters.rivals import rivals_table
 from lib.chapters.rows import (
@@ -37,6 +37,7 @@ __all__ = [
     "CLASSES",
     "by_model",
     "choice_tables",
+    "claim_table",
     "class_name",
     "command",
     "comparison",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import claims
+from lib import claims, ledger
 from lib.experiments.store import Result
 from lib.tables import NONE, Table, simple_table
 
@@ -59,14 +59,21 @@ def verdict_table(profile: str, chapter: str) -> Table:
     """The claims of the ledger that a chapter answers for, judged by the profile's own runs."""
     judged = claims.verdicts(profile)
     mine = judged[judged.chapter == f"notebooks/{chapter}"]
+    return claim_table(mine, f"Claims of this chapter, judged by the runs of profile {profile}.")
+
+
+def claim_table(judged: pd.DataFrame, caption: str) -> Table:
+    """Rows of the ledger with what was measured and the rule; caveats stand once, below them."""
+    marks = ledger.caveats(judged)
     rows = [
-        [row.rule, row.source, f"“{row.quote}”", claims.found_here(row), _word(row)]
-        for _, row in mine.iterrows()
+        [
+            row.source,
+            f"“{row.quote}”",
+            f"{row.measured or NONE} {marks.get(row.caveat, '')}".strip(),
+            f"{row.verdict} ({row.note})" if row.note else row.verdict,
+            row.rule,
+        ]
+        for _, row in judged.iterrows()
     ]
-    headings = ("Rule, fixed before the run", "Source", "The paper says", "Measured", "Verdict")
-    caption = f"Claims of this chapter, judged by the runs of profile {profile}."
-    return simple_table(rows, headings=headings, caption=caption)
-
-
-def _word(row: pd.Series) -> str:
-    return f"{row.verdict} ({row.note})" if row.note else row.verdict
+    headings = ("Source", "The paper says", "Here", "Verdict", "Rule, fixed before the run")
+    return simple_table(rows, headings=headings, caption=caption, notes=ledger.notes(marks))
