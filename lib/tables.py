@@ -14,7 +14,7 @@ EMPTY = "nothing stored yet"
 METHODS = ("trained", "baseline", "proposed", "retrained")
 SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)
 VALUES = ("paper", "full", "this run", "difference", "verdict")
-NUMBER = re.compile(r"[+−-]?\d[\d.,]*( ± [\d.]+)?( %)?$")
+NUMBER = re.compile(r"[+−-]?\d[\d.,]*( ± [\d.]+)?( ?%)?$")
 VERDICTS = (NOT_ATTEMPTED, NOT_REPRODUCED, PARTLY, REPRODUCED)
 
 

@@ -118,8 +118,9 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # %% [markdown]
 # ### If the machine stops
 #
-# When `recording.step` returns, the step is on disk. For training itself to go on after an interruption, say what else
-# a step depends on, ask for `resume`, and save now and then; nothing else changes:
+# Steps are written a few at a time. Those that `recording.log.written` counts survive the end of the process, whatever ends it;
+# `checkpoint` and `close` write the rest. For training itself to go on after an interruption, say what else a step depends on, ask for
+# `resume`, and save now and then; nothing else changes:
 #
 # ```python
 # recording = update_log.record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lib.experiments.common import point
-from lib.figures import INK, OTHERS, PALETTE, WIDTH
+from lib.figures import INK, OTHERS, PALETTE, RETAINED, TARGET, WIDTH, look
 from lib.metrics import Accuracy
 
 
@@ -57,12 +57,13 @@ def storage_curve(points: Mapping[str, tuple[float, Accuracy]], trained: Accurac
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
     bits = [b for b, _ in points.values()]
-    for name, colour, marker in (("d_r", PALETTE["proposed"], "D"), ("d_t", OTHERS[2], "o")):
+    for name, style, fill in (("d_r", RETAINED, PALETTE["proposed"]), ("d_t", TARGET, "white")):
         symbol = f"${name[0].upper()}_{name[-1]}$"
         values = [point(found)[name] for _, found in points.values()]
-        axis.plot(bits, values, color=colour, marker=marker, markersize=5, label=symbol)
-        level = point(trained)[name]
-        axis.axhline(level, color=colour, linewidth=0.9, linestyle=":", label=f"{symbol} trained")
+        drawn = {**look("proposed"), "markerfacecolor": fill, "markersize": 5}
+        axis.plot(bits, values, linestyle=style, label=symbol, **drawn)
+        level = {"color": PALETTE["trained"], "linewidth": 0.9, "linestyle": style}
+        axis.axhline(point(trained)[name], label=f"{symbol} trained", **level)
     for label, (place, found) in points.items():
         axis.annotate(
             label, (place, found.d_r), (0, 6), textcoords="offset points", fontsize=7, ha="center"
