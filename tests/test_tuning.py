@@ -56,6 +56,16 @@ def test_both_sides_try_equally_many_settings(name, family):
     assert {m["max_epochs"] for m in naive} == {m["max_epochs"] for m in partial}
 
 
+@pytest.mark.parametrize("name", names())
+def test_both_sides_try_rates_of_the_same_range(name):
+    grids = load_profile(name).tuning
+    assert grids.learning_rates.keys() == grids.partial_learning_rates.keys()
+    for optimizer, partial in grids.partial_learning_rates.items():
+        naive = grids.learning_rates[optimizer]
+        assert set(partial) <= set(naive)
+        assert (min(partial), max(partial)) == (min(naive), max(naive))
+
+
 @pytest.mark.parametrize("name", ["quick", "full"])
 def test_the_rivals_of_pruning_try_as_many_settings_as_pruning(name):
     grids = load_profile(name).tuning
