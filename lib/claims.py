@@ -28,6 +28,7 @@ from lib.verdicts import (
     Verdict,
     capped,
     combine,
+    combine_comparisons,
     interval,
     judge_bound,
     judge_difference,
@@ -53,20 +54,21 @@ def limits() -> Limits:
 
 
 def claims() -> list[Claim]:
-    """The committed claims in the paper's order, those over ``models`` split into one a model."""
+    """The committed claims in the paper's order; ``models`` and ``orders`` make one for each."""
     return [claim for entry in _document()["claims"] for claim in _split(entry)]
 
 
 def _split(entry: Claim) -> list[Claim]:
     rule = _document()["rules"].get(entry["rule"], entry["rule"])
-    if "models" not in entry:
-        return [entry | {"group": entry["id"], "rule": rule}]
+    entry = entry | {"group": entry["id"], "rule": rule}
+    split = next((name for name in ("models", "orders") if name in entry), None)
+    if split is None:
+        return [entry]
     return [
         entry
-        | {"id": f"{entry['id']}-{model}", "group": entry["id"], "rule": rule}
-        | {"source": f"{entry['source']}, {model}"}
-        | {"cases": [case | {"model": model} for case in entry["cases"]]}
-        for model in entry["models"]
+        | {"id": f"{entry['id']}-{value}", "source": f"{entry['source']}, {value}"}
+        | {"cases": [case | {split.removesuffix("s"): value} for case in entry["cases"]]}
+        for value in entry[split]
     ]
 
 
@@ -235,7 +237,8 @@ def _first(rows: pd.DataFrame, axis: str, d_t: float) -> pd.Series:
 
 
 def _runs_of(evidence: Evidence, case: Case) -> pd.DataFrame:
-    where = {k: v for k, v in case.items() if k in ("table", "dataset", "model", "target", "order")}
+    names = ("family", "dataset", "model", "target", "order")
+    where = {name: case[name] for name in names if name in case}
     return _select(evidence.rows(case["evidence"]), **where)
 
 
@@ -253,29 +256,33 @@ def _measure_first_forgotten(evidence: Evidence, claim: Claim, case: Case) -> Ve
 def _first_verdict(claim: Claim, case: Case, found: pd.DataFrame) -> Verdict:
     """The verdict on when each side, a column each, first comes down to the limit."""
     means = [float(mean) for mean in found.mean()]
-    label = " ".join(case[name] for name in ("model", "order") if name in case)
+    label = case["model"]
     if not np.isfinite(means).all():  # neither few epochs nor a few more: never
         return _capped(Verdict(NOT_REPRODUCED, f"{label} never"), found.reset_index())
     return _bounded(claim, means[0] - sum(means[1:]), label, found.reset_index())
 
 
+def _partly_affected(rows: pd.DataFrame) -> pd.DataFrame:
+    """Without the runs of share 1, in which all of the training is taken back."""
+    return rows[rows["share"] < 1] if "share" in rows else rows
+
+
 def _measure_paired_runs(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
     """Pairs in which both sides have forgotten, averaged first over what are no samples of runs."""
-    rows, value = _runs_of(evidence, case), claim["value"]
+    rows, value = _partly_affected(_runs_of(evidence, case)), claim["value"]
     sides = case.get("sides") or claim["sides"]
     pairs = paired(rows, sides, claim["on"], [value, "d_t"])
     if pairs.empty:
         return None
     fair = pairs[pairs[["d_t_0", "d_t_1"]].max(axis=1) <= limits().nearly]
-    judged = fair.groupby(claim["per"], as_index=False).mean() if "per" in claim else fair
+    judged = fair.groupby("seed", as_index=False).mean()
     found = _judge_pairs(judged, value) or _capped(Verdict(NOT_REPRODUCED, NONE), pairs)
     return replace(found, measured=f"{found.measured}, {len(fair)} of {len(pairs)} pairs")
 
 
 def _measure_degradation(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
     """The fall of a straight line through D_r, from the smallest share to the largest below 1."""
-    rows = _select(_runs_of(evidence, case), method=case["method"])
-    rows = rows[rows["share"] < 1] if len(rows) else rows
+    rows = _select(_partly_affected(_runs_of(evidence, case)), method=case["method"])
     if rows.empty or rows["share"].nunique() < 2:
         return None
     slope = float(np.polyfit(rows["share"], rows["d_r"], 1)[0])
@@ -307,7 +314,7 @@ def _judge(evidence: Evidence, claim: Claim) -> Verdict:
 
 def _summarise(claim: Claim, judged: dict[str, list[Verdict]]) -> Verdict:
     parts = [verdict for group in claim["claims"] for verdict in judged[group]]
-    verdict = combine(parts)
+    verdict = combine_comparisons(parts, limits().confidence)
     return Verdict(verdict.verdict, counts(part.verdict for part in parts), verdict.note)
 
 

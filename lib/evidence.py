@@ -8,7 +8,8 @@ table         a row (all have dataset and model; all but storage have seed)
 figure_1, 2   method, order, epochs (undone so far; 0 is the trained model), d_t, d_r
 figure_3      target, method, image, similarity (to the map before unlearning), d_t
 figure_4      method (trained or a pruning strategy), share, d_t, d_r
-unlearning    table, method, step (0 is the trained model), d_t, d_r
+same_step     family, method, step (0 is the trained model), d_t, d_r: both sides with the
+              optimizer and rate of the naive method
 storage       kept_share (entries of an update that the proposed method stores)
 ============  ===========================================================================
 """
@@ -68,10 +69,9 @@ def undone_epochs(results: Iterable[Result]) -> pd.DataFrame:
     )
 
 
-def steps(results: Iterable[Result], table: int) -> pd.DataFrame:
+def steps(results: Iterable[Result], family: str) -> pd.DataFrame:
     """Label flipping and optimization: accuracy after each step of unlearning."""
-    own = (r for r in results if r["config"]["experiment"] == TABLES[table].family)
-    return pd.DataFrame(row for r in own for row in _curve(r, "step")).assign(table=table)
+    return pd.DataFrame(row for r in results for row in _curve(r, "step")).assign(family=family)
 
 
 def rows(results: Iterable[Result]) -> pd.DataFrame:
@@ -105,8 +105,9 @@ _READ: dict[str, Callable[[str], pd.DataFrame]] = {
     "figure_2": lambda profile: undone_epochs(stored("figure_2", profile)),
     "figure_3": lambda profile: map_similarities(stored("figure_3", profile)),
     "figure_4": lambda profile: rows(stored("figure_4", profile)),
-    "unlearning": lambda profile: _joined(
-        steps(stored(f"table_{table}", profile), table) for table in (3, 4, 5, 6)
+    "same_step": lambda profile: _joined(
+        steps(stored(f"same_step_{family}", profile), family)
+        for family in ("label_flipping", "optimization")
     ),
     "storage": lambda profile: _joined(
         storage(stored(f"figure_{number}", profile)) for number in (1, 2)

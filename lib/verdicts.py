@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t
+from scipy.stats import binomtest, t
 
 REPRODUCED = "reproduced"
 PARTLY = "partly"
@@ -131,6 +131,24 @@ def combine(verdicts: Sequence[Verdict | None]) -> Verdict:
     if not found:
         return Verdict(NOT_ATTEMPTED, "", note)
     return Verdict(_majority(found, len(verdicts)), "; ".join(v.measured for v in found), note)
+
+
+def combine_comparisons(verdicts: Sequence[Verdict], confidence: float) -> Verdict:
+    """One verdict for several comparisons of two methods.
+
+    *Reproduced* when every one is. A method that is no better has the paper's sign in about every
+    second comparison, so *partly* asks for more, of those that were attempted: that at least half
+    are reproduced, or that coins would give as many signs with a probability of at most
+    ``1 - confidence`` (one-sided sign test).
+    """
+    combined = combine(verdicts)
+    if combined.verdict in (REPRODUCED, NOT_ATTEMPTED):
+        return combined
+    tried = [v.verdict for v in verdicts if v.verdict != NOT_ATTEMPTED]
+    good = sum(word in (REPRODUCED, PARTLY) for word in tried)
+    chance = binomtest(good, len(tried), alternative="greater").pvalue
+    partly = 2 * tried.count(REPRODUCED) >= len(tried) or chance <= 1 - confidence
+    return replace(combined, verdict=PARTLY if partly else NOT_REPRODUCED)
 
 
 def _majority(found: Sequence[Verdict], total: int) -> str:

@@ -159,21 +159,24 @@ trajectories(ways[numbers[1]])
 # %% [markdown]
 # ## Slower?
 #
-# The paper explains the gain by "slowing down the process". The number of steps until the target class is forgotten, one number a seed;
-# each method has the step size that was chosen for it, so that this compares the methods as they were tuned:
+# The paper explains the gain by "slowing down the process". The number of steps until the target class is forgotten, one number a seed.
+# Here both methods have the optimizer and the rate that were chosen for the naive one, so that the selection masks alone make the
+# difference:
 
 # %% tags=["nbval-check-output"]
+paced = access.results(f"same_step_{family}", profile, **changes)
+full = access.stored(f"same_step_{family}", "full")
 display(
     *(
         chapters.forgotten_table(
-            chapters.of_kind(found, family),
-            access.stored(f"table_{number}", "full"),
+            chapters.of_dataset(paced, TABLES[number].dataset),
+            chapters.of_dataset(full, TABLES[number].dataset),
             printed={"baseline": "–", "proposed": "slower"},
             orders=["backward"],
             unit="steps",
-            caption=f"Steps until the target class is forgotten, models of Table {number}",
+            caption=f"Steps until the target class is forgotten, models of Table {number}, at one rate",
         )
-        for number, found in tables.items()
+        for number in tables
     )
 )
 
@@ -216,7 +219,8 @@ chapters.settings_table(every, caption=f"Settings of the runs on this page, prof
 
 # %%
 chapters.provenance(
-    [*every, *turned],
+    [*every, *turned, *paced],
     *(chapters.command(f"table_{number}", profile, **changes) for number in numbers),
     chapters.command(f"turned_{family}", profile, **changes),
+    chapters.command(f"same_step_{family}", profile, **changes),
 )

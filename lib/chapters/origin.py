@@ -75,5 +75,5 @@ def claim_table(judged: pd.DataFrame, caption: str) -> Table:
         ]
         for _, row in judged.iterrows()
     ]
-    headings = ("Source", "The paper says", "Here", "Verdict", "Rule, fixed before the run")
+    headings = ("Source", "The paper says", "Here", "Verdict", "Rule")
     return simple_table(rows, headings=headings, caption=caption, notes=ledger.notes(marks))

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 import time
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -23,6 +24,20 @@ def _git(*arguments: str) -> str | None:
     """The output of a git command, None outside a checkout."""
     done = subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+@cache
+def code_facts() -> dict[str, Any]:
+    """Commit, uncommitted changes and digest of the code, as they were at the first call.
+
+    Asked before a process makes its first run: files that change later are not what it runs.
+    """
+    status = _git("status", "--porcelain", "--", *SOURCES)
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": None if status is None else bool(status),
+        "code_digest": code_digest(),
+    }
 
 
 def code_digest() -> str:
@@ -46,11 +61,8 @@ def device_name(device: torch.device) -> str:
 
 def provenance(*, started: float, device: torch.device, data_digest: str) -> dict[str, Any]:
     """All that is known of a run that began at ``started`` (of ``time.monotonic``)."""
-    status = _git("status", "--porcelain", "--", *SOURCES)
     return {
-        "commit": _git("rev-parse", "HEAD"),
-        "dirty": None if status is None else bool(status),
-        "code_digest": code_digest(),
+        **code_facts(),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in PACKAGES},
         "device": device_name(device),

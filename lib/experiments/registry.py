@@ -98,28 +98,45 @@ def _table(number: int) -> Callable[[Profile], list[Config]]:
     return configs
 
 
-def _plain_shuffle(profile: Profile) -> list[Config]:
-    """Table 1's models with target data in every batch, as plain shuffling leaves it."""
-    return [
-        {**config, "protocol": {"share": 1.0}}
-        for config in _family_configs(profile, "amnesiac", "mnist")
-        if config["model"] in ("MLP", "LeNet")
-    ]
-
-
-def _turned(family: str) -> Callable[[Profile], list[Config]]:
-    """The runs of a family with the depth schedule of its selection masks turned round."""
+def _under(protocol: dict[str, float]) -> Callable[[Profile], list[Config]]:
+    """The runs of Table 1's two smaller models under another batch protocol."""
 
     def configs(profile: Profile) -> list[Config]:
-        found = [
-            c for dataset in profile.datasets for c in _family_configs(profile, family, dataset)
+        return [
+            {**config, "protocol": protocol}
+            for config in _family_configs(profile, "amnesiac", "mnist")
+            if config["model"] in ("MLP", "LeNet")
         ]
-        return [{**config, "proposed": turn(config["proposed"])} for config in found]
-
-    def turn(method: dict[str, Any]) -> dict[str, Any]:
-        return {**method, "first": method["last"], "last": method["first"]}
 
     return configs
+
+
+Method = dict[str, Any]
+
+
+def _with_proposed(
+    family: str, change: Callable[[Method, Method], Method]
+) -> Callable[[Profile], list[Config]]:
+    """The runs of a family with another proposed method, made from both sides' settings."""
+
+    def configs(profile: Profile) -> list[Config]:
+        return [
+            {**config, "proposed": change(config["baseline"], config["proposed"])}
+            for dataset in profile.datasets
+            for config in _family_configs(profile, family, dataset)
+        ]
+
+    return configs
+
+
+def _turned(baseline: Method, proposed: Method) -> Method:
+    """The proposed method with its depth schedule turned round."""
+    return {**proposed, "first": proposed["last"], "last": proposed["first"]}
+
+
+def _same_step(baseline: Method, proposed: Method) -> Method:
+    """The proposed method's masks with the optimizer and the rate of the naive method."""
+    return {**baseline, "first": proposed["first"], "last": proposed["last"]}
 
 
 def _figure_3(profile: Profile) -> list[Config]:
@@ -177,9 +194,10 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "figure_2": lambda profile: _family_configs(profile, "amnesiac", "organamnist"),
     "figure_3": _figure_3,
     "figure_4": _figure_4,
-    "plain_shuffle": _plain_shuffle,
-    "turned_label_flipping": _turned("label_flipping"),
-    "turned_optimization": _turned("optimization"),
+    "plain_shuffle": _under({"share": 1.0}),
+    "kept_images": _under({"target_images": 100}),
+    **{f"turned_{f}": _with_proposed(f, _turned) for f in ("label_flipping", "optimization")},
+    **{f"same_step_{f}": _with_proposed(f, _same_step) for f in ("label_flipping", "optimization")},
     "sisa": _sisa,
 }
 

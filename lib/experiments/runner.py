@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future, as_completed
 import torch
 
 from lib.experiments.common import device, load_data
-from lib.experiments.provenance import provenance
+from lib.experiments.provenance import code_facts, provenance
 from lib.experiments.registry import KINDS
 from lib.experiments.store import Config, Result, find, run_hash, save
 from lib.experiments.trained import trained_model, weights_path
@@ -26,6 +26,7 @@ def run_one(profile: str, config: Config) -> Result:
     # One thread: results then do not depend on how many cores a machine has, and two runs side
     # by side are faster than one run on two cores.
     torch.set_num_threads(1)
+    code_facts()
     started = time.monotonic()
     outcome = KINDS[config["experiment"]](config)
     origin = provenance(started=started, device=device(), data_digest=load_data(config).digest)

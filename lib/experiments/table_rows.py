@@ -7,7 +7,7 @@ import pandas as pd
 from lib.experiments.registry import TABLES, Table, configs_of
 from lib.experiments.store import RESULTS, Config, Result, find, run_name
 from lib.files import write_atomic
-from lib.profiles import Profile
+from lib.profiles import Profile, load_profile
 
 COLUMNS = [
     *("table", "dataset", "family", "model", "method", "seed"),
@@ -55,9 +55,6 @@ def write_tables(profile: Profile) -> None:
 
 
 def table_rows(profile: str, number: int) -> pd.DataFrame:
-    """The rows of one table as ``tables.csv`` has them; empty where nothing was run."""
-    path = RESULTS / profile / "tables.csv"
-    if not path.exists():
-        return pd.DataFrame(columns=COLUMNS)
-    every = pd.read_csv(path)
+    """The rows of one table, from the stored runs themselves; empty where nothing was run."""
+    every = collect(load_profile(profile))
     return every[every["table"] == number].reset_index(drop=True)
