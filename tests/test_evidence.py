@@ -30,16 +30,15 @@ def test_undone_epochs_have_both_orders() -> None:
     assert set(frame.seed) == {0} and set(frame.model) == {"MLP"}
 
 
-def test_steps_are_those_of_the_tables_own_family() -> None:
+def test_steps_carry_their_family() -> None:
     curves = {"baseline": [point(97, 98), point(2, 90)], "proposed": [point(97, 98)]}
-    results = [run("label_flipping", curves=curves), run("retrained", curves={"training": []})]
-    frame = evidence.steps(results, 3)
-    assert frame[["table", "method", "step", "d_r"]].values.tolist() == [
-        [3, "baseline", 0, 98],
-        [3, "baseline", 1, 90],
-        [3, "proposed", 0, 98],
+    frame = evidence.steps([run("label_flipping", curves=curves)], "label_flipping")
+    assert frame[["family", "dataset", "method", "step", "d_r"]].values.tolist() == [
+        ["label_flipping", "mnist", "baseline", 0, 98],
+        ["label_flipping", "mnist", "baseline", 1, 90],
+        ["label_flipping", "mnist", "proposed", 0, 98],
     ]
-    assert evidence.steps(results[1:], 3).empty
+    assert evidence.steps([], "label_flipping").empty
 
 
 def test_rows_carry_what_the_configuration_adds() -> None:

@@ -153,6 +153,30 @@ def test_changed_settings_stay_out_of_tables_csv(results_folder):
     assert table_rows.table_rows("smoke", 1).empty
 
 
+def test_the_committed_tables_csv_is_what_the_committed_runs_say():
+    committed = pd.read_csv(store.RESULTS / "full" / "tables.csv")
+    runs = table_rows.collect(load_profile("full"))
+    assert len(committed) and list(committed.run) == list(runs.run)
+    assert (committed.d_r - runs.d_r).abs().max() < 0.006  # two decimals
+
+
+def test_slowness_is_measured_at_the_naive_methods_own_step():
+    profile = load_profile("quick")
+    changed, plain = (configs_of(n, profile) for n in ("same_step_optimization", "table_5"))
+    for config, own in zip(changed[:3], plain[:3], strict=True):
+        assert config["baseline"] == own["baseline"]
+        for name in ("optimizer", "learning_rate", "max_epochs"):
+            assert config["proposed"][name] == own["baseline"][name]
+        for name in ("first", "last"):
+            assert config["proposed"][name] == own["proposed"][name]
+
+
+def test_code_is_named_as_it_was_before_the_first_run(monkeypatch):
+    first = provenance.code_facts()
+    monkeypatch.setattr(provenance, "code_digest", lambda: "edited meanwhile")
+    assert provenance.code_facts() == first
+
+
 def test_label_flipping_and_optimization_have_a_point_for_each_step(results_folder):
     for table in (3, 5):
         result = small(f"table_{table}")[0]

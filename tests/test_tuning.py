@@ -123,4 +123,5 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize("number", range(1, 7))
 def test_the_profiles_hold_what_the_rule_chose_from_the_stored_trials(name, number):
     for search in chapters.searches(name, number):
+        assert search.trials or name == "smoke", f"no trials stored: {search.model} {search.sought}"
         assert search.obeys_the_rule, f"{search.model}: tune {search.sought} again"
