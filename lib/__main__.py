@@ -11,7 +11,7 @@ import pandas as pd
 from lib import __doc__ as purpose
 from lib import book as book_machine
 from lib import ledger, sample, tuning
-from lib.data import data_root
+from lib.data import data_root, load
 from lib.errors import InputError
 from lib.experiments import access, store
 from lib.experiments.registry import EXPERIMENTS
@@ -46,7 +46,7 @@ profile_option = click.option(
 )
 data_option = click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     callback=_set_data_root,
     expose_value=False,
     help="Folder of the complete data sets (else UNLEARN_DATA, else data/).",
@@ -70,9 +70,21 @@ def main() -> None:
     logging.getLogger("lib").setLevel(logging.INFO)
 
 
+def _check_data(profile: str) -> None:
+    """Raise InputError for all data sets that cannot be had, before anything is run."""
+    settings, problems = load_profile(profile), []
+    for name in settings.datasets:
+        try:
+            load(name, source=settings.source)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+
+
 def _run_all(profile: str, jobs: int) -> None:
     """Everything the notebooks will look up: side by side that takes half the time."""
-    load_profile(profile)
+    _check_data(profile)
     for name in EXPERIMENTS:
         click.echo(f"{name} ({profile})", err=True)
         access.results(name, profile, jobs=jobs)
@@ -133,6 +145,11 @@ def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -
     """
     changes = book_machine.parse_parameters(parameters)
     found = access.results(experiment, profile, jobs=jobs, **changes)
+    if not found:
+        raise InputError(
+            f"{experiment} has no runs with these settings under profile {profile}: "
+            "its data set has other models, or nothing was tuned for them yet"
+        )
     rows = [
         {key: result["config"][key] for key in ("experiment", "model", "seed")} | row
         for result in found

@@ -10,6 +10,11 @@ README = PROJECT / "README.md"
 MARKS = ("<!-- claims:start -->", "<!-- claims:end -->")
 PUBLISHED = "full"
 TITLES = {PUBLISHED: "complete data"}
+LEGEND = (
+    "Numbers are percentages, or percentage points, of test images; of a comparison, D_r of the "
+    "proposed method minus that of the baseline, and D_t of either, in this order. What each claim's "
+    "numbers are, its rule says."
+)
 
 
 def ledgers(profile: str) -> dict[str, pd.DataFrame]:
@@ -110,6 +115,8 @@ def write_ledger(profile: str) -> pd.DataFrame:
         InputError: unknown profile, or a README without the marks, which is left as it was.
     """
     found = ledgers(profile)
-    block = f"{totals(found)}\n\n{to_markdown(found)}\n"
+    # Folded: half a hundred rows would bury the rest of the README.
+    folded = f"<details><summary>All of them</summary>\n\n{to_markdown(found)}\n\n</details>"
+    block = f"{totals(found)}\n\n{LEGEND}\n\n{folded}\n"
     write_atomic(README, replace_block(README.read_text(), block))
     return found[profile]

@@ -1,6 +1,7 @@
 """``python -m lib log`` and ``python -m lib forget``: the update log from the command line."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from lib.errors import InputError
 from lib.update_log import StoredLog, forget, open_log, preview, undo
-from lib.update_log.ledger import Entry, from_ranges
+from lib.update_log.ledger import Entry, from_ranges, weights_digest
 from lib.update_log.weights import read_weights, write_weights
 
 log_argument = click.argument("path", metavar="PATH")
@@ -64,19 +65,26 @@ def verify(path: str) -> None:
 
 
 def read_ids(path: Path) -> Tensor:
-    """Sample ids from the first column, or the column ``id``, of a CSV file.
+    """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
 
     Raises:
-        InputError: no ids, or something that is not a whole number.
+        InputError: no ids, several columns of which none is named ``id`` (the wrong one would
+            forget somebody else), or something that is not a whole number.
     """
     with path.open(newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
-    header = bool(rows) and not rows[0][0].strip().lstrip("-").isdigit()
-    column = rows[0].index("id") if header and "id" in rows[0] else 0
+        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
+    names = rows[0] if rows else []
+    if len(names) > 1 and "id" not in names:
+        raise InputError(
+            f"{path} has {len(names)} columns and none is named id; name the one of sample ids so"
+        )
+    column = names.index("id") if "id" in names else 0
     try:
-        ids = [int(row[column]) for row in rows[header:]]
+        ids = [int(row[column]) for row in rows["id" in names :]]
     except (ValueError, IndexError) as error:
-        raise InputError(f"{path}: {error}; every line must hold one sample id") from error
+        raise InputError(
+            f"{path}: {error}; give whole numbers, one a line or in a column named id"
+        ) from error
     if not ids:
         raise InputError(f"{path} holds no sample ids; give at least one")
     return torch.tensor(ids)
@@ -85,9 +93,11 @@ def read_ids(path: Path) -> Tensor:
 @click.command("forget")
 @click.option("--log", "path", required=True, help="The update log, a folder or URL.")
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="safetensors file.")
-@click.option("--ids", type=click.Path(path_type=Path, exists=True), help="CSV of sample ids.")
+@click.option("--ids", type=click.Path(path_type=Path, exists=True), help="CSV with a column id.")
 @click.option("--undo", "request", type=int, help="Take this request back instead.")
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write the new weights.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the new weights."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 def forget_command(
     path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None, dry_run: bool
@@ -106,23 +116,38 @@ def forget_command(
 
     def save() -> None:
         write_weights(out, tensors, metadata, log.description)
+        shutil.copymode(weights, out)  # private weights stay private
 
+    before = weights_digest(log.description.layout, tensors)
     if request is None:
         entry = forget(log, tensors, read_ids(ids), save)
     else:
         entry = undo(log, tensors, request, save)
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
+    if entry.weights == before:
+        click.echo(UNCHANGED[entry.kind])
+
+
+UNCHANGED = {
+    "forget": "they are as before: all of it was subtracted already",
+    "undo": "they are as before: other requests still ask for these steps",
+}
 
 
 def _say(log: StoredLog, tensors: dict[str, Tensor], ids: Tensor) -> None:
     """Tell what a request means before it is carried out."""
-    seen = preview(log, tensors, ids)
+    seen, kept = preview(log, tensors, ids), log.description.kept
+    click.echo(f"{len(ids)} sample ids, from {ids.min()} to {ids.max()}")
     click.echo(
         f"{seen.affected} of {seen.steps} steps are affected ({seen.share:.1%} of the training); "
         f"{seen.subtracted} of them are subtracted already"
     )
     if seen.also:
         click.echo(f"{seen.also} more steps of earlier requests are still in these weights")
-    click.echo(f"{seen.nbytes} bytes to read")
+    click.echo(
+        f"of each step {kept} of {log.size} entries were recorded ({kept / log.size:.1%}); "
+        "the rest of what it did stays in the weights"
+    )
+    click.echo(f"{seen.nbytes} bytes to read; log verify checks them beforehand")
     if seen.warning:
         click.echo(f"warning: {seen.warning}", err=True)

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from lib.errors import InputError
 from lib.files import PROJECT
@@ -26,9 +33,9 @@ class Settings(BaseModel):
 class Training(Settings):
     """How the model to unlearn from is trained (Section 5.4.1)."""
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
     optimizer: str
 
 
@@ -100,7 +107,7 @@ class Figure3(Settings):
     model: str
     targets: tuple[int, ...]
     images: int
-    seeds: tuple[int, ...]
+    seeds: tuple[NonNegativeInt, ...]
 
 
 class Figure4(Settings):
@@ -108,7 +115,7 @@ class Figure4(Settings):
 
     models: dict[str, str]
     shares: tuple[float, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[NonNegativeInt, ...]
 
 
 class Sisa(Settings):
@@ -117,8 +124,8 @@ class Sisa(Settings):
     dataset: str
     model: str
     designs: tuple[tuple[int, int], ...]
-    epochs: int
-    seeds: tuple[int, ...]
+    epochs: PositiveInt
+    seeds: tuple[NonNegativeInt, ...]
 
 
 class Grids(Settings):
@@ -143,7 +150,7 @@ class Profile(Settings):
     name: str
     description: str
     source: str
-    seeds: tuple[int, ...]
+    seeds: tuple[NonNegativeInt, ...]
     training: Training
     statistics: Literal["kept", "subtracted"]
     datasets: dict[str, DataSettings]

@@ -231,6 +231,8 @@ def tune(
         and dataset in (None, table.dataset)
         and model in (None, name)
     ]
+    if not wanted:
+        raise InputError(f"profile {profile_name} does not train {model} on {dataset}")
     runs = [c for table, name in wanted for c in TUNERS[table.family].runs(profile, table, name)]
     run_missing(profile.name, runs, jobs=jobs)
     for table, name in wanted:

@@ -177,7 +177,8 @@ simple_table(
 # ## Time
 #
 # Steps without recording, with it at 90 % pruning, and with the notebook's scheme, in turn; medians on one thread. The figures of record
-# are those of `python -m benchmarks.update_log`, which takes them on two threads and on four models.
+# are those of `python -m benchmarks.update_log`, which takes them on two threads and on four models. A ratio is the median over pairs of
+# turns, not the ratio of the medians, and one below 1 is noise.
 
 # %%
 rows = []

@@ -26,6 +26,9 @@
 # - It is approximate. [What it costs](cost.ipynb) and [what it removes](amnesiac.ipynb) are measured elsewhere in this book; the claim here is
 #   only that recorded updates are kept safely and subtracted exactly once.
 # - Requests can only be answered for steps that were recorded. If you train on later, record that too.
+#
+# Run your own script with this repository's `.venv/bin/python`, or install the repository into your environment with `pip install -e`. The
+# package is called `lib`, so that a folder `lib/` beside your script would hide it.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -191,8 +194,8 @@ update_log.forget(log, forgotten, mine)
 save_file(forgotten, folder / "new.safetensors")
 
 # %% [markdown]
-# The log is honest about what the subtraction was: the new weights are the old ones minus the sum of the updates of the affected steps, and
-# only those.
+# The log is honest about what the subtraction was: the new weights are the old ones minus the sum of what was *recorded* of the affected
+# steps. The pruned part of those steps stays in the model; `first=0, last=0` would record everything.
 
 # %%
 layout = log.description.layout
@@ -200,6 +203,7 @@ steps = log.affected(mine)
 expected = layout.vector(model) - log.sum(steps)
 gap = (layout.vector(load_file(folder / "new.safetensors")) - expected).abs().max().item()
 print(f"{len(steps)} steps subtracted, largest gap {gap:.0e}")
+print(f"{log.description.kept / log.size:.0%} of each step's entries were recorded")
 assert gap < 1e-6
 
 # %% [markdown]
@@ -229,13 +233,14 @@ simple_table(
 
 # %% [markdown]
 # **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person
-# would recognise most of their pictures as well. What was removed is the part of training that saw them. Whether a trace
+# would recognise most of their pictures as well. What was removed is the recorded part of the steps that saw them. Whether a trace
 # can still be found is a question for a membership attack against a retrained model, which this chapter does not answer.
 #
 # ## More requests, and taking one back
 #
 # The log remembers what is subtracted from which weights, by digest. A second request subtracts only what the first has
-# left, the same request again subtracts nothing, and weights the log does not know are refused. The ids of those who asked are not kept.
+# left, the same request again subtracts nothing, and weights the log does not know are refused. The ids of those
+# who asked are not written down, but the affected steps are, and with the batches beside them they usually tell who asked.
 
 # %%
 rows = []
@@ -272,6 +277,6 @@ temporary.cleanup()
 #
 # - **Batch normalisation.** Its running statistics are recorded and subtracted like weights; `statistics="kept"` in `record` leaves them as
 #   they are. [The ablations](partial_amnesiac.ipynb) show both for the paper's ResNet9.
-# - **The log is personal data too**: it lets anyone who has it add back what was taken. So do all copies of the older
-#   weights; the checkpoint in the log is deleted at the first request, other copies are yours to delete.
+# - **The log is personal data too**: it lets anyone who has it add back what was taken, and tells who asked. So do all copies of the
+#   older weights; the checkpoint in the log is deleted at the first request, other copies are yours to delete.
 # - **How much to prune** decides both the size of the log and how much is forgotten. [The cost chapter](cost.ipynb) draws the curve.

@@ -160,7 +160,7 @@ def test_execute_runs_cleans_and_publishes(project):
     assert [path.name for path in paths] == ["made_2.ipynb", "plain.ipynb", "made_1.ipynb"]
     assert [outputs(path) for path in paths] == [["20\n"], ["smoke 0.2\n"], ["10\n"]]
     notebook = nbformat.read(paths[1], 4)
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "code_digest"}
     assert [cell.id for cell in notebook.cells] == ["cell-1", "cell-2", "cell-3", "cell-4"]
     assert not any({"papermill", "execution"} & set(cell.metadata) for cell in notebook.cells)
     assert "hide-input" in notebook.cells[2].metadata.tags
@@ -177,7 +177,17 @@ def test_equal_runs_give_equal_files(project):
 
 def test_a_parameter_reaches_the_notebook(project):
     values = book.parse_parameters(["share=0.5"])
-    assert outputs(book.execute(["plain"], "quick", values)[0]) == ["quick 0.5\n"]
+    (path,) = book.execute(["plain"], "quick", values)
+    assert outputs(path) == ["quick 0.5\n"]
+    assert "executed with `share=0.5`" in nbformat.read(path, 4).cells[1].source
+    assert "executed with" not in book.execute(["plain"], "quick", {})[0].read_text()
+
+
+def test_pages_of_other_code_are_named(project, monkeypatch):
+    paths = book.execute(["plain", "made_1"], "smoke", {})
+    assert execution.outdated(paths) == []
+    monkeypatch.setattr(execution, "code_digest", lambda: "changed")
+    assert execution.outdated(paths) == ["plain", "made_1"]
 
 
 @pytest.mark.parametrize(

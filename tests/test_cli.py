@@ -90,6 +90,10 @@ def test_status_tells_what_exists_and_how_long_it_took(results_folder):
         ((*SMALL, "-p", "share=much"), "share"),
         ((*SMALL, "-p", "target=42"), "class 42 has no images"),
         ((*SMALL, "-p", "share"), "NAME=VALUE"),
+        ((*SMALL, "-p", "epochs=0"), "epochs = 0"),
+        ((*SMALL, "-p", "seeds=-1"), "seeds.0 = -1"),
+        ((*SMALL[:-1], "models=ConvNet"), "table_1 has no runs with these settings"),
+        (("tune", "--profile", "smoke", "--model", "MLP", "--dataset", "organamnist"), "MLP on"),
     ],
 )
 def test_mistakes_are_answered_in_one_line_and_leave_nothing(results_folder, arguments, message):
@@ -102,6 +106,15 @@ def test_full_without_data_says_how_to_get_it(results_folder, tmp_path):
     arguments = ("run", "table_1", "--profile", "full", "--jobs", "1", "-p", "models=MLP")
     result = run(*arguments, "-p", "seeds=0", "--data", str(tmp_path / "empty"))
     assert "MNIST/raw" in refused(result)
+    assert not list(results_folder.rglob("*.json"))
+
+
+def test_book_names_all_missing_data_before_it_runs_anything(results_folder, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "organamnist.npz").write_bytes(b"PK\x03\x04 cut short")
+    result = run("book", "--profile", "full", "--jobs", "1", "--data", str(tmp_path / "data"))
+    assert result.exit_code == 2 and "Traceback" not in result.stderr
+    assert "MNIST/raw" in result.stderr and "organamnist.npz" in result.stderr
     assert not list(results_folder.rglob("*.json"))
 
 

@@ -619,7 +619,7 @@ def test_info_and_verify(copied):
     assert "24 steps, every one" in run(log_commands.log_group, "verify", path)
     shard = path / "updates" / "tail.4"
     shard.write_bytes(shard.read_bytes()[:-1] + b"\x00")
-    with pytest.raises(InputError, match="step 23 .* is damaged"):
+    with pytest.raises(InputError, match=r"step 23 .*tail\.4 is damaged"):
         run(log_commands.log_group, "verify", path)
     with pytest.raises(InputError, match="no update log"):
         run(log_commands.log_group, "info", path / "nothing")
@@ -646,6 +646,32 @@ def test_forget_command(copied, tmp_path):
     assert torch.allclose(vector(log, load_file(back)), vector(log, weights), atol=1e-7)
 
 
+def test_forget_says_what_it_read_and_how_much_of_a_step_it_can_take_back(copied, tmp_path):
+    path, weights = copied
+    old, new, again = (tmp_path / f"{name}.safetensors" for name in ("old", "new", "again"))
+    save_file(weights, old)
+    old.chmod(0o600)
+    (tmp_path / "ids.csv").write_text("102\n101\n")
+    arguments = ["--log", path, "--ids", tmp_path / "ids.csv", "--weights"]
+    said = run(log_commands.forget_command, *arguments, old, "--out", new)
+    log = update_log.open_log(path)
+    assert "2 sample ids, from 101 to 102" in said
+    assert f"{log.description.kept} of {log.size} entries were recorded" in said
+    assert "as before" not in said
+    assert new.stat().st_mode & 0o777 == 0o600
+    said = run(log_commands.forget_command, *arguments, new, "--out", again)
+    assert "as before: all of it was subtracted already" in said
+    undo = ["--log", path, "--weights", again, "--undo", 1, "--out", tmp_path / "back.safetensors"]
+    assert "other requests still ask" in run(log_commands.forget_command, *undo)
+
+
+def test_a_run_whose_log_has_ended_says_how_to_go_on(copied):
+    path, _ = copied
+    log = update_log.append_to(path, model := small_model())
+    with pytest.raises(InputError, match="this log has ended"):
+        update_log.Recording(model, log)
+
+
 def test_a_request_that_touches_nearly_everything_warns(copied, tmp_path):
     path, weights = copied
     save_file(weights, tmp_path / "old.safetensors")
@@ -656,7 +682,7 @@ def test_a_request_that_touches_nearly_everything_warns(copied, tmp_path):
     )
 
 
-@pytest.mark.parametrize("text", ["", "id\n", "id\n3\nx\n", "a,id\n3\n"])
+@pytest.mark.parametrize("text", ["", "id\n", "id\n3\nx\n", "a,id\n3\n", "person\n5\n", "5,50\n"])
 def test_a_bad_list_of_ids_is_refused(tmp_path, text):
     (tmp_path / "ids.csv").write_text(text)
     with pytest.raises(InputError, match=r"ids\.csv"):

@@ -1,5 +1,6 @@
 """Build the book from executed notebooks: it replaces the one before only when it is whole."""
 
+import logging
 import re
 import shutil
 import subprocess
@@ -13,9 +14,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lib.book import folders, pages
-from lib.book.execution import executed_notebooks, uncoloured
+from lib.book.execution import executed_notebooks, outdated, uncoloured
 from lib.errors import InputError
 from lib.files import make_folder, write_atomic
+
+log = logging.getLogger(__name__)
 
 PHASES = ("reading sources", "writing output")
 PROGRESS = re.compile(rf"^({'|'.join(PHASES)})\.\.\. \[\s*(\d+)%\]")
@@ -41,10 +44,15 @@ def build(profile: str, *, strict: bool = False) -> Path:
             build failed.
     """
     notebooks = executed_notebooks(profile)
+    if old := outdated(notebooks):
+        log.warning(
+            f"{len(old)} of {len(notebooks)} notebooks were executed by another state of the "
+            f"library: {', '.join(old)}; make book brings them up to date"
+        )
     folder = make_folder(folders.output(profile))
     source = stage(profile, notebooks)
     with _scratch(folder) as work:
-        _run_jupyter_book(source, work, log=folder / "build.log", strict=strict)
+        _run_jupyter_book(source, work, logfile=folder / "build.log", strict=strict)
         _replace(folder / "html", work / "_build" / "html")
     return folder / "html" / "index.html"
 
@@ -77,7 +85,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _run_jupyter_book(source: Path, work: Path, *, log: Path, strict: bool) -> None:
+def _run_jupyter_book(source: Path, work: Path, *, logfile: Path, strict: bool) -> None:
     # An incremental build keeps stale values and hides failures: always all pages.
     command = [sys.executable, "-c", RUN, "build", str(source)]
     command += ["--path-output", str(work), "--all", *(STRICT if strict else ())]
@@ -85,9 +93,11 @@ def _run_jupyter_book(source: Path, work: Path, *, log: Path, strict: bool) -> N
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         lines = list(_watched(process.stdout or ()))
-    write_atomic(log, "".join(lines))
+    write_atomic(logfile, "".join(lines))
     if process.returncode != 0:
-        raise InputError(f"the book was not built; the whole log is {log}\n\n{_complaints(lines)}")
+        raise InputError(
+            f"the book was not built; the whole log is {logfile}\n\n{_complaints(lines)}"
+        )
 
 
 def _watched(lines: Iterable[str]) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Execute notebooks: each is written when it has succeeded, and until then nothing is touched."""
 
+import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +18,7 @@ from tqdm import tqdm
 
 from lib.book import folders, sources
 from lib.errors import InputError
+from lib.experiments.provenance import code_digest
 from lib.files import make_folder, write_atomic
 from lib.workers import worker_pool
 
@@ -122,6 +124,16 @@ def executed_notebooks(profile: str) -> list[Path]:
     return paths
 
 
+def outdated(notebooks: Iterable[Path]) -> list[str]:
+    """Names of executed notebooks that another state of the library made."""
+    now = code_digest()
+    return [
+        path.stem
+        for path in notebooks
+        if json.loads(path.read_text())["metadata"].get("code_digest") != now
+    ]
+
+
 def uncoloured(text: str) -> str:
     """``text`` without the escape sequences by which a terminal shows colours."""
     return COLOUR.sub("", text)
@@ -140,7 +152,19 @@ def _prepared(
             f"notebook {source.name} has no parameter {', '.join(unknown)}; "
             f"it has: {choices} (the profile is chosen with --profile)"
         )
+    if parameters:
+        notebook.cells.insert(1, _banner(source.name, profile, parameters))
     return notebook, {"profile": profile, **source.parameters, **parameters}
+
+
+def _banner(name: str, profile: str, parameters: Mapping[str, Any]) -> NotebookNode:
+    """What a reader has to know of a page that was executed with other values."""
+    values = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
+    return nbformat.v4.new_markdown_cell(
+        f":::{{warning}}\nThis page was executed with {values}. Its verdicts, and the front page, "
+        f"are about the runs of profile `{profile}` as it stands. `.venv/bin/python -m lib execute "
+        f"--profile {profile} {name}` brings the usual page back.\n:::"
+    )
 
 
 def _write_executed(
@@ -166,7 +190,9 @@ def _write_executed(
         raise InputError(_explained(name, error)) from error
     except DeadKernelError as error:
         raise InputError(f"notebook {name}: its Python process died, perhaps of memory") from error
-    write_atomic(path, nbformat.writes(_cleaned(result)) + "\n")
+    result = _cleaned(result)
+    result.metadata["code_digest"] = code_digest()
+    write_atomic(path, nbformat.writes(result) + "\n")
     return name
 
 

@@ -25,7 +25,8 @@ def _claims(profile: str) -> str:
         for number, row in first.iterrows()
     ]
     table = ledger.table(["the paper says", *map(ledger.title, found)], lines)
-    return "\n\n".join([ledger.totals(found), table, *ledger.notes(marks)]) + "\n"
+    parts = [ledger.totals(found), with_symbols(ledger.LEGEND), table, *ledger.notes(marks)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _claim(row: pd.Series, marks: dict[str, str]) -> str:

@@ -51,6 +51,12 @@ class Recording:
         if saved and (interrupted or not self.log.ledger.knows(digest)):
             self._go_to(**restore(saved, self._parts, self._generators))
             return
+        if ended and not self.log.ledger.knows(digest):
+            last = self.log.ledger.entries[-1].weights[:12]
+            raise InputError(
+                "this log has ended, and its checkpoint went with the first request; to train on, "
+                f"load its last weights ({last}) into the model first, or record to a new folder"
+            )
         if ended:
             self._subtracted = self.log.ledger.subtracted(digest)
             self.epoch = 1 + max(batch.epoch for batch in self.log.batches())

@@ -99,14 +99,14 @@ class Rows:
             shards = self.shards()
         return shards * self.per_shard + min((size or 0) // self.slot, self.per_shard)
 
-    def _slots(self, shard: int, places: np.ndarray) -> np.ndarray:
-        """Slots at sorted ``places`` of a shard, wherever its file is just now: (<= n, slot)."""
+    def _slots(self, shard: int, places: np.ndarray) -> tuple[str, np.ndarray]:
+        """The file a shard is in just now, and slots at its sorted ``places``: (<= n, slot)."""
         runs = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1)
         ranges = [(int(r[0]) * self.slot, (int(r[-1]) + 1) * self.slot) for r in runs if len(r)]
         for name in (self._shard(shard), self._tail(shard), self._shard(shard)):
             try:
                 raw = self.folder.read(name, *ranges)
-                return raw[: len(raw) // self.slot * self.slot].reshape(-1, self.slot)
+                return name, raw[: len(raw) // self.slot * self.slot].reshape(-1, self.slot)
             except FileNotFoundError:
                 continue
         path = self.folder.path(self._shard(shard))
@@ -118,18 +118,18 @@ class Rows:
         Raises:
             InputError: a row is missing or damaged.
         """
-        slots, first = self._slots(shard, places), shard * self.per_shard
+        (name, slots), first = self._slots(shard, places), shard * self.per_shard
         rows, sums = slots[:, : self.row_bytes], slots[:, self.row_bytes :]
         expected = np.ascontiguousarray(sums).view("<u4").ravel().tolist()
         rows.flags.writeable = False  # the checksum takes nothing that could change meanwhile
         for place, row, checksum in zip(places.tolist(), rows, expected, strict=False):
             if crc32c(row) != checksum:
                 raise InputError(
-                    f"step {first + place} in {self.folder.path(self._shard(shard))} is damaged: "
+                    f"step {first + place} in {self.folder.path(name)} is damaged: "
                     "its checksum does not match; restore that file from a copy"
                 )
         if len(slots) < len(places):
-            path = self.folder.path(self._shard(shard))
+            path = self.folder.path(name)
             raise InputError(f"step {first + places[len(slots)]} is missing in {path}")
         return slots[:, : self.row_bytes]
 
@@ -212,7 +212,7 @@ class RowWriter(Rows):
         if self._filled:
             places = np.arange(self._filled)
             self.at(self._number, places)  # refuses damage
-            kept = self._slots(self._number, places).tobytes()
+            kept = self._slots(self._number, places)[1].tobytes()
         self._tail_file = open_tail(self.folder, self._tail(self._number), kept)
         self._count_saved()
         self._remove_beyond()

@@ -302,7 +302,9 @@ def create(
     """
     folder = Folder(path)
     if exists(path):
-        raise InputError(f"there is an update log at {path} already; resume it or choose another")
+        raise InputError(
+            f"there is an update log at {path} already; pass resume=True or choose another folder"
+        )
     if plan is None and (ids is None or batch_size is None):
         raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
     ids = plan.ids if ids is None else ids
