@@ -12,8 +12,8 @@ PUBLISHED = "full"
 TITLES = {PUBLISHED: "complete data"}
 LEGEND = (
     "Numbers are percentages, or percentage points, of test images; of a comparison, D_r of the "
-    "proposed method minus that of the baseline, and D_t of either, in this order. Each claim's rule "
-    "says what its numbers are."
+    "proposed method minus that of the baseline, and D_t of either, in this order. Each claim's "
+    "rule says what its numbers are."
 )
 
 
