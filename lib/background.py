@@ -1,6 +1,7 @@
 """A recorder that gets out of training's way."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -36,14 +37,21 @@ class BackgroundRecorder(UpdateRecorder):
         self._steps: list[int] = []  # read, and not yet handed over
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._job: Future[None] | None = None
+        self._model: nn.Module | None = None
 
     def start(self, model: nn.Module) -> None:
         """Read the initial weights."""
+        if model is not self._model:  # memory used before is quicker than new memory
+            self._prepare(model)
+        self._now(0)
+
+    def _prepare(self, model: nn.Module) -> None:
+        """Make room for readings of a model."""
+        self._model = model
         self._fixed = self.mask.kept().to(next(model.parameters()).device)
         self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(self._fixed), 1))))
         slots = self._together + 1
         self._now, self._other = (Reader(model, self._fixed, slots=slots) for _ in range(2))
-        self._now(0)
 
     def step(self, step: int, model: nn.Module) -> None:
         """Read the model.
@@ -81,6 +89,6 @@ class BackgroundRecorder(UpdateRecorder):
     def _record(self, readings: Tensor, steps: list[int]) -> None:
         """Record steps whose readings, with the one before them, stand in the first slots."""
         with one_thread():
-            for slot, step in enumerate(steps):
-                before, after = readings[slot], readings[slot + 1]
-                self.log.record(step, self._fixed, torch.sub(after, before, out=before))
+            for before, after in pairwise(readings[: len(steps) + 1]):
+                torch.sub(after, before, out=before)
+            self.log.record_all(steps[0], self._fixed, readings[: len(steps)])

@@ -25,6 +25,11 @@ class UpdateLog(Protocol):
         """
         ...
 
+    def record_all(self, first: int, positions: Tensor, values: Tensor) -> None:
+        """Keep the updates of consecutive steps from ``first``: values ``(n, k)``, a row each."""
+        for number, row in enumerate(values):
+            self.record(first + number, positions, row)
+
     def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (positions, values) of each of ``steps``; InputError names a missing step."""
         ...
@@ -34,7 +39,7 @@ class UpdateLog(Protocol):
         ...
 
 
-class MemoryLog:
+class MemoryLog(UpdateLog):
     """Every recorded update, in memory."""
 
     def __init__(self, size: int) -> None:
@@ -60,7 +65,7 @@ class MemoryLog:
         return total
 
 
-class RunningSums:
+class RunningSums(UpdateLog):
     """Sums of updates over groups of steps that are known before training.
 
     An experiment knows its deletion request beforehand and only ever needs the sum over an

@@ -163,20 +163,21 @@ class RowBlock:
 
     def __init__(self, codec: UpdateCodec, count: int) -> None:
         memory = np.zeros((count, codec.nbytes), dtype=np.uint8)
-        self._codec, self._values = codec, codec.values_of(memory).unbind()
+        self._codec, self._values = codec, codec.values_of(memory)
         self._codes = memory[:, : codec.positions.nbytes]
         self.rows = memory.view()
         self.rows.flags.writeable = False
 
-    def set(self, row: int, positions: Tensor, values: Tensor) -> None:
-        """Make a row of an update: positions int64 ``(k,)`` and values float ``(k,)``.
+    def set(self, first: int, positions: Tensor, values: Tensor) -> None:
+        """Make rows of updates: positions int64 ``(k,)`` of them all and values float ``(n, k)``.
 
         Raises:
             InputError: not as many entries as the log keeps, or others.
         """
-        if len(values) != self._codec.kept:
+        count, entries = values.shape
+        if entries != self._codec.kept:
             kept = self._codec.kept
-            raise InputError(f"an update of {len(values)} entries, where the log keeps {kept}")
+            raise InputError(f"an update of {entries} entries, where the log keeps {kept}")
         if code := self._codec.positions.encode(positions):
-            self._codes[row] = np.frombuffer(code, dtype=np.uint8)
-        self._values[row].copy_(values)
+            self._codes[first : first + count] = np.frombuffer(code, dtype=np.uint8)
+        self._values[first : first + count].copy_(values)

@@ -212,13 +212,28 @@ class LogWriter(StoredLog):
         Raises:
             InputError: not the next step, no batch known for it, or it cannot be written.
         """
-        if step != self._next:
-            raise InputError(f"step {step} was recorded, but step {self._next} is the next one")
-        if step not in self._batch_of:
-            raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
+        self.record_all(step, positions, values[None])
+
+    def record_all(self, first: int, positions: Tensor, values: Tensor) -> None:
+        """Append the updates of consecutive steps; raises as :meth:`record`."""
+        while len(values):
+            room = self.description.pending - len(self._pending)
+            steps = range(first, first + min(room, len(values)))
+            self._take(steps, positions, values[: len(steps)])
+            first, values = steps.stop, values[len(steps) :]
+
+    def _take(self, steps: range, positions: Tensor, values: Tensor) -> None:
+        """Let steps wait for being written, for which there is room; write when it is full."""
+        if steps.start != self._next:
+            raise InputError(
+                f"step {steps.start} was recorded, but step {self._next} is the next one"
+            )
+        for step in steps:
+            if step not in self._batch_of:
+                raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
         self._block.set(len(self._pending), positions, values)
-        self._pending.append((step, self._batch_of[step]))
-        self._next = step + 1
+        self._pending += [(step, self._batch_of[step]) for step in steps]
+        self._next = steps.stop
         if len(self._pending) == self.description.pending:
             self._write()
 
