@@ -25,7 +25,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -q tests
 	$(BIN)/python -m lib execute --profile smoke $(WITH_DATA)
 	rm -rf results/smoke/runs  # nbval then makes every run again, and compares what it gives
-	$(BIN)/python -m pytest -q --nbval-lax --nbval-current-env _build/smoke/notebooks
+	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval-lax --nbval-current-env _build/smoke/notebooks
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
