@@ -1,6 +1,5 @@
 """Timing of alternatives side by side, so that other load on the machine meets them alike."""
 
-import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,27 +52,3 @@ def alternate(
                 sides[name]()
             taken[name].append((time.perf_counter() - began) / calls)
     return Times({name: seconds[warmup:] for name, seconds in taken.items()})
-
-
-def resident(field: str) -> int:
-    """Bytes of ``VmRSS`` (memory now) or ``VmHWM`` (the most so far) of this process, on Linux."""
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith(field))
-    return 1024 * int(line.split()[1])
-
-
-def _give_back() -> None:
-    """Return freed memory to the system; what ``work`` takes from it again would not be seen."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl does not
-    if trim is not None:
-        trim(0)
-
-
-def peak_memory(work: Callable[[], object]) -> int:
-    """Bytes that ``work`` needs at most beyond what is in use before it, on Linux."""
-    _give_back()
-    with open("/proc/self/clear_refs", "w") as control:
-        control.write("5")  # the peak begins anew
-    before = resident("VmRSS")
-    work()
-    return max(0, resident("VmHWM") - before)

@@ -11,6 +11,7 @@ from lib.experiments.provenance import code_facts, provenance
 from lib.experiments.registry import KINDS
 from lib.experiments.store import Config, Result, find, run_hash, save
 from lib.experiments.trained import trained_model, weights_path
+from lib.memory import keep_freed_memory
 from lib.progress import progress
 from lib.workers import worker_pool
 
@@ -18,14 +19,20 @@ from lib.workers import worker_pool
 _SHARE_WEIGHTS = ("label_flipping", "optimization", "tune_label_flipping", "tune_optimization")
 
 
+def _settle() -> None:
+    """Make this process one that trains."""
+    # One thread: results then do not depend on how many cores a machine has, and two runs side
+    # by side are faster than one run on two cores.
+    torch.set_num_threads(1)
+    keep_freed_memory()
+
+
 def run_one(profile: str, config: Config) -> Result:
     """The result of a configuration: the stored one, else computed now and stored."""
     stored = find(profile, config)
     if stored is not None:
         return stored
-    # One thread: results then do not depend on how many cores a machine has, and two runs side
-    # by side are faster than one run on two cores.
-    torch.set_num_threads(1)
+    _settle()
     code_facts()
     started = time.monotonic()
     outcome = KINDS[config["experiment"]](config)
@@ -39,7 +46,7 @@ def _run(profile: str, config: Config) -> None:
 
 
 def _train_weights(config: Config) -> None:
-    torch.set_num_threads(1)
+    _settle()
     trained_model(config, load_data(config))
 
 
