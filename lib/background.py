@@ -37,18 +37,19 @@ class BackgroundRecorder(UpdateRecorder):
         self._steps: list[int] = []  # read, and not yet handed over
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._job: Future[None] | None = None
-        self._model: nn.Module | None = None
+        self._for: tuple[nn.Module, torch.device] | None = None
 
     def start(self, model: nn.Module) -> None:
         """Read the initial weights."""
-        if model is not self._model:  # memory used before is quicker than new memory
-            self._prepare(model)
+        device = next(model.parameters()).device
+        if (model, device) != self._for:  # memory used before is quicker than new memory
+            self._prepare(model, device)
         self._now(0)
 
-    def _prepare(self, model: nn.Module) -> None:
+    def _prepare(self, model: nn.Module, device: torch.device) -> None:
         """Make room for readings of a model."""
-        self._model = model
-        self._fixed = self.mask.kept().to(next(model.parameters()).device)
+        self._for = model, device
+        self._fixed = self.mask.kept().to(device)
         self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(self._fixed), 1))))
         slots = self._together + 1
         self._now, self._other = (Reader(model, self._fixed, slots=slots) for _ in range(2))
@@ -60,10 +61,9 @@ class BackgroundRecorder(UpdateRecorder):
             InputError: earlier steps could not be recorded.
         """
         self._steps.append(step)
-        with one_thread():
-            self._now(len(self._steps))
-            if len(self._steps) == self._together:
-                self._hand_over()
+        self._now(len(self._steps))
+        if len(self._steps) == self._together:
+            self._hand_over()
 
     def epoch(self, epoch: int, model: nn.Module) -> None:
         """Wait until everything is in the log."""

@@ -11,7 +11,6 @@ from lib.errors import InputError
 from lib.masks import Mask
 from lib.reading import Reader
 from lib.state import Layout
-from lib.threads import one_thread
 from lib.training import Observer
 
 
@@ -133,10 +132,9 @@ class UpdateRecorder(Observer):
 
     def step(self, step: int, model: nn.Module) -> None:
         """Record this step's update."""
-        with one_thread():
-            self._read, self._read_next = self._read_next, self._read
-            after = self._read()
-            change = torch.sub(after, self._before, out=self._before)  # it is not needed any more
-            self._before = after
-            kept = self._fixed if self.mask.fixed else self.mask.kept(change)
-            self.log.record(step, kept, change if self.mask.fixed else change[kept])
+        self._read, self._read_next = self._read_next, self._read
+        after = self._read()
+        change = torch.sub(after, self._before, out=self._before)  # it is not needed any more
+        self._before = after
+        kept = self._fixed if self.mask.fixed else self.mask.kept(change)
+        self.log.record(step, kept, change if self.mask.fixed else change[kept])
