@@ -178,7 +178,9 @@ simple_table(
 #
 # Steps without recording, with it at 90 % pruning, and with the notebook's scheme, in turn; medians on one thread. The figures of record
 # are those of `python -m benchmarks.update_log`, which takes them on two threads and on four models. A ratio is the median over pairs of
-# turns, not the ratio of the medians, and one below 1 is noise.
+# turns, not the ratio of the medians, and one below 1 is noise. The C library is told to keep what training frees (`lib.memory`): by
+# default it may return large blocks after every step and fetch them again page by page. For ConvNet that took a third of a step, and
+# whether it happened hung on what else was allocated, so it made recording look dear in one process and free in the next.
 
 # %%
 rows = []

@@ -20,6 +20,7 @@ from lib.experiments.common import (
     train,
 )
 from lib.experiments.store import Config
+from lib.memory import keep_freed_memory
 from lib.metrics import Accuracy
 from lib.models import build
 from lib.notebook_scheme import NotebookScheme
@@ -127,6 +128,7 @@ class Stepper:
 
 def step_times(config: Config, folder: Path, *, rounds: int) -> Times:
     """Times of a step without recording, with ours, and with the notebook's scheme."""
+    keep_freed_memory()  # else page faults meet one side or another by chance
     plain, ours, theirs = Stepper(config), Stepper(config), Stepper(config)
     settings = {"ids": ours.batch, "batch_size": len(ours.batch), "first": 0.9, "last": 0.9}
     recording = update_log.record(ours.model, folder / f"timed {config['model']}", **settings)
