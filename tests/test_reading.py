@@ -1,0 +1,50 @@
+"""Reading chosen entries, against the whole vector."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lib.models import build
+from lib.reading import TOGETHER, Reader
+from lib.state import Layout
+
+
+def mixed() -> nn.Module:
+    """Small and large neighbours, three types, and statistics."""
+    model = nn.Sequential(
+        nn.Linear(3, 5), nn.Linear(5, TOGETHER // 4), nn.BatchNorm1d(4), nn.Linear(6, 7)
+    )
+    model[3].half()
+    return model
+
+
+def chosen(size: int, share: float, seed: int) -> torch.Tensor:
+    drawn = torch.rand(size, generator=torch.Generator().manual_seed(seed))
+    return torch.cat([drawn[:1] * 0, 1 + (drawn[1:] < share).nonzero().flatten()]).long()
+
+
+@pytest.mark.parametrize("model", [mixed(), build("ResNet9", classes=10, seed=0, width=4)])
+@settings(max_examples=20, deadline=None)
+@given(share=st.sampled_from([0.0, 0.001, 0.1, 1.0]), seed=st.integers(0, 99))
+def test_a_reading_is_the_vector_at_its_positions(model, share, seed):
+    layout = Layout.of(model)
+    positions = chosen(layout.size, share, seed)
+    assert torch.equal(Reader(model, positions)(), layout.vector(model)[positions])
+
+
+def test_it_reads_what_the_model_has_now():
+    model = mixed()
+    layout = Layout.of(model)
+    positions = torch.arange(0, layout.size, 3)
+    reader = Reader(model, positions, slots=2)
+    before = reader(0).clone()
+    with torch.no_grad():
+        model[0].weight.add_(1)  # in place
+        model[1].bias.data = torch.ones_like(model[1].bias)  # memory of its own
+        model[3].weight = nn.Parameter(torch.zeros(7, 6).half())  # another tensor
+        model[2].running_mean = torch.full((4,), 2.0)
+    assert torch.equal(reader(1), layout.vector(model)[positions])
+    assert torch.equal(reader.values[0], before)
+    assert not torch.equal(reader.values[1], before)
