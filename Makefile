@@ -19,11 +19,11 @@ STAMP := $(VENV)/.installed
 WITH_DATA := $(if $(DATA),--data "$(DATA)")
 
 book: $(STAMP)
-	$(BIN)/python -m lib book --profile $(PROFILE) $(WITH_DATA) $(ARGS)
+	$(BIN)/python -m reproduction book --profile $(PROFILE) $(WITH_DATA) $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q tests
-	$(BIN)/python -m lib execute --profile smoke $(WITH_DATA)
+	$(BIN)/python -m reproduction execute --profile smoke $(WITH_DATA)
 	rm -rf results/smoke/runs  # nbval then makes every run again, and compares what it gives
 	TQDM_DISABLE=1 $(BIN)/python -m pytest -q --nbval-lax --nbval-current-env _build/smoke/notebooks
 

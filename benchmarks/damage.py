@@ -16,13 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from partial_unlearning import update_log
+from partial_unlearning.errors import InputError
+from partial_unlearning.update_log import description
+from partial_unlearning.update_log.checkpoint import write_checkpoint
 from torch import nn
 from torch.nn.functional import cross_entropy
-
-from lib import update_log
-from lib.errors import InputError
-from lib.update_log import description
-from lib.update_log.checkpoint import write_checkpoint
 
 IDS = torch.arange(50, 370)
 BATCH, EPOCHS = 16, 3

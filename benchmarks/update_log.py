@@ -14,16 +14,15 @@ from pathlib import Path
 import click
 import torch
 import zarr
+from partial_unlearning import update_log
+from partial_unlearning.models import build
+from partial_unlearning.state import Layout
+from partial_unlearning.update_log.codecs import Indices
+from reproduction.costs.public_notebook import NotebookScheme
+from reproduction.costs.timing import alternate
+from reproduction.machine.memory import keep_freed_memory, peak_memory
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-
-from lib import update_log
-from lib.memory import keep_freed_memory, peak_memory
-from lib.models import build
-from lib.notebook_scheme import NotebookScheme
-from lib.state import Layout
-from lib.timing import alternate
-from lib.update_log.codecs import Indices
 
 IDS = torch.arange(60_000)
 SAMPLES = 2000  # in memory, of those 60,000
@@ -78,7 +77,7 @@ def _train_recording(step: Step, recording: update_log.Recording) -> None:
 def _train_peer(step: Step, peer: NotebookScheme) -> None:
     for _ in range(TOGETHER):
         step()
-        peer.step(step.number % 20, step.model)  # over old files: the disk is not endless
+        peer.on_step_end(step.number % 20, step.model)  # over old files: the disk is not endless
 
 
 def step_overhead(folder: Path) -> dict[str, dict[str, float]]:

@@ -46,20 +46,20 @@ from copy import deepcopy
 
 import matplotlib.pyplot as plt
 import torch
-
-from lib import chapters
-from lib.batching import plan_batches, reduced_plan
-from lib.data import load
-from lib.experiments import access
-from lib.figures import PALETTE, apply_style, share_lines
-from lib.masks import keep_all
-from lib.metrics import accuracy
-from lib.models import build, parameter_count
-from lib.recorders import MemoryLog, UpdateRecorder
-from lib.state import Layout
-from lib.tables import simple_table
-from lib.training import fit, make_optimizer
-from lib.unlearners.amnesiac import forget
+from partial_unlearning.batching import plan_batches, reduced_plan
+from partial_unlearning.masks import keep_all
+from partial_unlearning.metrics import accuracy
+from partial_unlearning.models import build, parameter_count
+from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
+from partial_unlearning.state import Layout
+from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.unlearners.amnesiac import forget
+from reproduction.chapters.curves import share_panels
+from reproduction.chapters.figures import PALETTE, apply_style, share_lines
+from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.tables import simple_table
+from reproduction.datasets.sets import load
+from reproduction.study import results as access
 
 apply_style()
 torch.set_num_threads(1)
@@ -184,7 +184,7 @@ assert torch.allclose(layout.vector(unlearned), initial, atol=1e-5)
 # %% mystnb={"image": {"alt": "Accuracy on retained data after amnesiac unlearning against the percentage of affected batches, on MNIST and OrganAMNIST."}, "figure": {"caption": "Accuracy on retained data after conventional amnesiac unlearning, against the affected share; mean over seeds.", "name": "fig-amnesiac-share"}}
 runs = access.results("figure_4", profile, seeds=seeds)
 titles = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
-panels = chapters.share_panels(runs, "d_r", titles)
+panels = share_panels(runs, "d_r", titles)
 share_lines({title: {"amnesiac": lines["amnesiac"]} for title, lines in panels.items()}, "retained")
 
 # %% [markdown]
@@ -253,4 +253,4 @@ simple_table(
 # ## Provenance
 
 # %%
-chapters.provenance(runs, chapters.command("figure_4", profile, seeds=seeds))
+provenance(runs, command("figure_4", profile, seeds=seeds))

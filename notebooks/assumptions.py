@@ -28,15 +28,17 @@ profile = "quick"
 
 # %%
 from IPython.display import Markdown, display
-
-from lib import chapters, tuning
-from lib.experiments.registry import TABLES
-from lib.metrics import FORGOTTEN
-from lib.profiles import load_profile
-from lib.tables import simple_table
+from partial_unlearning.metrics import FORGOTTEN
+from reproduction.chapters.assumptions import register_table
+from reproduction.chapters.provenance_table import provenance
+from reproduction.chapters.search_tables import choice_tables, grid_table, searches, tuning_runs
+from reproduction.chapters.tables import simple_table
+from reproduction.study import tuning
+from reproduction.study.experiments import TABLES
+from reproduction.study.profiles import load_profile
 
 settings = load_profile(profile)
-searches = [found for number in TABLES for found in chapters.searches(profile, number)]
+searches = [found for number in TABLES for found in searches(profile, number)]
 
 # %% [markdown]
 # ## Everything that is open
@@ -44,7 +46,7 @@ searches = [found for number in TABLES for found in chapters.searches(profile, n
 # *Not tried* means that no run of this book tells. Where a run does, the entry says where to look.
 
 # %%
-chapters.register_table(profile)
+register_table(profile)
 
 # %% [markdown]
 # ## What was chosen by trying
@@ -82,7 +84,7 @@ assert all(len(grid) == len(naive) for grid in partial.values())
 # that takes is an outcome, not a setting; a setting that has not got there after the number below is judged by where it is then.
 
 # %% tags=["nbval-check-output"]
-chapters.grid_table(profile)
+grid_table(profile)
 
 # %% [markdown]
 # ### Where the choice stands
@@ -118,7 +120,7 @@ if left:
 
 # %%
 for number in TABLES:
-    display(*chapters.choice_tables(profile, number, top=4))
+    display(*choice_tables(profile, number, top=4))
 
 # %% [markdown]
 # ## What was changed after looking
@@ -152,8 +154,8 @@ for number in TABLES:
 # `profiles/*.yaml`:
 #
 # ```bash
-# .venv/bin/python -m lib tune --profile quick
-# .venv/bin/python -m lib tune --profile quick --family amnesiac --dataset mnist --model LeNet
+# .venv/bin/python -m reproduction tune --profile quick
+# .venv/bin/python -m reproduction tune --profile quick --family amnesiac --dataset mnist --model LeNet
 # ```
 #
 # ## What this does not show
@@ -165,6 +167,6 @@ for number in TABLES:
 # ## Provenance
 
 # %%
-stored = chapters.tuning_runs(profile)
-command = f".venv/bin/python -m lib tune --profile {profile}"
-chapters.provenance(stored, command) if stored else "no tuning runs are stored"
+stored = tuning_runs(profile)
+command = f".venv/bin/python -m reproduction tune --profile {profile}"
+provenance(stored, command) if stored else "no tuning runs are stored"

@@ -28,11 +28,11 @@ profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
-
-from lib import audit, paper
-from lib.figures import PALETTE, apply_style
-from lib.profiles import load_profile
-from lib.tables import simple_table
+from reproduction import paper
+from reproduction.chapters.figures import PALETTE, apply_style
+from reproduction.chapters.tables import simple_table
+from reproduction.checking import audit
+from reproduction.study.profiles import load_profile
 
 apply_style()
 settings = load_profile(profile)

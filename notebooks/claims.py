@@ -26,7 +26,8 @@
 profile = "quick"
 
 # %%
-from lib import chapters, claims
+from reproduction.chapters.provenance_table import claim_table
+from reproduction.checking import claims
 
 judged = claims.verdicts(profile)
 print(f"profile {profile}, {len(judged)} claims: {claims.counts(judged.verdict)}")
@@ -59,7 +60,7 @@ print(f"confidence of the intervals: {limits.confidence:.0%}")
 # ## The claims
 
 # %%
-chapters.claim_table(judged, "The paper's claims, what was measured, and how it is judged")
+claim_table(judged, "The paper's claims, what was measured, and how it is judged")
 
 # %% [markdown]
 # ## What this does not show

@@ -36,13 +36,13 @@ import tempfile
 from pathlib import Path
 
 import torch
-
-from lib import chapters
-from lib.chapters import cost_figures, costs
-from lib.experiments.common import load_data, measure
-from lib.figures import apply_style
-from lib.tables import simple_table
-from lib.timing import alternate
+from reproduction.chapters.figures import apply_style
+from reproduction.chapters.provenance_table import verdict_table
+from reproduction.chapters.tables import simple_table
+from reproduction.costs import cost_figures
+from reproduction.costs import measured as costs
+from reproduction.costs.timing import alternate
+from reproduction.study.runs.setup import load_data, measure
 
 apply_style()
 torch.set_num_threads(1)
@@ -178,7 +178,7 @@ simple_table(
 #
 # Steps without recording, with it at 90 % pruning, and with the notebook's scheme, in turn; medians on one thread. The figures of record
 # are those of `python -m benchmarks.update_log`, which takes them on two threads and on four models. A ratio is the median over pairs of
-# turns, not the ratio of the medians, and one below 1 is noise. The C library is told to keep what training frees (`lib.memory`): by
+# turns, not the ratio of the medians, and one below 1 is noise. The C library is told to keep what training frees (`reproduction.machine.memory`): by
 # default it may return large blocks after every step and fetch them again page by page. For ConvNet that took a third of a step, and
 # whether it happened hung on what else was allocated, so it made recording look dear in one process and free in the next.
 
@@ -220,7 +220,7 @@ assert forgetting < retraining
 # the mask stored beside the values, or with a magnitude mask, more is kept than the pruning fraction suggests.
 
 # %%
-chapters.verdict_table(profile, "cost")
+verdict_table(profile, "cost")
 
 # %% tags=["remove-cell"]
 temporary.cleanup()

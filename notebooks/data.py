@@ -32,9 +32,8 @@ profile = "quick"
 # %%
 import matplotlib.pyplot as plt
 import pandas as pd
-
-from lib.data import load, official_counts
-from lib.profiles import load_profile
+from reproduction.datasets.sets import load, official_counts
+from reproduction.study.profiles import load_profile
 
 settings = load_profile(profile)
 targets = {name: entry.target for name, entry in settings.datasets.items()}
@@ -178,7 +177,7 @@ pd.DataFrame(
 #
 # So that the book runs with nothing to download, the repository holds 5,000 training and 1,000 test images of
 # each set. Each class keeps its share of the official split, and the images of a class are taken at even
-# distances over the official order, with no random choice; `python -m lib sample` makes the files again from
+# distances over the official order, with no random choice; `python -m reproduction sample` makes the files again from
 # the official ones. An image keeps its official index as its id, so a deletion request means the same image in
 # the sample and in the complete data.
 #

@@ -38,9 +38,13 @@ prune_first = None
 prune_last = None
 
 # %%
-from lib import chapters
-from lib.experiments import access
-from lib.figures import apply_style, epoch_curves
+from reproduction.chapters.comparison import of_kind
+from reproduction.chapters.curves import consistent, panels
+from reproduction.chapters.figures import apply_style, epoch_curves
+from reproduction.chapters.forgotten import forgotten_table
+from reproduction.chapters.provenance_table import command, provenance, verdict_table
+from reproduction.chapters.settings_tables import settings_table
+from reproduction.study import results as access
 
 apply_style()
 changes = {
@@ -51,7 +55,7 @@ changes = {
     "prune_last": prune_last,
 }
 runs = access.results(f"table_{table}", profile, **changes)
-amnesiac = chapters.of_kind(runs, "amnesiac")
+amnesiac = of_kind(runs, "amnesiac")
 full = access.stored(f"figure_{table}", "full")
 
 # %% [markdown]
@@ -59,19 +63,19 @@ full = access.stored(f"figure_{table}", "full")
 # same accuracies, but for an image that rounding may tip:
 
 # %%
-assert chapters.consistent(amnesiac)
+assert consistent(amnesiac)
 
 # %% [markdown]
 # ## Backward: the last epoch is undone first
 
 # %% mystnb={"image": {"alt": "{{alt}} The epochs are undone from the last one back."}, "figure": {"caption": "{{caption}} Left of the dashed line the model is trained; right of it the epochs are undone from the last one back. Solid lines: retained data; dashed lines: target data; mean over seeds.", "name": "fig-{{name}}-backward"}}
-epoch_curves(chapters.panels(runs, "backward"))
+epoch_curves(panels(runs, "backward"))
 
 # %% [markdown]
 # ## Forward: the first epoch is undone first
 
 # %% mystnb={"image": {"alt": "{{alt}} The epochs are undone from the first one on."}, "figure": {"caption": "The same models and updates, undone from the first epoch on.", "name": "fig-{{name}}-forward"}}
-epoch_curves(chapters.panels(runs, "forward"))
+epoch_curves(panels(runs, "forward"))
 
 # %% [markdown]
 # ## When is the class forgotten?
@@ -80,7 +84,7 @@ epoch_curves(chapters.panels(runs, "forward"))
 # forgotten) and at most 1 %; one number a seed.
 
 # %% tags=["nbval-check-output"]
-chapters.forgotten_table(
+forgotten_table(
     amnesiac,
     full,
     printed={"baseline": "2 to 3", "proposed": "a few more"},
@@ -93,13 +97,13 @@ chapters.forgotten_table(
 # ## What the claims come to
 
 # %%
-chapters.verdict_table(profile, f"figure_{table}")
+verdict_table(profile, f"figure_{table}")
 
 # %% [markdown]
 # ## Settings
 
 # %%
-chapters.settings_table(amnesiac, caption=f"Settings of the runs on this page, profile {profile}")
+settings_table(amnesiac, caption=f"Settings of the runs on this page, profile {profile}")
 
 # %% [markdown]
 # ## What this does not show
@@ -112,4 +116,4 @@ chapters.settings_table(amnesiac, caption=f"Settings of the runs on this page, p
 # ## Provenance
 
 # %%
-chapters.provenance(runs, chapters.command(f"table_{table}", profile, **changes))
+provenance(runs, command(f"table_{table}", profile, **changes))

@@ -37,10 +37,11 @@
 profile = "quick"
 
 # %%
-from lib.chapters import command, maps, provenance, verdict_table
-from lib.experiments.access import results
-from lib.figures import apply_style
-from lib.map_figures import PALETTE, map_grid
+from reproduction.chapters import figure_3 as maps
+from reproduction.chapters.figures import apply_style
+from reproduction.chapters.map_figures import PALETTE, map_grid
+from reproduction.chapters.provenance_table import command, provenance, verdict_table
+from reproduction.study.results import results
 
 apply_style()
 runs = results("figure_3", profile)

@@ -37,14 +37,17 @@ prune_last = None
 
 # %%
 from IPython.display import display
-
-from lib import chapters
-from lib.experiments import access
-from lib.figures import apply_style, share_lines
+from reproduction.chapters.comparison import of_kind
+from reproduction.chapters.curves import share_panels
+from reproduction.chapters.figures import apply_style, share_lines
+from reproduction.chapters.mixing import mixing_table
+from reproduction.chapters.provenance_table import command, provenance, verdict_table
+from reproduction.chapters.share_tables import share_tables
+from reproduction.study import results as access
 
 apply_style()
 changes = {"seeds": seeds, "prune_first": prune_first, "prune_last": prune_last}
-runs = chapters.of_kind(access.results("figure_4", profile, **changes), "shares")
+runs = of_kind(access.results("figure_4", profile, **changes), "shares")
 full = access.stored("figure_4", "full")
 titles = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 
@@ -60,16 +63,16 @@ assert max(gaps, default=0) <= 0.05
 # also says how far a batch is *mixed*:
 
 # %% tags=["nbval-check-output"]
-chapters.mixing_table(runs)
+mixing_table(runs)
 
 # %% [markdown]
 # ## The figure
 
 # %% mystnb={"image": {"alt": "Accuracy on retained data against the percentage of affected batches, MNIST and OrganAMNIST, for amnesiac unlearning and four pruning strategies."}, "figure": {"caption": "The paper's Figure 4, regenerated: accuracy on retained data against the percentage of affected batches; mean over seeds.", "name": "fig-figure-4"}}
-share_lines(chapters.share_panels(runs, "d_r", titles), "retained data")
+share_lines(share_panels(runs, "d_r", titles), "retained data")
 
 # %% mystnb={"image": {"alt": "Accuracy on target data against the percentage of affected batches, MNIST and OrganAMNIST, for amnesiac unlearning and four pruning strategies."}, "figure": {"caption": "What the paper leaves out: accuracy on the target data in the same runs. A line high up has not forgotten.", "name": "fig-figure-4-target"}}
-share_lines(chapters.share_panels(runs, "d_t", titles), "target data")
+share_lines(share_panels(runs, "d_t", titles), "target data")
 
 # %% [markdown]
 # ## The numbers
@@ -77,7 +80,7 @@ share_lines(chapters.share_panels(runs, "d_t", titles), "target data")
 # Read both accuracies together. The paper prints no numbers for this figure; *full* are the runs on the complete data.
 
 # %% tags=["nbval-check-output"]
-display(*chapters.share_tables(runs, full, titles))
+display(*share_tables(runs, full, titles))
 
 # %% [markdown]
 # ## What the claims come to
@@ -86,7 +89,7 @@ display(*chapters.share_tables(runs, full, titles))
 # is no success.
 
 # %%
-chapters.verdict_table(profile, "figure_4")
+verdict_table(profile, "figure_4")
 
 # %% [markdown]
 # ## What this does not show
@@ -102,4 +105,4 @@ chapters.verdict_table(profile, "figure_4")
 # ## Provenance
 
 # %%
-chapters.provenance(runs, chapters.command("figure_4", profile, **changes))
+provenance(runs, command("figure_4", profile, **changes))

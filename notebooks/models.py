@@ -34,11 +34,11 @@
 profile = "quick"
 
 # %%
-from lib import chapters
-from lib.models import MODELS, build, parameter_count
-from lib.profiles import load_profile
-from lib.state import Layout
-from lib.tables import simple_table
+from partial_unlearning.models import MODELS, build, parameter_count
+from partial_unlearning.state import Layout
+from reproduction.chapters.layers import layer_table
+from reproduction.chapters.tables import simple_table
+from reproduction.study.profiles import load_profile
 
 settings = load_profile(profile)
 classes = {"mnist": 10, "organamnist": 11}
@@ -88,33 +88,33 @@ for name in MODELS:
 # **MLP**: two fully connected layers, ReLU between them.
 
 # %%
-chapters.layer_table("MLP", classes=10)
+layer_table("MLP", classes=10)
 
 # %% [markdown]
 # **ConvNet**: each convolution is followed by max pooling.
 
 # %%
-chapters.layer_table("ConvNet", classes=11)
+layer_table("ConvNet", classes=11)
 
 # %% [markdown]
 # **LeNet**: ReLU and max pooling in place of the original's scaled tanh and trainable subsampling, as is usual today.
 
 # %%
-chapters.layer_table("LeNet", classes=10)
+layer_table("LeNet", classes=10)
 
 # %% [markdown]
 # **AlexNet** {cite:p}`krizhevsky2012`: five convolutions and three fully connected layers. Kernels are 3 x 3 instead of 11 x 11 and 5 x 5, and
 # pooling halves the image three times. Dropout is left out, so that training has no random draws but the order of images.
 
 # %%
-chapters.layer_table("AlexNet", classes=11)
+layer_table("AlexNet", classes=11)
 
 # %% [markdown]
 # **ResNet9**: eight convolutions, each with batch normalisation, the third and fourth and the seventh and eighth bridged by a
 # shortcut {cite:p}`he2016`, and one fully connected layer. The statistics are one mean and one variance a channel, and a counter.
 
 # %%
-chapters.layer_table("ResNet9", classes=10)
+layer_table("ResNet9", classes=10)
 
 # %% [markdown]
 # ## What this does not show

@@ -51,25 +51,29 @@ prune_last = None
 # %%
 import torch
 from IPython.display import display
-
-from lib import chapters
-from lib.batching import plan_batches
-from lib.data import load
-from lib.experiments import access
-from lib.figures import apply_style, layer_bars, mask_pictures
-from lib.masks import build_mask, depth_schedule, keep_all, kept_count
-from lib.models import build
-from lib.recorders import MemoryLog, UpdateRecorder
-from lib.state import Layout
-from lib.tables import simple_table
-from lib.training import fit, make_optimizer
+from partial_unlearning.batching import plan_batches
+from partial_unlearning.masks import build_mask, depth_schedule, keep_all, kept_count
+from partial_unlearning.models import build
+from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
+from partial_unlearning.state import Layout
+from partial_unlearning.training import fit, make_optimizer
+from reproduction.chapters.comparison import every_method, of_kind
+from reproduction.chapters.curves import by_model
+from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
+from reproduction.chapters.pictures import layer_masks
+from reproduction.chapters.provenance_table import command, provenance, verdict_table
+from reproduction.chapters.rivals import rivals_table
+from reproduction.chapters.settings_tables import settings_table
+from reproduction.chapters.tables import simple_table
+from reproduction.datasets.sets import load
+from reproduction.study import results as access
 
 apply_style()
 torch.set_num_threads(1)
 pruning = {"models": models, "prune_first": prune_first, "prune_last": prune_last}
 changes = {**pruning, "seeds": seeds, "share": share}
 runs = {number: access.results(f"figure_{number}", profile, **changes) for number in (1, 2)}
-every = chapters.of_kind([*runs[1], *runs[2]], "amnesiac")
+every = of_kind([*runs[1], *runs[2]], "amnesiac")
 
 # %% [markdown]
 # ## Masks
@@ -80,7 +84,7 @@ every = chapters.of_kind([*runs[1], *runs[2]], "amnesiac")
 
 # %% mystnb={"image": {"alt": "Bars of pruning percentages over the layers of each model, from the first layer to the last."}, "figure": {"caption": "Depth schedules: the percentage of each layer's update that is pruned, for each model.", "name": "fig-schedules"}}
 schedules = {}
-for model, found in chapters.by_model(runs[1] or runs[2]).items():
+for model, found in by_model(runs[1] or runs[2]).items():
     chosen, layers = (
         found[0]["config"]["pruning"],
         Layout.of(build(model, classes=10, seed=0)).layers,
@@ -101,7 +105,7 @@ used = next((r["config"]["pruning"] for r in every if r["config"]["model"] == "L
 used = used or (every[0]["config"]["pruning"] if every else {"first": 0.9, "last": 0.3})
 ends = {"first": used["first"], "last": used["last"], "seed": 0}
 random_mask = build_mask("random", layout, **ends)
-mask_pictures(chapters.layer_masks(layout, random_mask.kept()), side=24)
+mask_pictures(layer_masks(layout, random_mask.kept()), side=24)
 
 # %% [markdown]
 # ### Three strategies, fixed or made for each update
@@ -148,7 +152,7 @@ simple_table(
 # the training is taken back, retained knowledge included. How the strategies compare in the end is the subject of [Figure 4](figure_4.ipynb).
 
 # %% mystnb={"image": {"alt": "The mask of global magnitude pruning on an update of LeNet, layer by layer."}, "figure": {"caption": "Global magnitude pruning of one update of LeNet: what it keeps is spread over the layers as the update is.", "name": "fig-global-mask"}}
-mask_pictures(chapters.layer_masks(layout, masks["global_magnitude"]), side=24)
+mask_pictures(layer_masks(layout, masks["global_magnitude"]), side=24)
 
 # %% [markdown]
 # ### Two ends that have to hold
@@ -204,7 +208,7 @@ simple_table(
 # %% tags=["nbval-check-output"]
 display(
     *(
-        chapters.every_method(
+        every_method(
             number, found, caption=f"The runs of Table {number} with rivals, profile {profile}"
         )
         for number, found in runs.items()
@@ -216,7 +220,7 @@ display(
 # Runs in which both sides forget ($\mathcal{D}_t \le 3$), and how often the proposed method then keeps more than its rival:
 
 # %% tags=["nbval-check-output"]
-chapters.rivals_table(every, caption="The proposed method against simpler ways of taking less back")
+rivals_table(every, caption="The proposed method against simpler ways of taking less back")
 
 # %% [markdown]
 # ## With plain shuffling
@@ -275,13 +279,13 @@ for name, count in (("all target images", len(plain)), ("100 target images", len
 # ## What the claims come to
 
 # %%
-chapters.verdict_table(profile, "partial_amnesiac")
+verdict_table(profile, "partial_amnesiac")
 
 # %% [markdown]
 # ## Settings
 
 # %%
-chapters.settings_table(every, caption=f"Settings of the runs on this page, profile {profile}")
+settings_table(every, caption=f"Settings of the runs on this page, profile {profile}")
 
 # %% [markdown]
 # ## What this does not show
@@ -293,9 +297,9 @@ chapters.settings_table(every, caption=f"Settings of the runs on this page, prof
 # ## Provenance
 
 # %%
-chapters.provenance(
+provenance(
     [*every, *plain, *kept],
-    *(chapters.command(f"figure_{number}", profile, **changes) for number in runs),
-    chapters.command("plain_shuffle", profile, seeds=seeds, **pruning),
-    chapters.command("kept_images", profile, seeds=seeds, **pruning),
+    *(command(f"figure_{number}", profile, **changes) for number in runs),
+    command("plain_shuffle", profile, seeds=seeds, **pruning),
+    command("kept_images", profile, seeds=seeds, **pruning),
 )

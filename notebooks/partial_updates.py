@@ -40,24 +40,29 @@ seeds = None
 # %%
 import torch
 from IPython.display import display
-
-from lib import chapters
-from lib.data import load
-from lib.experiments import access
-from lib.experiments.registry import TABLES
-from lib.figures import apply_style, layer_bars, mask_pictures, trajectories
-from lib.masks import SelectionMask, depth_schedule
-from lib.models import build
-from lib.state import Layout
-from lib.tables import simple_table
-from lib.unlearners.gradient import flipped_labels
+from partial_unlearning.masks import SelectionMask, depth_schedule
+from partial_unlearning.models import build
+from partial_unlearning.state import Layout
+from partial_unlearning.unlearners.gradient import flipped_labels
+from reproduction.chapters.comparison import of_kind
+from reproduction.chapters.curves import by_model, of_dataset, unlearning
+from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures, trajectories
+from reproduction.chapters.forgotten import forgotten_table
+from reproduction.chapters.pictures import layer_masks, ring_picture
+from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.selection import moved
+from reproduction.chapters.settings_tables import settings_table
+from reproduction.chapters.tables import simple_table
+from reproduction.datasets.sets import load
+from reproduction.study import results as access
+from reproduction.study.experiments import TABLES
 
 apply_style()
 torch.set_num_threads(1)
 changes = {"models": models, "seeds": seeds}
 numbers = [table.number for table in TABLES.values() if table.family == family]
 tables = {number: access.results(f"table_{number}", profile, **changes) for number in numbers}
-every = chapters.of_kind([run for found in tables.values() for run in found], family)
+every = of_kind([run for found in tables.values() for run in found], family)
 
 # %% [markdown]
 # {{labels}}
@@ -71,8 +76,8 @@ every = chapters.of_kind([run for found in tables.values() for run in found], fa
 
 # %% mystnb={"image": {"alt": "Bars of the fraction of weights selected over the layers of each model, from the first layer to the last."}, "figure": {"caption": "Depth schedules: the percentage of each layer's weights that one epoch moves.", "name": "fig-{{name}}-schedules"}}
 schedules = {}
-shown = chapters.of_dataset(every, TABLES[numbers[0]].dataset)
-for model, found in chapters.by_model(shown).items():
+shown = of_dataset(every, TABLES[numbers[0]].dataset)
+for model, found in by_model(shown).items():
     chosen, layers = (
         found[0]["config"]["proposed"],
         Layout.of(build(model, classes=10, seed=0)).layers,
@@ -90,8 +95,8 @@ layer_bars(schedules, "selected")
 layout = Layout.of(build("LeNet", classes=10, seed=0))
 last = len(layout.layers) - 1
 selection = SelectionMask.draw(layout, [0.34] * len(layout.layers), seed=0)
-grids = [chapters.layer_masks(layout, selection.at(epoch))["layer 5"] for epoch in range(3)]
-pictures = {"ring": chapters.ring_picture(selection, last, 8)[:, ::9]}
+grids = [layer_masks(layout, selection.at(epoch))["layer 5"] for epoch in range(3)]
+pictures = {"ring": ring_picture(selection, last, 8)[:, ::9]}
 pictures |= {f"epoch {epoch}": grid for epoch, grid in enumerate(grids, start=1)}
 mask_pictures(pictures, side=96, word="selected")
 
@@ -100,7 +105,7 @@ mask_pictures(pictures, side=96, word="selected")
 # fraction says; and after a whole cycle every weight has had its turn.
 
 # %%
-ring = chapters.ring_picture(selection, last, 3)
+ring = ring_picture(selection, last, 3)
 count = int(ring[0].sum())
 assert count == round(0.34 * ring.shape[1])
 assert (ring[1] == torch.from_numpy(ring[0]).roll(count).numpy()).all()
@@ -121,9 +126,7 @@ lenet = build("LeNet", classes=10, seed=0)
 rows = [
     row
     for optimizer in ("sgd", "adam")
-    for row in chapters.moved(
-        lenet, target.images, labels, selection, optimizer=optimizer, epochs=3
-    )
+    for row in moved(lenet, target.images, labels, selection, optimizer=optimizer, epochs=3)
 ]
 assert all(row[-1] == 0 for row in rows)
 simple_table(
@@ -145,8 +148,8 @@ turned = access.results(f"turned_{family}", profile, **changes)
 ways = {}
 for number, found in tables.items():
     own = [run for run in found if run["config"]["experiment"] == family]
-    ways[number] = chapters.unlearning(own)
-    here = chapters.unlearning(chapters.of_dataset(turned, TABLES[number].dataset))
+    ways[number] = unlearning(own)
+    here = unlearning(of_dataset(turned, TABLES[number].dataset))
     for model, curves in here.items():
         ways[number][model]["turned round"] = curves["proposed"]
 
@@ -168,9 +171,9 @@ paced = access.results(f"same_step_{family}", profile, **changes)
 full = access.stored(f"same_step_{family}", "full")
 display(
     *(
-        chapters.forgotten_table(
-            chapters.of_dataset(paced, TABLES[number].dataset),
-            chapters.of_dataset(full, TABLES[number].dataset),
+        forgotten_table(
+            of_dataset(paced, TABLES[number].dataset),
+            of_dataset(full, TABLES[number].dataset),
             printed={"baseline": "–", "proposed": "slower"},
             orders=["backward"],
             unit="steps",
@@ -207,7 +210,7 @@ simple_table(
 # ## Settings
 
 # %%
-chapters.settings_table(every, caption=f"Settings of the runs on this page, profile {profile}")
+settings_table(every, caption=f"Settings of the runs on this page, profile {profile}")
 
 # %% [markdown]
 # ## What this does not show
@@ -218,9 +221,9 @@ chapters.settings_table(every, caption=f"Settings of the runs on this page, prof
 # ## Provenance
 
 # %%
-chapters.provenance(
+provenance(
     [*every, *turned, *paced],
-    *(chapters.command(f"table_{number}", profile, **changes) for number in numbers),
-    chapters.command(f"turned_{family}", profile, **changes),
-    chapters.command(f"same_step_{family}", profile, **changes),
+    *(command(f"table_{number}", profile, **changes) for number in numbers),
+    command(f"turned_{family}", profile, **changes),
+    command(f"same_step_{family}", profile, **changes),
 )

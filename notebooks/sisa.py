@@ -36,15 +36,14 @@ profile = "quick"
 # %%
 import matplotlib.pyplot as plt
 import torch
-
-from lib.chapters import command, provenance
-from lib.chapters import sisa as chapter
-from lib.data import load
-from lib.experiments.access import results
-from lib.experiments.sisa import recipe_of
-from lib.figures import INK, PALETTE, apply_style, look
-from lib.partition import make_partition
-from lib.unlearners.sisa import forget, train
+from partial_unlearning.unlearners.partition import make_partition
+from partial_unlearning.unlearners.sisa import forget, train
+from reproduction.chapters import sisa as chapter
+from reproduction.chapters.figures import INK, PALETTE, apply_style, look
+from reproduction.chapters.provenance_table import command, provenance
+from reproduction.datasets.sets import load
+from reproduction.study.results import results
+from reproduction.study.runs.sisa import recipe_of
 
 apply_style()
 runs = results("sisa", profile)
@@ -186,7 +185,7 @@ chapter.limitation_table(runs)
 # - Partitions between random and by class, which real data sources would give.
 # - The original's cumulative slices, and its placing of samples by how likely they are to be deleted.
 # - Time. Sample visits leave out loading weights and idle processors; shards can be trained side by side.
-# - Whether an observer of both ensembles could tell who was deleted. That is a known weakness of exact deletion, which
+# - Whether an callback of both ensembles could tell who was deleted. That is a known weakness of exact deletion, which
 #   Section 2 of the paper mentions.
 #
 # ## Provenance

@@ -32,24 +32,27 @@ seeds = None
 
 # %%
 from IPython.display import Markdown, display
-
-from lib import chapters
-from lib.experiments import access
-from lib.experiments.registry import TABLES
-from lib.figures import apply_style, trajectories
+from reproduction.chapters.comparison import ACCURACIES, CLASSES, comparison, coverage, of_kind
+from reproduction.chapters.curves import consistent, unlearning
+from reproduction.chapters.figures import apply_style, trajectories
+from reproduction.chapters.provenance_table import command, provenance, verdict_table
+from reproduction.chapters.search_tables import choice_tables, searches
+from reproduction.chapters.settings_tables import settings_table
+from reproduction.study import results as access
+from reproduction.study.experiments import TABLES
 
 apply_style()
 changes = {"models": models, "seeds": seeds}
 runs = access.results(f"table_{table}", profile, **changes)
-own = chapters.of_kind(runs, TABLES[table].family)
+own = of_kind(runs, TABLES[table].family)
 
 # %% [markdown]
 # Each setting has to be the one that the rule prefers where its trials are stored. And where epochs are undone one after the
 # other (Tables 1 and 2), each way has to end where one subtraction of all of them ends, the row that the table prints:
 
 # %%
-assert chapters.consistent(chapters.of_kind(own, "amnesiac"))
-assert all(search.obeys_the_rule for search in chapters.searches(profile, table))
+assert consistent(of_kind(own, "amnesiac"))
+assert all(search.obeys_the_rule for search in searches(profile, table))
 
 # %% [markdown]
 # ## The table
@@ -59,18 +62,16 @@ assert all(search.obeys_the_rule for search in chapters.searches(profile, table)
 # proposed method keeps more than the baseline while both forget, and not how near the numbers are to the paper's.
 
 # %% tags=["nbval-check-output"]
-chapters.comparison(
-    table, runs, chapters.ACCURACIES, caption=f"Table {table}: target and retained data"
-)
+comparison(table, runs, ACCURACIES, caption=f"Table {table}: target and retained data")
 
 # %%
-display(Markdown(chapters.coverage(table)))
+display(Markdown(coverage(table)))
 
 # %% [markdown]
 # The three retained classes that the paper shows:
 
 # %% tags=["nbval-check-output"]
-chapters.comparison(table, runs, chapters.CLASSES, caption=f"Table {table}: retained classes shown")
+comparison(table, runs, CLASSES, caption=f"Table {table}: retained classes shown")
 
 # %% [markdown]
 # {{special}}
@@ -82,13 +83,13 @@ chapters.comparison(table, runs, chapters.CLASSES, caption=f"Table {table}: reta
 # where one lies above, it keeps more retained data at the same degree of forgetting.
 
 # %% mystnb={"image": {"alt": "{{alt}}"}, "figure": {"caption": "{{caption}}", "name": "fig-{{name}}"}}
-trajectories(chapters.unlearning(own))
+trajectories(unlearning(own))
 
 # %% [markdown]
 # ## What the claims come to
 
 # %%
-chapters.verdict_table(profile, f"table_{table}")
+verdict_table(profile, f"table_{table}")
 
 # %% [markdown]
 # ## Settings
@@ -96,10 +97,10 @@ chapters.verdict_table(profile, f"table_{table}")
 # {{settings}}
 
 # %%
-chapters.settings_table(own, caption=f"Settings of the runs on this page, profile {profile}")
+settings_table(own, caption=f"Settings of the runs on this page, profile {profile}")
 
 # %%
-display(*chapters.choice_tables(profile, table, top=3))
+display(*choice_tables(profile, table, top=3))
 
 # %% [markdown]
 # [The register of assumptions](assumptions.ipynb) has the rule, the grids, and what else had to be decided.
@@ -113,4 +114,4 @@ display(*chapters.choice_tables(profile, table, top=3))
 # ## Provenance
 
 # %%
-chapters.provenance(runs, chapters.command(f"table_{table}", profile, **changes))
+provenance(runs, command(f"table_{table}", profile, **changes))

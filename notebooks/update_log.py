@@ -40,18 +40,17 @@ from pathlib import Path
 
 import torch
 from IPython.display import display
+from partial_unlearning import update_log
+from partial_unlearning.batching import shuffled_plan
+from partial_unlearning.update_log.commands import forget_command, log_group
+from reproduction.chapters.tables import simple_table
+from reproduction.datasets.idx import write_idx
+from reproduction.datasets.sets import load
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.models import resnet18
-
-from lib import update_log
-from lib.batching import shuffled_plan
-from lib.data import load
-from lib.idx import write_idx
-from lib.log_commands import forget_command, log_group
-from lib.tables import simple_table
 
 torch.set_num_threads(1)
 images_used, epochs = {"smoke": (256, 1), "quick": (768, 2), "full": (4000, 3)}[profile]
@@ -133,12 +132,12 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # ```
 #
 # Started again after any interruption, this ends with the same weights, bit by bit, and the same log as a run that was never
-# interrupted. The tests kill it at random moments to see that it does. If you train with `lib.training.fit` and a batch plan, use
-# `update_log.create(..., plan=plan)` with `lib.recorders.UpdateRecorder` instead of these lines.
+# interrupted. The tests kill it at random moments to see that it does. If you train with `partial_unlearning.training.fit` and a batch plan, use
+# `update_log.create(..., plan=plan)` with `partial_unlearning.recorders.recorders.UpdateRecorder` instead of these lines.
 #
 # ## What is in the log
 #
-# `python -m lib log info PATH` (a folder, or any URL that fsspec knows) tells what a log holds, and `log verify` reads every byte of it and
+# `python -m reproduction log info PATH` (a folder, or any URL that fsspec knows) tells what a log holds, and `log verify` reads every byte of it and
 # checks it.
 
 
@@ -175,8 +174,8 @@ simple_table(
 # The command line does the same, with the ids in a CSV file. `--dry-run` only looks, and warns when nearly every step is affected:
 #
 # ```
-# python -m lib forget --log log --weights model.safetensors --ids ids.csv --dry-run
-# python -m lib forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors
+# python -m reproduction forget --log log --weights model.safetensors --ids ids.csv --dry-run
+# python -m reproduction forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors
 # ```
 
 # %%

@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
-from lib import audit, paper
-from lib.data import data_root, load
-from lib.errors import InputError
-from lib.profiles import load_profile, names
+from partial_unlearning.errors import InputError
+from reproduction import paper
+from reproduction.checking import audit
+from reproduction.datasets.sets import data_root, load
+from reproduction.study.profiles import load_profile, names
 
 
 def brute(text: str, n: int, rule: str) -> bool:

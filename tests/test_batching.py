@@ -4,9 +4,8 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
-from lib.batching import confined_plan, plan_batches, reduced_plan, shuffled_plan
-from lib.errors import InputError
+from partial_unlearning.batching import confined_plan, plan_batches, reduced_plan, shuffled_plan
+from partial_unlearning.errors import InputError
 
 
 def same_ids(plan, ids) -> bool:

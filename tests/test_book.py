@@ -12,11 +12,11 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-
-from lib import book
-from lib.book import execution, sources
-from lib.errors import InputError
-from lib.files import PROJECT
+from conftest import link_project
+from partial_unlearning.errors import InputError
+from reproduction import places
+from reproduction import publishing as book
+from reproduction.publishing import execution, sources
 
 PLAIN = """# %% [markdown]
 # # Plain
@@ -28,7 +28,7 @@ share = 0.2
 
 # %%
 import sys
-from lib.errors import InputError
+from partial_unlearning.errors import InputError
 if not 0 < share <= 1:
     raise InputError(f"share {share} is outside (0, 1]")
 print("progress", file=sys.stderr)
@@ -60,6 +60,9 @@ chapters:
 """
 
 
+PROJECT = places.ROOT  # the real one, also where a test puts another in its place
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project with one plain notebook and two made from a template."""
@@ -69,7 +72,8 @@ def project(tmp_path, monkeypatch):
     (notebooks / "made.py").write_text(TEMPLATE)
     (notebooks / "templates.yaml").write_text(LISTING)
     (tmp_path / "_toc.yml").write_text(CONTENTS)
-    monkeypatch.setattr("lib.files.PROJECT", tmp_path)
+    link_project(tmp_path)
+    monkeypatch.setattr("reproduction.places.ROOT", tmp_path)
     return tmp_path
 
 
@@ -82,7 +86,7 @@ def outputs(path: Path) -> list[str]:
 
 
 def contents() -> list[str]:
-    return re.findall(r"(?:root|file):\s*(\S+)", (PROJECT / "_toc.yml").read_text())
+    return re.findall(r"(?:root|file):\s*(\S+)", (places.ROOT / "_toc.yml").read_text())
 
 
 def test_every_page_of_the_contents_has_a_source():
@@ -90,7 +94,7 @@ def test_every_page_of_the_contents_has_a_source():
     missing = [
         page
         for page in contents()
-        if not (PROJECT / f"{page}.md").exists()
+        if not (places.ROOT / f"{page}.md").exists()
         and not (page.startswith("notebooks/") and Path(page).name in names)
     ]
     assert missing == []
@@ -104,13 +108,13 @@ def test_every_notebook_is_in_the_contents_and_has_a_profile():
 
 
 def test_notebooks_are_executed_before_the_build_and_never_by_it():
-    settings = yaml.safe_load((PROJECT / "_config.yml").read_text())
+    settings = yaml.safe_load((places.ROOT / "_config.yml").read_text())
     assert settings["execute"]["execute_notebooks"] == "off"
     assert settings["launch_buttons"]["thebe"] is False
 
 
 def test_requirements_are_exact_and_installed():
-    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    lines = (places.ROOT / "requirements.txt").read_text().splitlines()
     lines = [line for line in lines if line and not line.startswith("#")]
     assert lines.pop() == "-e ."
     pins = [re.fullmatch(r"([A-Za-z0-9_.-]+)==([\w.]+)", line) for line in lines]
@@ -120,7 +124,7 @@ def test_requirements_are_exact_and_installed():
 
 
 def test_citation_names_the_paper_as_its_reference():
-    citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
+    citation = yaml.safe_load((places.ROOT / "CITATION.cff").read_text())
     (paper,) = citation["references"]
     assert [author["family-names"] for author in paper["authors"]] == ["Gogineni", "Nadimi"]
     assert (paper["year"], paper["month"]) == (2024, 3)
@@ -252,8 +256,8 @@ def test_an_interrupt_leaves_nothing_behind(project, names):
         PLAIN + "import pathlib, time\npathlib.Path('started').touch()\ntime.sleep(60)\n"
     )
     script = (
-        "import pathlib, lib.files, lib.book as book\n"
-        f"lib.files.PROJECT = pathlib.Path({str(project)!r})\n"
+        "import pathlib, reproduction.places, reproduction.publishing as book\n"
+        f"reproduction.places.ROOT = pathlib.Path({str(project)!r})\n"
         f"if __name__ == '__main__': book.execute({names!r}, 'smoke', {{}}, jobs={len(names)})\n"
     )
     process = subprocess.Popen(
@@ -276,7 +280,7 @@ def test_an_interrupt_leaves_nothing_behind(project, names):
 
 def test_build_asks_for_what_is_missing(project):
     with pytest.raises(
-        InputError, match="made_2, plain, made_1.*lib execute --profile smoke made_2"
+        InputError, match="made_2, plain, made_1.*reproduction execute --profile smoke made_2"
     ):
         book.build("smoke")
 

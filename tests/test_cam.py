@@ -5,17 +5,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from partial_unlearning.errors import InputError
+from partial_unlearning.models import build
+from reproduction.chapters import figure_3 as chapter
+from reproduction.checking import measurements as evidence
+from reproduction.datasets.sets import load
+from reproduction.study.experiments import configs_of
+from reproduction.study.profiles import load_profile
+from reproduction.study.runs import activation_maps as experiment
+from reproduction.study.runs.grad_cam import (
+    class_maps,
+    is_flat,
+    last_spatial_convolution,
+    scaled,
+    similarity,
+)
 from torch import Tensor, nn
-
-from lib import evidence
-from lib.cam import class_maps, is_flat, last_spatial_convolution, scaled, similarity
-from lib.chapters import maps as chapter
-from lib.data import load
-from lib.errors import InputError
-from lib.experiments import maps as experiment
-from lib.experiments.registry import configs_of
-from lib.models import build
-from lib.profiles import load_profile
 
 CHANNELS, CLASSES = 2, 3
 

@@ -6,18 +6,30 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from lib import chapters, paper, profiles, tuning
-from lib.chapters import assumptions, choices, forgotten, layers, mixing, rows
-from lib.chapters.settings import fractions_text, protocol_text
-from lib.data import load
-from lib.experiments import store
-from lib.figures import Curve
-from lib.masks import SelectionMask
-from lib.models import MODELS, build, parameter_count
-from lib.profiles import load_profile, names
-from lib.state import Layout
-from lib.unlearners.gradient import flipped_labels
+from partial_unlearning.masks import SelectionMask
+from partial_unlearning.models import MODELS, build, parameter_count
+from partial_unlearning.state import Layout
+from partial_unlearning.unlearners.gradient import flipped_labels
+from reproduction import paper, places
+from reproduction.chapters import assumptions, forgotten, layers, mixing
+from reproduction.chapters import comparison as rows
+from reproduction.chapters import search_tables as choices
+from reproduction.chapters.comparison import ACCURACIES, CLASSES, comparison, every_method, of_kind
+from reproduction.chapters.curves import consistent, panels, share_panels, unlearning
+from reproduction.chapters.figures import Curve
+from reproduction.chapters.forgotten import forgotten_table
+from reproduction.chapters.layers import layer_table
+from reproduction.chapters.mixing import mixing_table
+from reproduction.chapters.pictures import layer_masks, ring_picture
+from reproduction.chapters.provenance_table import command, provenance, verdict_table
+from reproduction.chapters.search_tables import choice_tables, grid_table, tuning_runs
+from reproduction.chapters.selection import moved
+from reproduction.chapters.settings_tables import fractions_text, protocol_text, settings_table
+from reproduction.chapters.share_tables import share_tables
+from reproduction.datasets.sets import load
+from reproduction.study import stored_runs as store
+from reproduction.study import tuning
+from reproduction.study.profiles import load_profile, names
 
 PROVENANCE = {
     "commit": "0123456789abcdef",
@@ -63,7 +75,7 @@ def choices_of() -> tuple[str, str]:
 
 def test_rows_follow_the_paper_and_the_verdict_stands_by_the_claim():
     run = rows.run_rows([amnesiac(0), amnesiac(1)], 1)
-    found = rows.comparison_rows(1, run, pd.DataFrame(), chapters.ACCURACIES)
+    found = rows.comparison_rows(1, run, pd.DataFrame(), ACCURACIES)
     cells = {line.labels: line for line in found}
     assert [line.labels[1] for line in found[::2]] == [
         "trained",
@@ -80,36 +92,36 @@ def test_rows_follow_the_paper_and_the_verdict_stands_by_the_claim():
 
 def test_class_columns_have_the_names_of_their_classes():
     run = rows.run_rows([amnesiac(dataset="organamnist", model="ConvNet")], 2)
-    found = rows.comparison_rows(2, run, pd.DataFrame(), chapters.CLASSES)
+    found = rows.comparison_rows(2, run, pd.DataFrame(), CLASSES)
     assert [line.labels[2] for line in found[:3]] == ["bladder", "kidney-right", "spleen"]
     assert rows.class_name("mnist", 9) == "digit 9"
 
 
 def test_a_chapter_without_runs_says_so():
-    none = chapters.of_kind([amnesiac()], "label_flipping")
-    assert none == [] and chapters.of_kind([amnesiac()], "amnesiac") == [amnesiac()]
+    none = of_kind([amnesiac()], "label_flipping")
+    assert none == [] and of_kind([amnesiac()], "amnesiac") == [amnesiac()]
     shown = [
-        chapters.comparison(2, none, chapters.ACCURACIES, caption="c"),
-        chapters.every_method(2, none, caption="c"),
-        chapters.settings_table(none, caption="c"),
-        *chapters.share_tables(none, none, {"mnist": "MNIST"}),
+        comparison(2, none, ACCURACIES, caption="c"),
+        every_method(2, none, caption="c"),
+        settings_table(none, caption="c"),
+        *share_tables(none, none, {"mnist": "MNIST"}),
     ]
     assert all("nothing stored yet" in repr(table) for table in shown)
-    assert chapters.panels(none, "backward") == [] and chapters.unlearning(none) == {}
-    assert chapters.share_panels(none, "d_r", {"mnist": "MNIST"}) == {}
-    assert "last run ended" in repr(chapters.provenance(none, "again"))
+    assert panels(none, "backward") == [] and unlearning(none) == {}
+    assert share_panels(none, "d_r", {"mnist": "MNIST"}) == {}
+    assert "last run ended" in repr(provenance(none, "again"))
 
 
 def test_the_choice_of_settings_that_were_never_tuned_is_an_empty_table(tmp_path, monkeypatch):
-    (tmp_path / "smoke.yaml").write_text((profiles.FOLDER / "smoke.yaml").read_text())
-    monkeypatch.setattr(profiles, "FOLDER", tmp_path)
-    assert {repr(t).splitlines()[-1] for t in chapters.choice_tables("smoke", 2, top=3)} == {
+    (tmp_path / "smoke.yaml").write_text((places.profiles() / "smoke.yaml").read_text())
+    monkeypatch.setattr(places, "profiles", lambda: tmp_path)
+    assert {repr(t).splitlines()[-1] for t in choice_tables("smoke", 2, top=3)} == {
         "nothing stored yet"
     }
 
 
 def test_every_method_has_both_accuracies():
-    text = repr(chapters.every_method(1, [amnesiac()], caption="c"))
+    text = repr(every_method(1, [amnesiac()], caption="c"))
     assert "trained" in text and text.count("60.00") == 2
 
 
@@ -117,29 +129,29 @@ def test_every_method_has_both_accuracies():
 
 
 def test_curves_are_means_over_seeds_and_drop_the_doubled_points():
-    (panel,) = chapters.panels([amnesiac(0, end=0), amnesiac(1, end=4)], "backward")
+    (panel,) = panels([amnesiac(0, end=0), amnesiac(1, end=4)], "backward")
     assert panel.training == Curve([90], [95])
     assert panel.unlearning["proposed"] == Curve([5, 2], [80, 60])
     assert panel.retrained is None
     retrained = amnesiac() | {"rows": [row("retrained", 0, 97)], "curves": {}}
     retrained["config"] = retrained["config"] | {"experiment": "retrained"}
-    (panel,) = chapters.panels([amnesiac(), retrained], "forward")
+    (panel,) = panels([amnesiac(), retrained], "forward")
     assert panel.retrained == Curve([0], [97])
 
 
 def test_ways_have_to_begin_and_end_where_the_rows_say():
-    assert chapters.consistent([amnesiac()])
+    assert consistent([amnesiac()])
     late, early = amnesiac(), amnesiac()
     late["curves"]["proposed"]["forward"][-1] = point(0, 61)
     early["curves"]["baseline"]["backward"][0] = point(80, 95)
-    assert not chapters.consistent([late]) and not chapters.consistent([early])
-    assert chapters.consistent([late], tolerance=1.0)
+    assert not consistent([late]) and not consistent([early])
+    assert consistent([late], tolerance=1.0)
 
 
 def test_forgotten_is_the_first_time_and_never_the_trained_model():
     assert forgotten.first_at_most([point(0, 1), point(9, 1), point(3, 1), point(5, 1)], 3) == 2
     assert forgotten.first_at_most([point(0, 1), point(4, 1)], 3) is None
-    table = chapters.forgotten_table(
+    table = forgotten_table(
         [amnesiac(0), amnesiac(1, end=2)],
         [],
         printed={"baseline": "2 to 3", "proposed": "more"},
@@ -152,7 +164,7 @@ def test_forgotten_is_the_first_time_and_never_the_trained_model():
 
 def test_only_runs_of_the_same_kind_stand_beside_them_as_full():
     retrained = {"config": {**amnesiac()["config"], "experiment": "retrained"}}
-    table = chapters.forgotten_table(
+    table = forgotten_table(
         [amnesiac(0)],
         [amnesiac(0, end=2), retrained | {"curves": {"training": [point(0, 90)]}}],
         printed={"baseline": "–", "proposed": "slower"},
@@ -171,10 +183,10 @@ def test_share_tables_keep_both_sources_of_a_strategy_together():
 
     titles = {"mnist": "MNIST", "organamnist": "none"}
     results, full = [run(0.2, 50), run(1.0, 10)], [run(0.2, 60)]
-    assert chapters.share_panels(results, "d_r", titles) == {
+    assert share_panels(results, "d_r", titles) == {
         "MNIST": {"amnesiac": {0.2: 50, 1.0: 10}, "global magnitude": {0.2: 50, 1.0: 10}}
     }
-    lines = repr(chapters.share_tables(results, full, {"mnist": "MNIST"})[0]).splitlines()[2:]
+    lines = repr(share_tables(results, full, {"mnist": "MNIST"})[0]).splitlines()[2:]
     assert [line.split()[0] for line in lines] == ["amnesiac"] * 4 + ["global"] * 4
     assert lines[3].split()[-2:] == ["60.00", "–"]
 
@@ -191,22 +203,22 @@ def test_settings_in_words():
 
 def test_settings_keep_one_model_on_two_data_sets_apart():
     results = [amnesiac(model="ResNet9"), amnesiac(dataset="organamnist", model="ResNet9")]
-    assert repr(chapters.settings_table(results, caption="c")).count("ResNet9") == 2
+    assert repr(settings_table(results, caption="c")).count("ResNet9") == 2
 
 
 def test_target_images_in_an_affected_batch():
-    assert "  20.0  " in repr(chapters.settings_table([amnesiac()], caption="c"))  # 60 * 8 / 24
+    assert "  20.0  " in repr(settings_table([amnesiac()], caption="c"))  # 60 * 8 / 24
     run = amnesiac()
     run["config"]["share"] = 0.3
     train = load("mnist", source="sample").train
     expected = len(train.of_class(3)) / (0.3 * 40)  # 5,000 images are 40 batches of 128
-    assert f"{expected:.1f} of 128" in repr(chapters.mixing_table([run]))
+    assert f"{expected:.1f} of 128" in repr(mixing_table([run]))
     complete = {**run["config"], "source": "complete"}
     assert mixing.held_at(complete, 1.0) == 6131 / 469
 
 
 def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "RESULTS", tmp_path)
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
     profile = load_profile("smoke")
     configs = tuning.protocol_configs(profile, "mnist", "MLP")
     printed = paper.cell(1, "MLP", "baseline").d_r
@@ -224,7 +236,7 @@ def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
     assert [t["setting"] for t in found.trials] == [config["protocol"] for config in configs]
     assert found.obeys_the_rule == (found.chosen == configs[0]["protocol"])
     assert "50.0 %" in repr(choices.protocol_table("smoke", 1))
-    assert len(chapters.tuning_runs("smoke")) == len(configs)
+    assert len(tuning_runs("smoke")) == len(configs)
 
 
 @pytest.mark.parametrize("profile", names())
@@ -237,7 +249,7 @@ def test_the_register_is_complete_under_every_profile(profile):
 
 @pytest.mark.parametrize("profile", names())
 def test_grids_are_counted_as_tuning_tries_them(profile):
-    text = repr(chapters.grid_table(profile))
+    text = repr(grid_table(profile))
     grids = load_profile(profile).tuning
     for size in (len(tuning.naive_grid(grids)), len(grids.pruning), len(grids.protocols)):
         assert f"  {size}  " in text
@@ -252,14 +264,14 @@ def test_layers_add_up_to_the_model(name):
     found = layers.layer_rows(model)
     assert sum(line[2] for line in found) == parameter_count(model)
     assert sum(line[2] + line[3] for line in found) == Layout.of(model).size
-    assert "61,706" in repr(chapters.layer_table("LeNet", classes=10))
+    assert "61,706" in repr(layer_table("LeNet", classes=10))
 
 
 def test_layer_masks_show_each_kept_weight_once():
     layout = Layout.of(build("LeNet", classes=10, seed=0))
-    pictures = chapters.layer_masks(layout, torch.arange(layout.size))
+    pictures = layer_masks(layout, torch.arange(layout.size))
     assert len(pictures) == 5 and all(grid.all() for grid in pictures.values())
-    one = chapters.layer_masks(layout, torch.tensor([layout.slices[1].start]))
+    one = layer_masks(layout, torch.tensor([layout.slices[1].start]))
     assert {name: int(grid.sum()) for name, grid in one.items()} == {
         f"layer {number}": int(number == 2) for number in range(1, 6)
     }
@@ -268,7 +280,7 @@ def test_layer_masks_show_each_kept_weight_once():
 def test_the_selection_moves_on_by_its_own_length():
     layout = Layout.of(build("LeNet", classes=10, seed=0))
     selection = SelectionMask.draw(layout, [0.25] * 5, seed=3)
-    picture = chapters.ring_picture(selection, 4, 5)
+    picture = ring_picture(selection, 4, 5)
     count = int(picture[0].sum())
     for before, after in pairwise(picture):
         assert (np.roll(before, count) == after).all()
@@ -281,7 +293,7 @@ def test_nothing_moves_outside_the_selection(optimizer):
     labels = flipped_labels(target.labels, classes=10, seed=0)
     model = build("LeNet", classes=10, seed=0)
     selection = SelectionMask.draw(Layout.of(model), [0.3] * 5, seed=0)
-    found = chapters.moved(model, target.images, labels, selection, optimizer=optimizer, epochs=2)
+    found = moved(model, target.images, labels, selection, optimizer=optimizer, epochs=2)
     assert [line[1] for line in found] == [1, 2]
     assert all(line[3] > 0 and line[4] == 0 for line in found)
 
@@ -290,14 +302,14 @@ def test_nothing_moves_outside_the_selection(optimizer):
 
 
 def test_provenance_says_what_ran_and_how_to_repeat_it():
-    command = chapters.command("table_1", "quick", seeds=None, share=0.5)
-    assert command == ".venv/bin/python -m lib run table_1 --profile quick -p share=0.5"
-    text = repr(chapters.provenance([amnesiac(0), amnesiac(1)], command))
-    assert "seeds 0, 1" in text and "3 s in all" in text and command in text
+    repeat = command("table_1", "quick", seeds=None, share=0.5)
+    assert repeat == ".venv/bin/python -m reproduction run table_1 --profile quick -p share=0.5"
+    text = repr(provenance([amnesiac(0), amnesiac(1)], repeat))
+    assert "seeds 0, 1" in text and "3 s in all" in text and repeat in text
     assert "0123456789" in text and "uncommitted" not in text
 
 
 def test_a_chapter_shows_its_own_claims_only():
-    text = repr(chapters.verdict_table("smoke", "figure_2"))
+    text = repr(verdict_table("smoke", "figure_2"))
     assert "was calibrated on the paper's baseline cell" in text  # the caveat
     assert "Figure 2" in text and "Table" not in text.partition("\n")[2]

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from lib import claims, ledger, paper, verdicts
-from lib.errors import InputError
-from lib.evidence import Evidence
-from lib.experiments.registry import TABLES
-from lib.metrics import FORGOTTEN
-from lib.profiles import load_profile
-from lib.verdicts import (
+from partial_unlearning.errors import InputError
+from partial_unlearning.metrics import FORGOTTEN
+from reproduction import paper, places
+from reproduction.chapters import claim_pages as ledger
+from reproduction.checking import claims, verdicts
+from reproduction.checking.measurements import Evidence
+from reproduction.checking.verdicts import (
     NOT_ATTEMPTED,
     NOT_REPRODUCED,
     PARTLY,
@@ -26,6 +25,8 @@ from lib.verdicts import (
     judge_bound,
     judge_difference,
 )
+from reproduction.study.experiments import TABLES
+from reproduction.study.profiles import load_profile
 
 LIMITS = Limits(forgotten=3, nearly=10, known=50, confidence=0.95)
 
@@ -495,7 +496,7 @@ def test_ledger_rewrites_the_readme_or_leaves_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readme = tmp_path / "README.md"
-    monkeypatch.setattr(ledger, "README", readme)
+    monkeypatch.setattr(places, "readme", lambda: readme)
     readme.write_text("no marks")
     with pytest.raises(InputError):
         ledger.write_ledger("smoke")

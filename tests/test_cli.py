@@ -9,17 +9,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-
-from lib import __main__ as cli
-from lib.experiments import store, table_rows
-from lib.files import PROJECT
+from reproduction import __main__ as cli
+from reproduction import places
 
 
 @pytest.fixture
 def results_folder(tmp_path, monkeypatch):
-    for module in (store, table_rows):
-        monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr("lib.experiments.trained.RESULTS", tmp_path / "results")
+    monkeypatch.setattr(places, "results", lambda: tmp_path / "results")
     monkeypatch.delenv("UNLEARN_DATA", raising=False)
     return tmp_path / "results"
 
@@ -135,7 +131,7 @@ def test_an_interrupt_is_answered_calmly():
     """As a person would: the real command, stopped with Ctrl-C before it is done."""
     command = [sys.executable, "-m", "lib", *SMALL, "-p", "epochs=2000"]
     process = subprocess.Popen(
-        command, cwd=PROJECT, stderr=subprocess.PIPE, text=True, env={**os.environ}
+        command, cwd=places.ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ}
     )
     for line in iter(lambda: process.stderr.read(1), ""):
         if line == "%":  # the first progress bar: training has begun
@@ -151,7 +147,7 @@ def test_no_worker_outlives_a_parent_that_is_killed():
     """A worker left alone would train on for hours, unseen."""
     code = """if True:
         import os, sys
-        from lib.workers import worker_pool
+        from reproduction.machine.workers import worker_pool
         if __name__ == "__main__":
             with worker_pool(1) as pool:
                 print(pool.submit(os.getpid).result(), flush=True)
@@ -159,7 +155,7 @@ def test_no_worker_outlives_a_parent_that_is_killed():
     """
     command = [sys.executable, "-c", code]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    parent = subprocess.Popen(command, cwd=PROJECT, **pipes)
+    parent = subprocess.Popen(command, cwd=places.ROOT, **pipes)
     worker = int(parent.stdout.readline())
     os.kill(worker, 0)  # it lives
     parent.kill()
@@ -180,5 +176,5 @@ def test_only_the_cores_that_a_process_may_use_are_counted():
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system has no processor affinity")
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-    code += "from lib.workers import cores; print(cores())"
-    assert subprocess.check_output([sys.executable, "-c", code], cwd=PROJECT).strip() == b"1"
+    code += "from reproduction.machine.workers import cores; print(cores())"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=places.ROOT).strip() == b"1"

@@ -4,17 +4,15 @@ import re
 
 import pytest
 import yaml
-
-from lib import paper
-from lib.book import sources
-from lib.files import PROJECT
+from reproduction import paper, places
+from reproduction.publishing import sources
 
 
 def pages() -> str:
     """All Markdown of the pages in the table of contents, marks filled in."""
-    contents = yaml.safe_load((PROJECT / "_toc.yml").read_text())
+    contents = yaml.safe_load((places.ROOT / "_toc.yml").read_text())
     files = [contents["root"], *(c["file"] for part in contents["parts"] for c in part["chapters"])]
-    prose = [(PROJECT / f"{file}.md").read_text() for file in files if file.startswith("book/")]
+    prose = [(places.ROOT / f"{file}.md").read_text() for file in files if file.startswith("book/")]
     for source in sources.find([]):
         if f"notebooks/{source.name}" in files:
             cells = sources.read(source).cells

@@ -7,12 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from lib.data import Split, data_root, load, official_counts
-from lib.errors import InputError
-from lib.files import PROJECT
-from lib.official import OFFICIAL
-from lib.sample import FINGERPRINTS, SAMPLES, SIZES, make_sample, read_sample, stratified_ids
+from partial_unlearning.errors import InputError
+from partial_unlearning.samples import Split
+from reproduction import places
+from reproduction.datasets.embedded import (
+    FINGERPRINTS,
+    SAMPLES,
+    SIZES,
+    make_sample,
+    read_sample,
+    stratified_ids,
+)
+from reproduction.datasets.official import OFFICIAL
+from reproduction.datasets.sets import data_root, load, official_counts
 
 NAMES = tuple(OFFICIAL)
 ROOT = data_root(None)
@@ -199,7 +206,7 @@ def test_absent_data_without_network_says_what_to_do(name: str, tmp_path: Path) 
 
 def test_data_root_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("UNLEARN_DATA", raising=False)
-    assert data_root(None) == PROJECT / "data"
+    assert data_root(None) == places.ROOT / "data"
     monkeypatch.setenv("UNLEARN_DATA", str(tmp_path))
     assert data_root(None) == tmp_path
     assert data_root("elsewhere") == Path("elsewhere")

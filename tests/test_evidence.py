@@ -1,6 +1,6 @@
 """Stored runs become tables: the shapes that the ledger reads, from runs written by hand."""
 
-from lib import evidence
+from reproduction.checking import measurements as evidence
 
 
 def run(experiment: str, seed: int = 0, **more: object) -> dict:

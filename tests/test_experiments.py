@@ -6,34 +6,27 @@ import re
 import pandas as pd
 import pytest
 import torch
-
-from lib.data import load
-from lib.errors import InputError
-from lib.experiments import (
-    access,
-    amnesiac,
-    gradient,
-    provenance,
-    runner,
-    shares,
-    store,
-    table_rows,
-)
-from lib.experiments.common import load_data
-from lib.experiments.overrides import OVERRIDES, override
-from lib.experiments.registry import EXPERIMENTS, TABLES, base_config, configs_of
-from lib.experiments.trained import trained_model
-from lib.metrics import FORGOTTEN, forgotten, predict
-from lib.models import build
-from lib.profiles import load_profile, names
-from lib.state import Layout
+from partial_unlearning.errors import InputError
+from partial_unlearning.metrics import FORGOTTEN, forgotten, predict
+from partial_unlearning.models import build
+from partial_unlearning.state import Layout
+from reproduction import places
+from reproduction.datasets.sets import load
+from reproduction.study import provenance, runner, table_rows
+from reproduction.study import results as access
+from reproduction.study import stored_runs as store
+from reproduction.study.experiments import EXPERIMENTS, TABLES, base_config, configs_of
+from reproduction.study.overrides import OVERRIDES, override
+from reproduction.study.profiles import load_profile, names
+from reproduction.study.runs import amnesiac, gradient
+from reproduction.study.runs import pruning_strategies as shares
+from reproduction.study.runs.setup import load_data
+from reproduction.study.runs.trained import trained_model
 
 
 @pytest.fixture
 def results_folder(tmp_path, monkeypatch):
-    for module in (store, table_rows):
-        monkeypatch.setattr(module, "RESULTS", tmp_path)
-    monkeypatch.setattr("lib.experiments.trained.RESULTS", tmp_path)
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
     return tmp_path
 
 
@@ -130,7 +123,7 @@ def test_runs_side_by_side_agree_with_runs_one_by_one(tmp_path, monkeypatch):
         for config in configs:
             store.run_path(profile, config).unlink(missing_ok=True)
         store.run_path(profile, configs[0]).parent.rmdir()
-        (store.RESULTS / profile).rmdir()
+        (places.results() / profile).rmdir()
 
 
 def test_tables_csv_follows_the_contract(results_folder):
@@ -154,7 +147,7 @@ def test_changed_settings_stay_out_of_tables_csv(results_folder):
 
 
 def test_the_committed_tables_csv_is_what_the_committed_runs_say():
-    committed = pd.read_csv(store.RESULTS / "full" / "tables.csv")
+    committed = pd.read_csv(places.results() / "full" / "tables.csv")
     runs = table_rows.collect(load_profile("full"))
     assert len(committed) and list(committed.run) == list(runs.run)
     assert (committed.d_r - runs.d_r).abs().max() < 0.006  # two decimals
@@ -208,7 +201,7 @@ def test_gradient_unlearning_ends_at_the_first_step_that_has_done_enough(results
 
 
 def test_the_code_digest_follows_the_code(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "PROJECT", tmp_path)
+    monkeypatch.setattr(places, "ROOT", tmp_path)
     (tmp_path / "lib").mkdir()
     (tmp_path / "requirements.txt").write_text("torch\n")
     source = tmp_path / "lib" / "a.py"

@@ -8,11 +8,10 @@ from itertools import combinations
 import matplotlib
 import numpy as np
 import pytest
+from reproduction import places
+from reproduction.chapters import figures
+from reproduction.chapters.figures import Curve, Panel
 from skimage.color import deltaE_ciede2000, rgb2lab
-
-from lib import figures
-from lib.figures import Curve, Panel
-from lib.files import PROJECT
 
 matplotlib.use("agg")
 
@@ -57,7 +56,7 @@ def test_colours_are_dark_enough_for_text_on_white(colour):
 
 
 def test_pages_use_the_colours_of_the_figures():
-    css = (PROJECT / "book" / "_assets" / "custom.css").read_text()
+    css = (places.ROOT / "book" / "_assets" / "custom.css").read_text()
     light = css.partition('data-theme="dark"')[0]
     found = dict(re.findall(r"--(trained|baseline|proposed|retrained): (#\w+)", light))
     assert found == figures.PALETTE

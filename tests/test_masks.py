@@ -4,13 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from lib.errors import InputError
-from lib.masks import (
+from partial_unlearning.errors import InputError
+from partial_unlearning.masks import (
     STRATEGIES,
+    FixedMask,
     GlobalMagnitudeMask,
     LayerMagnitudeMask,
-    RandomMask,
     SelectionMask,
     WeightsOnly,
     build_mask,
@@ -18,7 +17,7 @@ from lib.masks import (
     keep_all,
     kept_count,
 )
-from lib.state import Layout
+from partial_unlearning.state import Layout
 
 fractions = st.floats(0, 1)
 
@@ -34,7 +33,7 @@ layouts = st.lists(st.integers(1, 40), min_size=1, max_size=5).map(layout_of)
 @settings(max_examples=60, deadline=None)
 def test_a_random_mask_keeps_its_count_in_every_layer(layout, first, last, seed):
     schedule = depth_schedule(first, last, len(layout.layers))
-    kept = RandomMask.draw(layout, schedule, seed=seed).kept()
+    kept = FixedMask.draw(layout, schedule, seed=seed).kept()
     assert torch.equal(kept, kept.unique())
     for part, pruning in zip(layout.slices, schedule, strict=True):
         inside = ((kept >= part.start) & (kept < part.stop)).sum().item()
@@ -62,15 +61,15 @@ def test_magnitude_masks_keep_nothing_smaller_than_what_they_drop(layout, prunin
 
 def test_a_random_mask_depends_on_its_seed_alone():
     layout = layout_of([100, 50])
-    draw = [RandomMask.draw(layout, [0.5, 0.5], seed=seed).kept() for seed in (3, 3, 4)]
+    draw = [FixedMask.draw(layout, [0.5, 0.5], seed=seed).kept() for seed in (3, 3, 4)]
     assert torch.equal(draw[0], draw[1])
     assert not torch.equal(draw[0], draw[2])
 
 
 def test_the_ends_of_pruning():
     layout = layout_of([10, 5])
-    assert torch.equal(RandomMask.draw(layout, [0, 0], seed=0).kept(), keep_all(layout).kept())
-    assert len(RandomMask.draw(layout, [1, 1], seed=0).kept()) == 0
+    assert torch.equal(FixedMask.draw(layout, [0, 0], seed=0).kept(), keep_all(layout).kept())
+    assert len(FixedMask.draw(layout, [1, 1], seed=0).kept()) == 0
 
 
 def test_the_depth_schedule_is_a_straight_line():

@@ -5,14 +5,13 @@ import sys
 
 import pytest
 import torch
-
-from lib.memory import peak_memory
+from reproduction.machine.memory import peak_memory
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 _TAKES_AND_FREES = """
 import resource, sys, torch
-from lib.memory import keep_freed_memory
+from reproduction.machine.memory import keep_freed_memory
 
 if sys.argv[1] == "kept":
     keep_freed_memory()

@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-
-from lib import book
-from lib.files import PROJECT
+from conftest import link_project
+from reproduction import places
+from reproduction import publishing as book
 
 LOADS = {
     "script": ["src"],
@@ -34,15 +34,16 @@ def html(tmp_path_factory) -> Path:
     """The built book's folder."""
     root = tmp_path_factory.mktemp("project")
     for name in ("book", "notebooks"):
-        shutil.copytree(PROJECT / name, root / name)
+        shutil.copytree(places.ROOT / name, root / name)
     for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(PROJECT / name, root / name)
+        shutil.copy(places.ROOT / name, root / name)
+    link_project(root)
     executed = root / "_build" / "smoke" / "notebooks"
     executed.mkdir(parents=True)
-    for notebook in (PROJECT / "notebooks").glob("*.ipynb"):
+    for notebook in (places.ROOT / "notebooks").glob("*.ipynb"):
         shutil.copy(notebook, executed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lib.files.PROJECT", root)
+        patch.setattr("reproduction.places.ROOT", root)
         return book.build("smoke", strict=True).parent
 
 
@@ -58,7 +59,7 @@ def pages(html: Path) -> list[Path]:
 
 
 def test_every_page_of_the_contents_is_there(html):
-    listed = re.findall(r"(?:root|file):\s*(\S+)", (PROJECT / "_toc.yml").read_text())
+    listed = re.findall(r"(?:root|file):\s*(\S+)", (places.ROOT / "_toc.yml").read_text())
     assert [page for page in listed if not (html / f"{page}.html").exists()] == []
     assert (html / "index.html").exists()
 

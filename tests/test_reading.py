@@ -4,11 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partial_unlearning.models import build
+from partial_unlearning.recorders.weight_reader import TOGETHER, Reader
+from partial_unlearning.state import Layout
 from torch import nn
-
-from lib.models import build
-from lib.reading import TOGETHER, Reader
-from lib.state import Layout
 
 
 def mixed() -> nn.Module:

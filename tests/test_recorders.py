@@ -2,17 +2,16 @@
 
 import pytest
 import torch
+from partial_unlearning.errors import InputError
+from partial_unlearning.masks import build_mask, keep_all
+from partial_unlearning.models import build
+from partial_unlearning.recorders import background
+from partial_unlearning.recorders.background import BackgroundRecorder
+from partial_unlearning.recorders.recorders import MemoryLog, RunningSums, UpdateRecorder
+from partial_unlearning.recorders.weight_reader import Reader
+from partial_unlearning.state import Layout
 from torch import nn
 from torch.nn.functional import cross_entropy
-
-from lib import background
-from lib.background import BackgroundRecorder
-from lib.errors import InputError
-from lib.masks import build_mask, keep_all
-from lib.models import build
-from lib.reading import Reader
-from lib.recorders import MemoryLog, RunningSums, UpdateRecorder
-from lib.state import Layout
 
 MODELS = {"MLP": 20, "LeNet": 6, "ResNet9": 2}
 
@@ -28,7 +27,7 @@ def train(model: nn.Module, recorders: list[UpdateRecorder], steps: int) -> list
     generator = torch.Generator().manual_seed(1)
     states = [layout.vector(model)]
     for recorder in recorders:
-        recorder.start(model)
+        recorder.on_train_begin(model)
     for step in range(steps):
         images = torch.rand(8, 1, 28, 28, generator=generator)
         labels = torch.randint(0, 10, (8,), generator=generator)
@@ -36,10 +35,10 @@ def train(model: nn.Module, recorders: list[UpdateRecorder], steps: int) -> list
         cross_entropy(model(images), labels).backward()
         optimizer.step()
         for recorder in recorders:
-            recorder.step(step, model)
+            recorder.on_step_end(step, model)
         states.append(layout.vector(model))
     for recorder in recorders:
-        recorder.epoch(0, model)  # the end of an epoch: everything is recorded
+        recorder.on_epoch_end(0, model)  # the end of an epoch: everything is recorded
     return states
 
 

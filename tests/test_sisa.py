@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 import torch
+from partial_unlearning.batching import shuffled_plan
+from partial_unlearning.errors import InputError
+from partial_unlearning.models import build
+from partial_unlearning.samples import Split
+from partial_unlearning.state import Layout
+from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.unlearners.partition import PARTITIONS, Partition, make_partition
+from partial_unlearning.unlearners.sisa import Aggregate, Recipe, aggregate, forget, train
+from reproduction import places
+from reproduction.chapters import sisa as chapter
+from reproduction.datasets.sets import load
+from reproduction.study.experiments import configs_of
+from reproduction.study.profiles import load_profile
+from reproduction.study.runs import sisa as experiment
 from torch import nn
-
-from lib.batching import shuffled_plan
-from lib.chapters import sisa as chapter
-from lib.data import Split, load
-from lib.errors import InputError
-from lib.experiments import sisa as experiment
-from lib.experiments import trained
-from lib.experiments.registry import configs_of
-from lib.models import build
-from lib.partition import PARTITIONS, Partition, make_partition
-from lib.profiles import load_profile
-from lib.state import Layout
-from lib.training import fit, make_optimizer
-from lib.unlearners.sisa import Aggregate, Recipe, aggregate, forget, train
 
 SHARDS, SLICES, EPOCHS = 3, 4, 2
 
@@ -241,7 +241,9 @@ def test_an_emptied_shard_has_no_say(digits: Split, recipe: Recipe) -> None:
 def test_requests_cost_what_the_partition_foretold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trained, "RESULTS", tmp_path)  # weights cached by others stay out of it
+    monkeypatch.setattr(
+        places, "results", lambda: tmp_path
+    )  # weights cached by others stay out of it
     config = configs_of("sisa", load_profile("smoke"))[0]
     found = experiment.run({**config, "width": 16})
     for executed in found["facts"]["executed"]:

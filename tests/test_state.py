@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-
-from lib.models import MODELS, build, parameter_count
-from lib.state import Layout
+from partial_unlearning.models import MODELS, build, parameter_count
+from partial_unlearning.state import Layout
 
 
 def models() -> list[tuple[str, torch.nn.Module]]:

@@ -1,8 +1,7 @@
 """Tables: the cells, and the structure that a screen reader follows."""
 
 from bs4 import BeautifulSoup
-
-from lib.tables import Row, comparison_table, simple_table, spread
+from reproduction.chapters.tables import Row, comparison_table, simple_table, spread
 
 ROWS = [
     Row(("MLP", "baseline", "d_t"), 0.0, (0.0, 0.0), (0.0,)),

@@ -4,9 +4,8 @@ import time
 
 import pytest
 import torch
-
-from lib.threads import one_thread
-from lib.timing import alternate
+from partial_unlearning.system.threads import one_thread
+from reproduction.costs.timing import alternate
 
 
 def test_sides_take_turns_and_are_told_apart():

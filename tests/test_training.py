@@ -1,15 +1,15 @@
-"""The training loop, its observers, and accuracy."""
+"""The training loop, its callbacks, and accuracy."""
 
 import pytest
 import torch
-
-from lib.batching import shuffled_plan
-from lib.data import Split, load
-from lib.errors import InputError
-from lib.metrics import History, accuracy, predict
-from lib.models import build
-from lib.state import Layout
-from lib.training import Observer, fit, make_optimizer
+from partial_unlearning.batching import shuffled_plan
+from partial_unlearning.errors import InputError
+from partial_unlearning.metrics import History, accuracy, predict
+from partial_unlearning.models import build
+from partial_unlearning.samples import Split
+from partial_unlearning.state import Layout
+from partial_unlearning.training import Callback, fit, make_optimizer
+from reproduction.datasets.sets import load
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +45,17 @@ def test_a_step_of_sgd_is_equation_3(digits):
 
 
 def test_observers_are_told_of_every_moment_in_order(digits):
-    class Notes(Observer):
+    class Notes(Callback):
         def __init__(self):
             self.heard = []
 
-        def start(self, model):
+        def on_train_begin(self, model):
             self.heard.append("start")
 
-        def step(self, step, model):
+        def on_step_end(self, step, model):
             self.heard.append(step)
 
-        def epoch(self, epoch, model):
+        def on_epoch_end(self, epoch, model):
             self.heard.append(f"epoch {epoch}")
 
     notes, model = Notes(), build("MLP", classes=10, seed=0)

@@ -2,12 +2,12 @@
 
 import pytest
 import yaml
-
-from lib import chapters, tuning
-from lib.errors import InputError
-from lib.experiments import store
-from lib.experiments.common import load_data
-from lib.profiles import load_profile, names
+from partial_unlearning.errors import InputError
+from reproduction import places
+from reproduction.chapters.search_tables import searches
+from reproduction.study import tuning
+from reproduction.study.profiles import load_profile, names
+from reproduction.study.runs.setup import load_data
 
 
 def trial(d_t: float, d_r: float, *, forgotten: bool = True, **setting: float) -> dict:
@@ -92,8 +92,7 @@ def test_tuning_never_sees_the_test_split_nor_a_published_seed(name):
 
 
 def test_tuning_writes_what_the_rule_chose(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr("lib.experiments.trained.RESULTS", tmp_path / "results")
+    monkeypatch.setattr(places, "results", lambda: tmp_path / "results")
     tuned = tmp_path / "tuned.yaml"
     monkeypatch.setattr(tuning, "tuned_path", lambda profile: tuned)
     monkeypatch.setattr(tuning, "read_tuned", lambda profile: {})
@@ -122,6 +121,6 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("number", range(1, 7))
 def test_the_profiles_hold_what_the_rule_chose_from_the_stored_trials(name, number):
-    for search in chapters.searches(name, number):
+    for search in searches(name, number):
         assert search.trials or name == "smoke", f"no trials stored: {search.model} {search.sought}"
         assert search.obeys_the_rule, f"{search.model}: tune {search.sought} again"

@@ -4,16 +4,20 @@ from copy import deepcopy
 
 import pytest
 import torch
-
-from lib.batching import confined_plan, shuffled_plan
-from lib.data import load
-from lib.masks import RandomMask, SelectionMask, build_mask, keep_all
-from lib.models import build
-from lib.recorders import MemoryLog, RunningSums, UpdateRecorder
-from lib.state import Layout
-from lib.training import fit, make_optimizer
-from lib.unlearners.amnesiac import forget, forget_by_epoch
-from lib.unlearners.gradient import ASCEND, DESCEND, flipped_labels, retrain_on_target
+from partial_unlearning.batching import confined_plan, shuffled_plan
+from partial_unlearning.masks import FixedMask, SelectionMask, build_mask, keep_all
+from partial_unlearning.models import build
+from partial_unlearning.recorders.recorders import MemoryLog, RunningSums, UpdateRecorder
+from partial_unlearning.state import Layout
+from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.unlearners.amnesiac import forget, forget_by_epoch
+from partial_unlearning.unlearners.gradient import (
+    ASCEND,
+    DESCEND,
+    flipped_labels,
+    unlearn_by_gradient,
+)
+from reproduction.datasets.sets import load
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,7 @@ class Run:
             "full": keep_all(self.layout),
             "random": self.mask,
             "magnitude": build_mask("layer_magnitude", self.layout, first=0.9, last=0.2, seed=0),
-            "nothing": RandomMask.draw(self.layout, [1.0] * len(self.layout.layers), seed=0),
+            "nothing": FixedMask.draw(self.layout, [1.0] * len(self.layout.layers), seed=0),
         }
         self.logs = {name: MemoryLog(self.layout.size) for name in masks}
         self.sums = {name: RunningSums(self.layout.size, self.affected) for name in masks}
@@ -156,7 +160,7 @@ def gradient_run(digits, optimizer, fractions, epochs=3, sign=DESCEND, after=Non
     target = digits.subset(digits.of_class(3))
     labels = flipped_labels(target.labels, classes=10, seed=0)
     states = [layout.vector(model)]
-    retrain_on_target(
+    unlearn_by_gradient(
         model,
         target.images,
         target.labels if sign == ASCEND else labels,
@@ -213,7 +217,7 @@ def test_gradient_unlearning_leaves_batch_norm_statistics_alone(digits):
     before = deepcopy(dict(model.named_buffers()))
     layout = Layout.of(model)
     target = digits.subset(digits.of_class(3))
-    retrain_on_target(
+    unlearn_by_gradient(
         model,
         target.images,
         target.labels,

@@ -12,24 +12,24 @@ import zarr
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partial_unlearning import update_log
+from partial_unlearning.batching import shuffled_plan
+from partial_unlearning.errors import InputError
+from partial_unlearning.masks import build_mask
+from partial_unlearning.models import build
+from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
+from partial_unlearning.samples import Split
+from partial_unlearning.state import Layout
+from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.update_log import codecs, description
+from partial_unlearning.update_log import commands as log_commands
+from partial_unlearning.update_log.batches import BatchCodec, id_type
+from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.history import from_ranges, to_ranges
+from partial_unlearning.update_log.row_files import Rows, RowWriter
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-
-from lib import log_commands, update_log
-from lib.batching import shuffled_plan
-from lib.data import Split
-from lib.errors import InputError
-from lib.masks import build_mask
-from lib.models import build
-from lib.recorders import MemoryLog, UpdateRecorder
-from lib.state import Layout
-from lib.training import fit, make_optimizer
-from lib.update_log import codecs, description
-from lib.update_log.batches import BatchCodec, id_type
-from lib.update_log.folder import Folder
-from lib.update_log.ledger import from_ranges, to_ranges
-from lib.update_log.rows import Rows, RowWriter
 
 IDS = torch.arange(100, 196)
 STEPS = 24  # 3 epochs of 8 batches

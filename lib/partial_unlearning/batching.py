@@ -1,0 +1,201 @@
+"""The batch plan: which sample is in which step of which epoch.
+
+It is the record that amnesiac unlearning asks the data holder to keep (Section 3.2.2), made
+before training rather than noted down during it. How batches come to hold target data is not
+said in the paper, and decides what amnesiac unlearning can do: here it is a parameter.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from partial_unlearning.errors import InputError
+
+
+def _shuffled(ids: Tensor, generator: torch.Generator) -> Tensor:
+    return ids[torch.randperm(len(ids), generator=generator)]
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Sample ids of every batch.
+
+    Attributes:
+        epochs: for each epoch its batches, each an int64 tensor of sample ids.
+    """
+
+    epochs: tuple[tuple[Tensor, ...], ...]
+
+    def __len__(self) -> int:
+        """Number of steps."""
+        return sum(len(batches) for batches in self.epochs)
+
+    def __iter__(self) -> Iterator[tuple[int, int, Tensor]]:
+        """Yield (step, epoch, sample ids); steps are counted from 0 over the whole run."""
+        step = 0
+        for epoch, batches in enumerate(self.epochs):
+            for ids in batches:
+                yield step, epoch, ids
+                step += 1
+
+    @cached_property
+    def ids(self) -> Tensor:
+        """All sample ids of the plan, sorted, each once."""
+        return torch.cat([ids for _, _, ids in self]).unique()
+
+    def affected(self, ids: Tensor) -> list[list[int]]:
+        """The steps whose batch holds any of ``ids`` (the set B_t of Eq. 4), epoch by epoch.
+
+        Raises:
+            InputError: an id is in no batch, so that nothing could be removed for it.
+        """
+        unknown = ids[~torch.isin(ids, self.ids)]
+        if len(unknown):
+            raise InputError(
+                f"{len(unknown)} of {len(ids)} sample ids are in no batch of the plan, "
+                f"the first is {unknown[0].item()}; give ids that were trained on"
+            )
+        found: list[list[int]] = [[] for _ in self.epochs]
+        for step, epoch, batch in self:
+            if torch.isin(batch, ids).any():
+                found[epoch].append(step)
+        return found
+
+    def share(self, ids: Tensor) -> float:
+        """The share of all steps, in 0..1, whose batch holds any of ``ids``."""
+        return sum(map(len, self.affected(ids))) / len(self)
+
+
+def shuffled_plan(ids: Tensor, *, batch_size: int, epochs: int, seed: int) -> BatchPlan:
+    """Plain shuffling, anew each epoch; the last batch of an epoch may be smaller."""
+    if not len(ids):
+        raise InputError("a batch plan needs at least one sample, none was given")
+    generator = torch.Generator().manual_seed(seed)
+    return BatchPlan(
+        tuple(tuple(_shuffled(ids, generator).split(batch_size)) for _ in range(epochs))
+    )
+
+
+def _deal(sizes: list[int], count: int) -> Counter[int]:
+    """Deal ``count`` samples in rounds to batches of these sizes; return how many each got."""
+    seats = sorted((turn, batch) for batch, size in enumerate(sizes) for turn in range(size))
+    return Counter(batch for _, batch in seats[:count])
+
+
+def _confined_epoch(
+    target: Tensor, retained: Tensor, sizes: list[int], affected: int, generator: torch.Generator
+) -> tuple[Tensor, ...]:
+    """One epoch in which a random choice of ``affected`` batches shares all target samples.
+
+    The last batch, which may be short, is among them only where all are: the target data fits.
+    """
+    candidates = len(sizes) - (affected < len(sizes))
+    chosen = torch.randperm(candidates, generator=generator)[:affected].tolist()
+    dealt = _deal([sizes[batch] for batch in chosen], len(target))
+    counts = [0] * len(sizes)
+    for seat, batch in enumerate(chosen):
+        counts[batch] = dealt[seat]
+    targets = _shuffled(target, generator).split(counts)
+    others = _shuffled(retained, generator).split(
+        [size - count for size, count in zip(sizes, counts, strict=True)]
+    )
+    return tuple(torch.cat(pair) for pair in zip(targets, others, strict=True))
+
+
+def _affected_count(share: float, target: int, batches: int, batch_size: int) -> int:
+    """How many batches an epoch a share means; raises InputError where that is impossible."""
+    if not 0 < share <= 1:
+        raise InputError(f"affected share {share} is outside (0, 1]")
+    count, least = round(share * batches), ceil(target / batch_size)
+    if count < least:
+        raise InputError(
+            f"affected share {share} allows {count} of {batches} batches to hold target data, but "
+            f"{target} target samples fill {least}; the smallest possible share is "
+            f"{least / batches:.4f}"
+        )
+    if count > target:
+        raise InputError(
+            f"affected share {share} means {count} batches, more than the {target} target "
+            f"samples; the largest possible share is {target / batches:.4f}"
+        )
+    return count
+
+
+def confined_plan(
+    ids: Tensor, target: Tensor, *, share: float, batch_size: int, epochs: int, seed: int
+) -> BatchPlan:
+    """Target samples in a share of each epoch's batches, dealt evenly among them.
+
+    Which batches those are, and which retained samples share them, is drawn anew each epoch.
+    Share 1 is plain shuffling.
+
+    Args:
+        ids: all sample ids, shape ``(N,)``.
+        target: those of the target data.
+        share: of an epoch's batches, in (0, 1], that may hold target data.
+        batch_size: samples a batch; the last one of an epoch may be smaller.
+        epochs: number of epochs.
+        seed: of all shuffling.
+
+    Raises:
+        InputError: the share is outside (0, 1], smaller than the target data needs, or larger
+            than its number of samples can fill; or target ids that are not among ``ids``.
+    """
+    if not torch.isin(target, ids).all():
+        raise InputError("some target ids are not among the ids of the training data")
+    if share == 1:
+        return shuffled_plan(ids, batch_size=batch_size, epochs=epochs, seed=seed)
+    sizes = [len(part) for part in ids.split(batch_size)]
+    affected = _affected_count(share, len(target), len(sizes), batch_size)
+    retained = ids[~torch.isin(ids, target)]
+    generator = torch.Generator().manual_seed(seed)
+    return BatchPlan(
+        tuple(_confined_epoch(target, retained, sizes, affected, generator) for _ in range(epochs))
+    )
+
+
+def reduced_plan(
+    ids: Tensor, target: Tensor, *, target_images: float, batch_size: int, epochs: int, seed: int
+) -> BatchPlan:
+    """Only the first ``target_images`` target samples are trained on, all plainly shuffled.
+
+    This is how the public notebook of Graves et al. comes to affect a part of the batches only.
+
+    Raises:
+        InputError: ``target_images`` is not a whole number from 1 to all target samples.
+    """
+    count = int(target_images)
+    if count != target_images or not 1 <= count <= len(target):
+        raise InputError(f"target_images {target_images} is not a whole number 1..{len(target)}")
+    kept = torch.cat([ids[~torch.isin(ids, target)], target[:count]]).sort().values
+    return shuffled_plan(kept, batch_size=batch_size, epochs=epochs, seed=seed)
+
+
+PROTOCOLS = {"share": confined_plan, "target_images": reduced_plan}
+
+
+def plan_batches(
+    ids: Tensor,
+    target: Tensor,
+    protocol: dict[str, float],
+    *,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+) -> BatchPlan:
+    """The plan of a protocol: ``{"share": s}`` or ``{"target_images": n}``.
+
+    Raises:
+        InputError: another protocol, an impossible one, or a target without samples.
+    """
+    if len(protocol) != 1 or next(iter(protocol)) not in PROTOCOLS:
+        raise InputError(f"batch protocol {protocol} is not one of {list(PROTOCOLS)} with a value")
+    if not len(target):
+        raise InputError("the target class has no training images; choose a class that has some")
+    make = PROTOCOLS[next(iter(protocol))]
+    return make(ids, target, **protocol, batch_size=batch_size, epochs=epochs, seed=seed)

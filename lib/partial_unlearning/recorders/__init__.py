@@ -1,0 +1,1 @@
+"""Update recorders: callbacks that keep what each training step changed."""

@@ -1,0 +1,86 @@
+"""Samples with labels and ids, held in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from partial_unlearning.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images with labels and ids, in the order of their ids.
+
+    Attributes:
+        images: (n, 1, 28, 28) float32 in [0, 1].
+        labels: (n,) int64.
+        ids: (n,) int64, ascending, each an index into one official split.
+    """
+
+    images: Tensor
+    labels: Tensor
+    ids: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def positions(self, ids: Tensor | Sequence[int]) -> Tensor:
+        """Return where each id stands in this split: (k,) int64, in the order given.
+
+        Raises:
+            InputError: an id is not in this split.
+        """
+        wanted = torch.as_tensor(ids, dtype=torch.int64, device=self.ids.device)
+        unknown = wanted[~torch.isin(wanted, self.ids)]
+        if len(unknown):
+            shown = ", ".join(str(value) for value in unknown[:5].tolist())
+            raise InputError(
+                f"{len(unknown)} of {len(wanted)} sample ids are not among the {len(self)} images "
+                f"here: {shown}{', ...' if len(unknown) > 5 else ''}; use ids of this data set"
+            )
+        return torch.searchsorted(self.ids, wanted)
+
+    def subset(self, ids: Tensor | Sequence[int]) -> "Split":
+        """Return the images with these ids, each once, in the order of their ids.
+
+        Raises:
+            InputError: an id is not in this split.
+        """
+        return self._at(torch.unique(self.positions(ids)))
+
+    def without(self, ids: Tensor | Sequence[int]) -> "Split":
+        """Return the images that have none of these ids.
+
+        Raises:
+            InputError: an id is not in this split.
+        """
+        keep = torch.ones(len(self), dtype=torch.bool, device=self.ids.device)
+        keep[self.positions(ids)] = False
+        return self._at(keep)
+
+    def of_class(self, label: int) -> Tensor:
+        """Return the ids of the images of one class: (k,) int64, ascending.
+
+        Raises:
+            InputError: the class has no images here.
+        """
+        ids = self.ids[self.labels == label]
+        if not len(ids):
+            present = ", ".join(str(value) for value in self.labels.unique().tolist())
+            raise InputError(
+                f"class {label} has no images here; choose one of the labels present: {present}"
+            )
+        return ids
+
+    def counts(self, classes: int) -> Tensor:
+        """Return the number of images of each class: (classes,) int64."""
+        return torch.bincount(self.labels, minlength=classes)
+
+    def to(self, device: str | torch.device) -> "Split":
+        """Return the split on another device."""
+        return Split(self.images.to(device), self.labels.to(device), self.ids.to(device))
+
+    def _at(self, where: Tensor | slice) -> "Split":
+        return Split(self.images[where], self.labels[where], self.ids[where])

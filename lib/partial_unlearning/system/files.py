@@ -1,0 +1,46 @@
+"""Files that are either whole or absent."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from partial_unlearning.errors import InputError
+
+
+def make_folder(path: Path) -> Path:
+    """Create ``path`` with its parents and return it.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise InputError(
+            f"cannot write to the folder {path}: {error.strerror or error}; "
+            "choose another folder or change its permissions"
+        ) from error
+
+
+def write_atomic(path: Path, content: str | bytes) -> Path:
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    make_folder(path.parent)
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes private files; results are for all to read
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

@@ -1,0 +1,102 @@
+"""Unlearning by a few more gradient steps on the target data alone.
+
+Label flipping descends on wrong labels (Section 3.2.3, Eq. 8), optimization-based unlearning
+ascends on the true ones (Section 3.2.4, Eqs. 5 and 10). With a selection mask S_l,e only a
+fraction of each layer moves (Eq. 9); a fraction of 1 is the naive method.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from partial_unlearning.masks import SelectionMask
+from partial_unlearning.state import Layout
+
+ASCEND, DESCEND = -1.0, 1.0
+
+
+def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
+    """A random wrong label for each sample, uniform over the other classes, shape ``(n,)``."""
+    generator = torch.Generator().manual_seed(seed)
+    shift = torch.randint(1, classes, labels.shape, generator=generator)
+    return (labels + shift.to(labels.device)) % classes
+
+
+def _accumulate_gradient(
+    model: nn.Module, images: Tensor, labels: Tensor, sign: float, chunk: int = 250
+) -> None:
+    """The gradient of ``sign`` times the mean loss over all samples, in bounded memory."""
+    model.zero_grad(set_to_none=True)
+    for x, y in zip(images.split(chunk), labels.split(chunk), strict=True):
+        loss = cross_entropy(model(x), y, reduction="sum") / len(images)
+        (sign * loss).backward()
+
+
+def _selected(model: nn.Module, layout: Layout, positions: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Each weight tensor with a boolean mask of its shape: whether an entry is selected."""
+    chosen = torch.zeros(layout.size, dtype=torch.bool)
+    chosen[positions] = True
+    parts = chosen.split([shape.numel() for shape in layout.shapes])
+    where = dict(zip(layout.names, parts, strict=True))
+    return [(p, where[name].view_as(p).to(p.device)) for name, p in model.named_parameters()]
+
+
+@torch.no_grad()
+def partial_step(optimizer: Optimizer, selected: list[tuple[Tensor, Tensor]]) -> None:
+    """One optimizer step in which only selected entries move (Eq. 9).
+
+    Zeroing the other gradients is not enough: momentum and Adam's averages would still move
+    those weights. They are put back, so that they stay bit-identical.
+
+    Args:
+        optimizer: over the weights.
+        selected: each weight with its boolean mask, 1 where S_l,e is 1.
+    """
+    before = [weight.clone() for weight, _ in selected]
+    for weight, mask in selected:
+        if weight.grad is not None:
+            weight.grad *= mask
+    optimizer.step()
+    for (weight, mask), old in zip(selected, before, strict=True):
+        weight.copy_(torch.where(mask, weight, old))
+
+
+def unlearn_by_gradient(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    sign: float,
+    optimizer: Optimizer,
+    selection: SelectionMask,
+    max_epochs: int,
+    enough: Callable[[int], bool] = lambda epoch: False,
+) -> nn.Module:
+    """Unlearn in place by full-batch gradient steps (Eqs. 5, 8 and 10).
+
+    The paper's equations take one step an epoch on all of D_t, and S_l,e moves on each epoch.
+    Batch-norm statistics stay as they are: estimated on one class alone they would ruin the
+    model by themselves, whatever the weights do.
+
+    Args:
+        model: the trained model w, becomes w'.
+        images: the target data, shape ``(n, 1, 28, 28)``.
+        labels: their true labels to ascend, or flipped ones to descend, shape ``(n,)``.
+        sign: :data:`ASCEND` or :data:`DESCEND`.
+        optimizer: over the model's weights; its learning rate is alpha'.
+        selection: which weights each epoch may move.
+        max_epochs: number of steps at most.
+        enough: called with the epoch (from 0) after each step; it ends the steps by returning
+            True, as :func:`forgotten` does.
+    """
+    layout = Layout.of(model)
+    model.eval()
+    for epoch in range(max_epochs):
+        _accumulate_gradient(model, images, labels, sign)
+        partial_step(optimizer, _selected(model, layout, selection.at(epoch)))
+        if enough(epoch):
+            break
+    return model

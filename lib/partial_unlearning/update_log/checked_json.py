@@ -1,0 +1,49 @@
+"""JSON that notices when it was changed."""
+
+import hashlib
+import json
+from typing import Any
+
+from partial_unlearning.errors import InputError
+from partial_unlearning.update_log.folder import Folder
+
+FORMAT = 1
+"""Version of everything in a log. Raise it when older code would misread what is written."""
+
+
+def digest(content: Any) -> str:  # noqa: ANN401 (anything that JSON can hold)
+    """SHA-256 of the content in one fixed spelling."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def write(folder: Folder, name: str, content: dict) -> None:
+    """Write content with its digest, as the ``zarr.json`` of a Zarr group."""
+    attributes = {"format": FORMAT, "content": content, "digest": digest(content)}
+    document = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    folder.put(name, json.dumps(document).encode())
+
+
+def read(folder: Folder, name: str) -> dict:
+    """Read what :func:`write` wrote.
+
+    Raises:
+        InputError: the file is missing, damaged, or of a newer format.
+    """
+    path = folder.path(name)
+    try:
+        found = json.loads(folder.read(name).tobytes())
+        attributes = found.pop("attributes")
+        version, content, given = (attributes[key] for key in ("format", "content", "digest"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: this is no update log, or a part of one") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged: {error}; restore it from a copy") from error
+    if isinstance(version, int) and version > FORMAT:
+        raise InputError(
+            f"{path} has format {version}, newer than {FORMAT}, which this version of the library "
+            "reads; update the library"
+        )
+    whole = found == {"zarr_format": 3, "node_type": "group"} and len(attributes) == 3
+    if not whole or version != FORMAT or digest(content) != given:
+        raise InputError(f"{path} is damaged: its digest does not match; restore it from a copy")
+    return content

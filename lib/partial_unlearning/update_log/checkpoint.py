@@ -1,0 +1,82 @@
+"""The state of a training run, from which it can go on as if it had not been interrupted."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+
+from partial_unlearning.errors import InputError
+from partial_unlearning.update_log.folder import Folder
+
+FILE = "checkpoint.bin"
+_DIGEST = 32
+
+
+class Stateful(Protocol):
+    """A model, an optimizer, a scheduler, a scaler."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything it must remember."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> object:
+        """Remember it."""
+        ...
+
+
+def write_checkpoint(
+    folder: Folder,
+    parts: Sequence[Stateful],
+    generators: Sequence[torch.Generator],
+    position: dict[str, Any],
+) -> None:
+    """Save the states of parts and generators, of torch's own generators, and a position."""
+    content = {
+        "parts": [part.state_dict() for part in parts],
+        "generators": [generator.get_state() for generator in generators],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "position": position,
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    folder.put(FILE, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
+
+
+def read_checkpoint(folder: Folder) -> dict[str, Any] | None:
+    """What :func:`write_checkpoint` saved, None if it never did.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    if folder.size(FILE) is None:
+        return None
+    content = folder.read(FILE).tobytes()
+    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+        raise InputError(f"{folder.path(FILE)} is damaged; delete it to begin the run again")
+    return torch.load(io.BytesIO(content[_DIGEST:]), map_location="cpu", weights_only=True)
+
+
+def restore(
+    saved: dict[str, Any], parts: Sequence[Stateful], generators: Sequence[torch.Generator]
+) -> dict[str, Any]:
+    """Put everything back as it was saved and return the position.
+
+    Raises:
+        InputError: other parts or generators were saved.
+    """
+    if (len(saved["parts"]), len(saved["generators"])) != (len(parts), len(generators)):
+        raise InputError(
+            f"the checkpoint holds {len(saved['parts'])} parts and {len(saved['generators'])} "
+            f"generators; {len(parts)} and {len(generators)} were given"
+        )
+    for part, state in zip(parts, saved["parts"], strict=True):
+        part.load_state_dict(state)
+    for generator, state in zip(generators, saved["generators"], strict=True):
+        generator.set_state(state)
+    torch.set_rng_state(saved["torch"])
+    if saved["cuda"]:
+        torch.cuda.set_rng_state_all(saved["cuda"])
+    return saved["position"]

@@ -1,0 +1,183 @@
+"""How an update becomes a row of bytes.
+
+A row is the code of the kept positions followed by their values. Positions of a seeded mask are
+rebuilt from the seed, so their code is empty; those of a magnitude mask are data, stored as one
+bit a weight or as packed indices, whichever is smaller.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from partial_unlearning.errors import InputError
+
+VALUES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+"""Types for stored values. At update sizes near 1e-8, float16 turns most of them to zero."""
+
+
+Row = bytes | np.ndarray
+"""A row of bytes; an array is uint8 and read-only."""
+
+
+def _whole_words(bits: int) -> int:
+    """Bytes for so many bits, rounded up so that values may follow in place."""
+    return -(-bits // 32) * 4
+
+
+class Positions(Protocol):
+    """A code for kept positions of fixed length.
+
+    Attributes:
+        nbytes: bytes it takes in a row.
+    """
+
+    nbytes: int
+
+    def encode(self, positions: Tensor) -> bytes:
+        """Code of sorted positions, int64, shape ``(k,)``."""
+        ...
+
+    def decode(self, code: np.ndarray) -> Tensor:
+        """The positions again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """Positions known beforehand: nothing is stored."""
+
+    positions: Tensor
+    nbytes: int = 0
+
+    def encode(self, positions: Tensor) -> bytes:
+        """Nothing; InputError if these are not the positions known."""
+        if positions is self.positions or torch.equal(positions.cpu(), self.positions):
+            return b""
+        raise InputError("the update was pruned by another mask; use the log's own")
+
+    def decode(self, code: np.ndarray) -> Tensor:
+        """The positions known."""
+        return self.positions
+
+
+@dataclass(frozen=True)
+class Bitmask:
+    """One bit for each of ``size`` weights."""
+
+    size: int
+
+    @property
+    def nbytes(self) -> int:
+        """See :class:`Positions`."""
+        return _whole_words(self.size)
+
+    def encode(self, positions: Tensor) -> bytes:
+        """See :class:`Positions`."""
+        bits = np.zeros(self.size, dtype=bool)
+        bits[positions.cpu().numpy()] = True
+        return np.packbits(bits).tobytes().ljust(self.nbytes, b"\0")
+
+    def decode(self, code: np.ndarray) -> Tensor:
+        """See :class:`Positions`."""
+        return torch.from_numpy(np.flatnonzero(np.unpackbits(code, count=self.size)))
+
+
+@dataclass(frozen=True)
+class Indices:
+    """``kept`` indices of just as many bits as the largest of ``size`` weights needs."""
+
+    size: int
+    kept: int
+
+    @property
+    def width(self) -> int:
+        """Bits of one index."""
+        return max((self.size - 1).bit_length(), 1)
+
+    @property
+    def nbytes(self) -> int:
+        """See :class:`Positions`."""
+        return _whole_words(self.kept * self.width)
+
+    def encode(self, positions: Tensor) -> bytes:
+        """See :class:`Positions`."""
+        whole = positions.cpu().numpy().astype(">u8").view(np.uint8).reshape(-1, 8)
+        bits = np.unpackbits(whole, axis=1)[:, -self.width :]
+        return np.packbits(bits).tobytes().ljust(self.nbytes, b"\0")
+
+    def decode(self, code: np.ndarray) -> Tensor:
+        """See :class:`Positions`."""
+        bits = np.zeros((self.kept, 64), dtype=np.uint8)
+        packed = np.unpackbits(code, count=self.kept * self.width)
+        bits[:, -self.width :] = packed.reshape(self.kept, self.width)
+        return torch.from_numpy(np.packbits(bits).view(">u8").astype(np.int64))
+
+
+def smallest(size: int, kept: int) -> str:
+    """Which of ``bitmask`` and ``indices`` takes fewer bytes."""
+    return "bitmask" if Bitmask(size).nbytes <= Indices(size, kept).nbytes else "indices"
+
+
+@dataclass(frozen=True)
+class UpdateCodec:
+    """An update of ``kept`` entries as a row of bytes.
+
+    Attributes:
+        positions: the code of the positions.
+        kept: number of values.
+        values: a key of :data:`VALUES`.
+    """
+
+    positions: Positions
+    kept: int
+    values: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the stored values."""
+        return VALUES[self.values]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of a row."""
+        return self.positions.nbytes + self.kept * self.dtype.itemsize
+
+    def values_of(self, rows: np.ndarray) -> Tensor:
+        """Stored values of rows ``(n, nbytes)``, shape ``(n, kept)``, in the rows' own memory."""
+        return torch.from_numpy(rows[:, self.positions.nbytes :]).view(self.dtype)
+
+    def positions_of(self, row: np.ndarray) -> Tensor:
+        """Positions of one row ``(nbytes,)``, int64, shape ``(kept,)``."""
+        return self.positions.decode(row[: self.positions.nbytes])
+
+
+class RowBlock:
+    """Memory for a few rows, filled and written again and again.
+
+    Attributes:
+        rows: uint8, shape ``(count, codec.nbytes)``; read-only.
+    """
+
+    def __init__(self, codec: UpdateCodec, count: int) -> None:
+        memory = np.zeros((count, codec.nbytes), dtype=np.uint8)
+        self._codec, self._values = codec, codec.values_of(memory)
+        self._codes = memory[:, : codec.positions.nbytes]
+        self.rows = memory.view()
+        self.rows.flags.writeable = False
+
+    def set(self, first: int, positions: Tensor, values: Tensor) -> None:
+        """Make rows of updates: positions int64 ``(k,)`` of them all and values float ``(n, k)``.
+
+        Raises:
+            InputError: not as many entries as the log keeps, or others.
+        """
+        count, entries = values.shape
+        if entries != self._codec.kept:
+            kept = self._codec.kept
+            raise InputError(f"an update of {entries} entries, where the log keeps {kept}")
+        if code := self._codec.positions.encode(positions):
+            self._codes[first : first + count] = np.frombuffer(code, dtype=np.uint8)
+        self._values[first : first + count].copy_(values)

@@ -1,0 +1,152 @@
+"""One folder, on this disk or behind any fsspec URL."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import fsspec
+import numpy as np
+from fsspec.implementations.local import LocalFileSystem
+
+from partial_unlearning.errors import InputError
+
+
+class Folder:
+    """Files by name, relative to one folder.
+
+    Args:
+        url: a path, or a URL such as ``memory://log`` or ``s3://bucket/log`` (for which fsspec
+            needs that protocol's package).
+
+    Raises:
+        InputError: fsspec cannot reach such a URL.
+    """
+
+    def __init__(self, url: str | os.PathLike) -> None:
+        try:
+            self.fs, self.root = fsspec.core.url_to_fs(os.fspath(url))
+        except (ValueError, ImportError) as error:
+            raise InputError(f"cannot open the log folder {url}: {error}") from error
+        self.local = isinstance(self.fs, LocalFileSystem)
+        self._lock: BinaryIO | None = None
+
+    def path(self, name: str) -> str:
+        """The full path of a file."""
+        return f"{self.root}/{name}"
+
+    def names(self, folder: str) -> list[str]:
+        """The names of all files in a subfolder, sorted."""
+        try:
+            if self.local:
+                return sorted(os.listdir(self.path(folder)))
+            self.fs.invalidate_cache()
+            found = self.fs.ls(self.path(folder), detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in found)
+
+    def size(self, name: str) -> int | None:
+        """Bytes in a file, None when there is no such file."""
+        try:
+            if self.local:
+                return os.path.getsize(self.path(name))
+            self.fs.invalidate_cache()
+            return self.fs.size(self.path(name))
+        except FileNotFoundError:
+            return None
+
+    def total(self) -> int:
+        """Bytes of all files."""
+        return self.fs.du(self.root)
+
+    def read(self, name: str, *ranges: tuple[int, int]) -> np.ndarray:
+        """Bytes of a file as uint8: all of it, or ascending ranges one after the other.
+
+        Fewer where the file ends before.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+        if self.local:
+            return _read_local(self.path(name), ranges)
+        if not ranges:
+            return np.frombuffer(bytearray(self.fs.cat_file(self.path(name))), dtype=np.uint8)
+        starts, stops = zip(*ranges, strict=True)  # requests that may go out at the same time
+        paths = [self.path(name)] * len(ranges)
+        parts = self.fs.cat_ranges(paths, list(starts), list(stops), on_error="raise")
+        return np.frombuffer(bytearray(b"".join(parts)), dtype=np.uint8)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file whole: a reader sees the old one or the new one."""
+        path = self.path(name)
+        self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        if not self.local:
+            self.fs.pipe_file(path, content)
+            return
+        temporary = f"{path}.new"
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name; on this disk in one moment."""
+        if self.local:
+            os.replace(self.path(old), self.path(new))
+        else:
+            self.fs.mv(self.path(old), self.path(new))
+
+    def remove(self, name: str) -> None:
+        """Delete a file, if there is one."""
+        if self.size(name) is not None:
+            self.fs.rm_file(self.path(name))
+
+    def lock(self, name: str) -> None:
+        """Be the only writer, until this process closes the folder or ends in whatever way.
+
+        A file system without locks (any that is not local) is left to its user's care.
+
+        Raises:
+            InputError: another process is writing, or this one is.
+        """
+        if not self.local:
+            return
+        if self._lock:
+            raise InputError(f"the log {self.root} is still being recorded; close it first")
+        self._lock = open(self.path(name), "rb")  # noqa: SIM115 (held, not read)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.unlock()
+            raise InputError(
+                f"another process is writing to the log {self.root}; wait until it ends"
+            ) from error
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Be the only writer for a while; raises as :meth:`lock`."""
+        self.lock(name)
+        try:
+            yield
+        finally:
+            self.unlock()
+
+    def unlock(self) -> None:
+        """Let others write."""
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+
+def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """As :meth:`Folder.read`, into one buffer."""
+    with open(path, "rb") as file:
+        ranges = ranges or ((0, os.fstat(file.fileno()).st_size),)
+        buffer, end = np.empty(sum(stop - start for start, stop in ranges), dtype=np.uint8), 0
+        for start, stop in ranges:
+            file.seek(start)
+            end += file.readinto(buffer[end : end + stop - start])
+    return buffer[:end]

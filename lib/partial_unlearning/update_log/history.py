@@ -1,0 +1,127 @@
+"""The ledger of a log: which steps are subtracted from which weights.
+
+Weights are known by a digest. Each entry names the weights it led to and the steps that are
+subtracted in them, so nothing can be subtracted twice, whichever of the known weights a request
+is applied to. The ids of the people who asked are not kept: their steps are.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from partial_unlearning.errors import InputError
+from partial_unlearning.state import Layout, State
+from partial_unlearning.update_log import checked_json as sealed
+from partial_unlearning.update_log.folder import Folder
+
+FILE = "requests.json"
+
+
+def weights_digest(layout: Layout, state: State) -> str:
+    """SHA-256 of a model's flat vector."""
+    vector = layout.vector(state).cpu().numpy().astype("<f4", copy=False)
+    return hashlib.sha256(vector).hexdigest()
+
+
+def to_ranges(steps: Iterable[int]) -> list[list[int]]:
+    """Steps as ranges [first, one past the last], in order."""
+    ordered = np.unique(np.fromiter(steps, dtype=np.int64))
+    runs = np.split(ordered, np.flatnonzero(np.diff(ordered) != 1) + 1)
+    return [[int(run[0]), int(run[-1]) + 1] for run in runs if len(run)]
+
+
+def from_ranges(ranges: Iterable[Iterable[int]]) -> set[int]:
+    """Steps of such ranges."""
+    return {step for first, end in ranges for step in range(first, end)}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger.
+
+    Attributes:
+        kind: ``trained`` (recording ended), ``resumed`` (from an earlier step, since the weights
+            it ended with were lost), ``forget`` or ``undo``.
+        request: number of the request, counted from 1; 0 for the first two.
+        asked: ranges of the steps that the request affects; all steps for the first two.
+        weights: digest of the weights it led to.
+        subtracted: ranges of all steps subtracted in these weights.
+        time: when, in UTC.
+    """
+
+    kind: str
+    request: int
+    asked: list[list[int]]
+    weights: str
+    subtracted: list[list[int]]
+    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+class Ledger:
+    """The entries of a log, in the order they were made."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+
+    def create(self) -> None:
+        """Begin an empty ledger."""
+        sealed.write(self.folder, FILE, {"entries": []})
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All entries.
+
+        Raises:
+            InputError: the ledger is missing or damaged.
+        """
+        return [Entry(**entry) for entry in sealed.read(self.folder, FILE)["entries"]]
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry."""
+        entries = [asdict(known) for known in [*self.entries, entry]]
+        sealed.write(self.folder, FILE, {"entries": entries})
+
+    @property
+    def trained_steps(self) -> int:
+        """How many steps the log must have, at least; 0 as long as recording has not ended."""
+        ends = [entry.asked[-1][1] for entry in self.entries if not entry.request and entry.asked]
+        return ends[-1] if ends else 0
+
+    def requests(self) -> dict[int, set[int]]:
+        """Number -> affected steps of each request that stands, that is, was not undone."""
+        standing = {}
+        for entry in self.entries:
+            if entry.kind == "forget":
+                standing[entry.request] = from_ranges(entry.asked)
+            elif entry.kind == "undo":
+                del standing[entry.request]
+        return standing
+
+    def knows(self, weights: str) -> bool:
+        """Whether an entry led to the weights of this digest."""
+        return any(entry.weights == weights for entry in self.entries)
+
+    def next_request(self) -> int:
+        """The number of the next request."""
+        return 1 + max((entry.request for entry in self.entries), default=0)
+
+    def subtracted(self, weights: str) -> set[int]:
+        """The steps already subtracted in the weights of this digest.
+
+        Raises:
+            InputError: the log does not know these weights.
+        """
+        entries = self.entries
+        for entry in reversed(entries):
+            if entry.weights == weights:
+                return from_ranges(entry.subtracted)
+        if not entries:  # recording has not ended: whatever it reached so far
+            return set()
+        raise InputError(
+            f"these weights (digest {weights[:12]}) are neither those at the end of recording nor "
+            f"the result of a request; the last ones are {entries[-1].weights[:12]}. Give those: "
+            "from others nothing can be subtracted, since it is unknown what they hold"
+        )

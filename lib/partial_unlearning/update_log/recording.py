@@ -1,0 +1,156 @@
+"""Recording in anyone's training loop, and going on after an interruption."""
+
+import os
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from partial_unlearning.errors import InputError
+from partial_unlearning.recorders.background import BackgroundRecorder
+from partial_unlearning.recorders.recorders import UpdateRecorder
+from partial_unlearning.update_log.checkpoint import (
+    Stateful,
+    read_checkpoint,
+    restore,
+    write_checkpoint,
+)
+from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges, weights_digest
+from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
+
+
+class Recording:
+    """Records every step of a training loop; :func:`record` makes one.
+
+    Attributes:
+        log: the log that is written.
+        steps: number of steps recorded so far.
+        epoch: the epoch to begin or go on with.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        log: LogWriter,
+        keep: Sequence[Stateful] = (),
+        generators: Sequence[torch.Generator] = (),
+    ) -> None:
+        self.model, self.log = model, log
+        self._parts, self._generators = [model, *keep], list(generators)
+        self.steps, self.epoch = len(log), 0
+        self._subtracted: set[int] = set()
+        self._resume()
+        kind = BackgroundRecorder if log.mask.fixed else UpdateRecorder
+        self._recorder = kind(log.mask, log)
+        self._recorder.on_train_begin(model)
+
+    def _resume(self) -> None:
+        """Go to where the log can go on.
+
+        That is its checkpoint; or the end of a finished run whose weights are given, as they
+        were or after requests; or the beginning.
+        """
+        ended, saved = self.log.ledger.trained_steps, read_checkpoint(self.log.folder)
+        interrupted = saved is not None and saved["position"]["steps"] > ended
+        digest = weights_digest(self.log.description.layout, self.model)
+        if saved and (interrupted or not self.log.ledger.knows(digest)):
+            self._go_to(**restore(saved, self._parts, self._generators))
+            return
+        if ended and not self.log.ledger.knows(digest):
+            last = self.log.ledger.entries[-1].weights[:12]
+            raise InputError(
+                "this log has ended, and its checkpoint went with the first request; to train on, "
+                f"load its last weights ({last}) into the model first, or record to a new folder"
+            )
+        if ended:
+            self._subtracted = self.log.ledger.subtracted(digest)
+            self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
+        self._cut(ended)
+
+    def _go_to(self, steps: int, epoch: int, subtracted: list[list[int]]) -> None:
+        self.epoch, self._subtracted = epoch, from_ranges(subtracted)
+        if steps < self.log.ledger.trained_steps:  # it had ended, but its weights were lost
+            self.log.ledger.append(Entry("resumed", 0, [[0, steps]], "", []))
+        self._cut(steps)
+
+    def _cut(self, steps: int) -> None:
+        """Steps after the checkpoint will be trained, and recorded, anew."""
+        if steps > self.steps:
+            raise InputError(
+                f"the checkpoint was made after {steps} steps, but the log holds {self.steps}; "
+                "restore its files from a copy"
+            )
+        self.log.cut(steps)
+        self.steps = steps
+
+    def step(self, ids: Tensor, epoch: int) -> None:
+        """Record the step that was just made; call it right after ``optimizer.step()``.
+
+        Args:
+            ids: sample ids of the batch, int64.
+            epoch: counted from 0.
+        """
+        self.log.announce(self.steps, Batch(epoch, ids))
+        self._recorder.on_step_end(self.steps, self.model)
+        self.steps += 1
+
+    def restart(self) -> None:
+        """Read the model anew: what has changed it since the last step is part of no update."""
+        self._recorder.on_epoch_end(self.epoch, self.model)
+        self._recorder.on_train_begin(self.model)
+
+    def checkpoint(self, epoch: int) -> None:
+        """Save all that is needed to go on from here, beginning with ``epoch``."""
+        self._recorder.on_epoch_end(epoch, self.model)
+        self.log.flush()
+        position = {"steps": self.steps, "epoch": epoch, "subtracted": to_ranges(self._subtracted)}
+        write_checkpoint(self.log.folder, self._parts, self._generators, position)
+
+    def close(self) -> None:
+        """End recording: from now on requests know the model's weights.
+
+        The checkpoint stays until the first request, in case the weights are not saved yet.
+        """
+        self._recorder.on_epoch_end(self.epoch, self.model)
+        self.log.close(self.model, self._subtracted)
+
+
+def record(
+    model: nn.Module,
+    path: str | os.PathLike,
+    *,
+    keep: Sequence[Stateful] = (),
+    generators: Sequence[torch.Generator] = (),
+    resume: bool = False,
+    **settings: object,
+) -> Recording:
+    """Begin to record, or go on with it.
+
+    Args:
+        model: the model to train; any module.
+        path: folder of the log, or an fsspec URL.
+        keep: what a checkpoint must hold beside the model: the optimizer, a scheduler.
+        generators: random generators that the loop draws from; torch's own is always kept.
+        resume: go on where the log's checkpoint was made (from the start, if there is none), or
+            after its end if ``model`` has the weights it ended with; begin a new log if there is
+            none.
+        settings: of a new log, see :func:`create`.
+
+    Raises:
+        InputError: there is a log and ``resume`` is not set, or it is of another model.
+
+    Example:
+        The three lines that a training script needs::
+
+            recording = record(model, "log", ids=all_ids, batch_size=128)  # 1
+            for epoch in range(epochs):
+                for ids, images, labels in loader:
+                    optimizer.zero_grad()
+                    loss(model(images), labels).backward()
+                    optimizer.step()
+                    recording.step(ids, epoch)  # 2
+            recording.close()  # 3
+    """
+    known = resume and exists(path)
+    log = append_to(path, model) if known else create(path, model, **settings)
+    return Recording(model, log, keep, generators)

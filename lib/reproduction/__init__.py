@@ -1,0 +1,1 @@
+"""The reproduction: everything that makes the book, on top of the library."""

@@ -1,0 +1,218 @@
+"""``python -m reproduction COMMAND``; ``--help`` after any command explains it."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+import pandas as pd
+from partial_unlearning.errors import InputError
+from partial_unlearning.update_log.commands import forget_command, log_group
+
+from reproduction import __doc__ as purpose
+from reproduction import publishing as book_machine
+from reproduction.chapters import claim_pages as ledger
+from reproduction.datasets import embedded as sample
+from reproduction.datasets.sets import data_root, load
+from reproduction.machine.workers import cores
+from reproduction.study import results as access
+from reproduction.study import stored_runs as store
+from reproduction.study import tuning
+from reproduction.study.experiments import EXPERIMENTS
+from reproduction.study.profiles import DEFAULT, load_profile
+
+
+class _Commands(click.Group):
+    """Turns an InputError into one readable message and exit status 2, Ctrl-C into 130."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(context)
+        except InputError as error:
+            click.echo(f"error: {error}", err=True)
+            context.exit(2)
+        except KeyboardInterrupt:
+            click.echo("interrupted; finished runs are kept, start again to go on", err=True)
+            context.exit(130)
+
+
+def _set_data_root(_: click.Context, __: click.Parameter, value: Path | None) -> None:
+    """Worker processes and notebook kernels find the data through the environment."""
+    if value is not None:
+        os.environ["UNLEARN_DATA"] = str(value.resolve())
+
+
+profile_option = click.option(
+    "--profile", default=DEFAULT, show_default=True, help="Settings: smoke, quick or full."
+)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=_set_data_root,
+    expose_value=False,
+    help="Folder of the complete data sets (else UNLEARN_DATA, else data/).",
+)
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=cores(),
+    show_default="number of cores",
+    help="Runs or notebooks at a time; each uses one core, and results do not depend on it.",
+)
+parameter_option = click.option(
+    "-p", "parameters", multiple=True, metavar="NAME=VALUE", help="Change a setting; repeatable."
+)
+
+
+@click.group(cls=_Commands, help=purpose)
+def main() -> None:
+    """Say on stderr what the library has to say, such as which data it runs on."""
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    for name in ("partial_unlearning", "reproduction"):
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def _check_data(profile: str) -> None:
+    """Raise InputError for all data sets that cannot be had, before anything is run."""
+    settings, problems = load_profile(profile), []
+    for name in settings.datasets:
+        try:
+            load(name, source=settings.source)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+def _run_all(profile: str, jobs: int) -> None:
+    """Everything the notebooks will look up: side by side that takes half the time."""
+    _check_data(profile)
+    for name in EXPERIMENTS:
+        click.echo(f"{name} ({profile})", err=True)
+        access.results(name, profile, jobs=jobs)
+
+
+@main.command()
+@profile_option
+@data_option
+@jobs_option
+@click.option("--strict", is_flag=True, help="Treat every warning of the build as an error.")
+def book(profile: str, jobs: int, strict: bool) -> None:
+    """Run what is missing, execute every notebook, build the book and print its path."""
+    _run_all(profile, jobs)
+    book_machine.execute(book_machine.notebook_names(), profile, {}, jobs=jobs)
+    click.echo(book_machine.build(profile, strict=strict))
+
+
+@main.command()
+@profile_option
+@data_option
+@jobs_option
+@parameter_option
+@click.option("--publish", is_flag=True, help="Copy the executed notebooks to notebooks/ as well.")
+@click.argument("notebooks", nargs=-1)
+def execute(
+    profile: str, jobs: int, parameters: tuple[str, ...], publish: bool, notebooks: tuple[str]
+) -> None:
+    """Execute NOTEBOOKS (all of them when none is named) under a profile."""
+    load_profile(profile)
+    values = book_machine.parse_parameters(parameters)
+    wanted = list(notebooks) or book_machine.notebook_names()
+    for path in book_machine.execute(wanted, profile, values, jobs=jobs):
+        click.echo(path)
+    if publish:
+        book_machine.publish(profile)
+
+
+@main.command()
+@profile_option
+@click.option("--strict", is_flag=True, help="Treat every warning of the build as an error.")
+def build(profile: str, strict: bool) -> None:
+    """Build the book from the notebooks executed under a profile and print its path."""
+    load_profile(profile)
+    click.echo(book_machine.build(profile, strict=strict))
+
+
+@main.command()
+@profile_option
+@data_option
+@jobs_option
+@parameter_option
+@click.argument("experiment")
+def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -> None:
+    """Run EXPERIMENT (such as table_1, figure_4, sisa) and print its rows.
+
+    Results that exist are read. -p changes a setting: models, seeds, share, target_images, target,
+    epochs, batch_size, statistics, strategy, prune_first, prune_last.
+    """
+    changes = book_machine.parse_parameters(parameters)
+    found = access.results(experiment, profile, jobs=jobs, **changes)
+    if not found:
+        raise InputError(
+            f"{experiment} has no runs with these settings under profile {profile}: "
+            "its data set has other models, or nothing was tuned for them yet"
+        )
+    rows = [
+        {key: result["config"][key] for key in ("experiment", "model", "seed")} | row
+        for result in found
+        for row in result["rows"]
+    ]
+    with pd.option_context("display.width", 160, "display.float_format", "{:.2f}".format):
+        click.echo(pd.DataFrame(rows).fillna("").to_string(index=False))
+
+
+@main.command()
+@profile_option
+def status(profile: str) -> None:
+    """List each run of a profile: whether it exists, and how long it took."""
+    for name in EXPERIMENTS:
+        _, configs = access.resolve(name, profile)
+        found = [store.find(profile, config) for config in configs]
+        spent = sum(result["provenance"]["seconds"] for result in found if result)
+        click.echo(
+            f"{name}: {len(configs) - found.count(None)} of {len(configs)} runs, {spent:.0f} s"
+        )
+        for config, result in zip(configs, found, strict=True):
+            took = f"{result['provenance']['seconds']:7.1f} s" if result else "  missing"
+            click.echo(f"  {took}  {store.run_name(config)}")
+
+
+@main.command()
+@profile_option
+@data_option
+@jobs_option
+@click.option("--family", help="Tune one family only: amnesiac, label_flipping, optimization.")
+@click.option("--dataset", help="Tune on one data set only.")
+@click.option("--model", help="Tune one model only.")
+def tune(
+    profile: str, jobs: int, family: str | None, dataset: str | None, model: str | None
+) -> None:
+    """Choose settings on held-out training data by the book's rule, into profiles/tuned/."""
+    for line in tuning.tune(profile, jobs=jobs, family=family, dataset=dataset, model=model):
+        click.echo(line)
+
+
+@main.command(name="claims")
+@profile_option
+def claim_ledger(profile: str) -> None:
+    """Judge every claim of the paper by the stored results and write the ledger."""
+    load_profile(profile)
+    click.echo(ledger.write_ledger(profile).to_string(index=False))
+
+
+@main.command(name="sample")
+@data_option
+def make_sample() -> None:
+    """Make the embedded sample anew from the complete data sets."""
+    for path in sample.make_sample(data_root(None), sample.SAMPLES):
+        click.echo(path)
+
+
+main.add_command(log_group)
+main.add_command(forget_command)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m reproduction")

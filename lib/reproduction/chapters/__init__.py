@@ -1,0 +1,1 @@
+"""What the chapters of the book show of stored runs, so that notebooks stay short."""

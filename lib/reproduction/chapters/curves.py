@@ -1,0 +1,116 @@
+"""Accuracy over epochs, steps and shares, from runs to what figures draw."""
+
+from collections.abc import Sequence
+from statistics import mean
+
+from reproduction.chapters.figures import Curve, Panel
+from reproduction.checking import measurements as evidence
+from reproduction.study.stored_runs import Result
+
+Points = list[dict[str, float]]
+METHODS = ("baseline", "proposed")
+NAMES = ("d_t", "d_r")
+
+
+def mean_curve(runs: Sequence[Points]) -> Curve:
+    """The mean over seeds, point by point; a run that ended earlier stays where it ended."""
+    longest = max(map(len, runs))
+    held = [[*points, *[points[-1]] * (longest - len(points))] for points in runs]
+    return Curve(
+        *([mean(p[name] for p in points) for points in zip(*held, strict=True)] for name in NAMES)
+    )
+
+
+def by_model(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Results grouped by model, in the order in which the models appear."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result["config"]["model"], []).append(result)
+    return groups
+
+
+def of_dataset(results: Sequence[Result], dataset: str) -> list[Result]:
+    """The results on one data set."""
+    return [result for result in results if result["config"]["dataset"] == dataset]
+
+
+def path(result: Result, method: str, order: str = "backward") -> Points:
+    """D_t and D_r while a method unlearns, beginning with the trained model.
+
+    Args:
+        result: of one of the three families of methods.
+        method: ``baseline`` or ``proposed``.
+        order: of epochs, where a run has both; gradient steps have one order only.
+    """
+    points = result["curves"][method]
+    return points[order] if isinstance(points, dict) else points
+
+
+def unlearning(results: Sequence[Result]) -> dict[str, dict[str, Curve]]:
+    """For each model the way that each method takes, mean over seeds; latest epochs first."""
+    return {
+        model: {method: mean_curve([path(run, method) for run in runs]) for method in METHODS}
+        for model, runs in by_model(results).items()
+    }
+
+
+def panels(results: Sequence[Result], order: str) -> list[Panel]:
+    """What Figures 1 and 2 draw, a model a panel.
+
+    Args:
+        results: of Table 1 or 2: runs of amnesiac unlearning, and retrained models or none.
+        order: in which the epochs are undone, a key of :data:`ORDERS`.
+    """
+    retrained = [r for r in results if r["config"]["experiment"] == "retrained"]
+    ends = {m: mean_curve([r["rows"] for r in runs]) for m, runs in by_model(retrained).items()}
+    amnesiac = [r for r in results if r["config"]["experiment"] == "amnesiac"]
+    return [
+        _panel(model, runs, order, ends.get(model)) for model, runs in by_model(amnesiac).items()
+    ]
+
+
+def _panel(model: str, runs: list[Result], order: str, retrained: Curve | None) -> Panel:
+    # The first point of each curve, the model before the first epoch, is the end of another one.
+    training = mean_curve([run["curves"]["training"][1:] for run in runs])
+    ways = {m: mean_curve([path(run, m, order)[1:] for run in runs]) for m in METHODS}
+    return Panel(model, training, ways, retrained)
+
+
+def _consistent(result: Result, method: str, tolerance: float) -> bool:
+    rows = {row["method"]: row for row in result["rows"]}
+    ways = result["curves"][method].values()
+    pairs = [pair for way in ways for pair in ((way[0], rows["trained"]), (way[-1], rows[method]))]
+    return all(abs(a[name] - b[name]) <= tolerance for a, b in pairs for name in NAMES)
+
+
+def consistent(results: Sequence[Result], *, tolerance: float = 0.5) -> bool:
+    """Whether every way begins at the trained model and ends at its method's row.
+
+    The row is measured after one subtraction of all affected updates, a way epoch by epoch. Runs
+    of gradient steps have no such second computation: their row is the last step itself.
+
+    Args:
+        results: of amnesiac unlearning.
+        tolerance: in points; subtracting epoch by epoch instead of at once rounds otherwise, and
+            may tip an image.
+    """
+    return all(_consistent(result, method, tolerance) for result in results for method in METHODS)
+
+
+def share_panels(
+    results: Sequence[Result], measure: str, titles: dict[str, str]
+) -> dict[str, dict[str, dict[float, float]]]:
+    """What Figure 4 draws: data set -> strategy -> affected share -> mean accuracy in percent."""
+    if not results:
+        return {}
+    rows = evidence.rows(results)
+    rows = rows[rows.method != "trained"]
+    means = rows.groupby(["dataset", "method", "share"], sort=False)[measure].mean()
+    return {
+        title: {
+            method: means[dataset][method].to_dict()
+            for method in means[dataset].index.unique("method")
+        }
+        for dataset, title in titles.items()
+        if dataset in means.index
+    }

@@ -1,0 +1,1 @@
+"""What the paper claims, and what the stored runs say of it."""

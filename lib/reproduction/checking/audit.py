@@ -1,0 +1,207 @@
+"""The granularity check: an accuracy over n images can only be k/n.
+
+A printed percentage is read at its written precision. ``98.90`` stands, when truncated, for any
+k/n in [0.9890, 0.9891); ``0.5`` for any in [0.005, 0.006). All comparisons are between integers.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from reproduction import paper, places
+from reproduction.datasets.sets import official_counts
+
+Fit = Callable[[str, int], bool]
+
+
+def scaled(text: str) -> tuple[int, int]:
+    """The digits of a printed percentage as an integer, and the integer that 100 % would be.
+
+    >>> scaled("98.90"), scaled("0.5"), scaled("0")
+    ((9890, 10000), (5, 1000), (0, 100))
+    """
+    decimals = len(text.partition(".")[2])
+    return int(text.replace(".", "")), 100 * 10**decimals
+
+
+def truncated(text: str, n: int) -> bool:
+    """Whether some k of ``n`` images gives ``text`` when further digits are cut off."""
+    value, whole = scaled(text)
+    k = -(-value * n // whole)  # the smallest count that reaches the printed value
+    return k <= n and k * whole < (value + 1) * n
+
+
+def rounded(text: str, n: int) -> bool:
+    """Whether some k of ``n`` gives ``text`` rounded to nearest; halves may go either way."""
+    value, whole = scaled(text)
+    near = value * n // whole
+    return any(k <= n and 2 * abs(k * whole - value * n) <= n for k in (near, near + 1))
+
+
+RULES: dict[str, Fit] = {"truncated": truncated, "rounded": rounded}
+
+
+def padded(text: str) -> str:
+    """The stricter reading of a short number: ``0.5`` was 0.50, and ``0`` was 0.00."""
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals:0<2}"
+
+
+def neighbours(text: str, n: int) -> tuple[str, str]:
+    """The nearest attainable values below and above a two-decimal ``text``, truncated."""
+    value, whole = scaled(padded(text))
+    above = -(-value * n // whole)
+    return tuple(_percent(k * whole // n) for k in (above - 1, above))
+
+
+def _percent(hundredths: int) -> str:
+    return f"{hundredths // 100}.{hundredths % 100:02d}"
+
+
+def chance(text: str, n: int) -> float:
+    """The share of all percentages of that precision that ``n`` images can give, truncated.
+
+    It is how often an arbitrary number would pass. Zero passes for every ``n``, so it counts 1.
+    """
+    value, whole = scaled(text)
+    return 1.0 if value == 0 else (min(n, whole) + 1) / (whole + 1)
+
+
+@cache
+def class_sizes(dataset: str) -> dict[str, tuple[int, ...]]:
+    """Images of each class, in label order, in the official splits ``train``, ``test``, ``val``."""
+    return {split: tuple(counts.tolist()) for split, counts in official_counts(dataset).items()}
+
+
+def size(dataset: str, column: str, label: int, split: str = "test") -> int:
+    """Images behind a cell when ``label`` explains it: the class, or for ``d_r`` all the others."""
+    counts = class_sizes(dataset)[split]
+    return sum(counts) - counts[label] if column == "d_r" else counts[label]
+
+
+def labels(dataset: str) -> dict[str, int]:
+    """The class that we read behind each column of the tables of ``dataset``."""
+    target = paper.TARGET[dataset]
+    return dict(zip(paper.MEASURES, (target, target, *paper.SHOWN[dataset]), strict=True))
+
+
+def cells(split: str = "test", reading: Callable[[str], str] = str) -> pd.DataFrame:
+    """One row a printed number (180), under our reading of its class.
+
+    Args:
+        split: the split whose class sizes are tried; data sets without it are left out.
+        reading: what to do to the text first: ``str`` (as written) or ``padded``.
+
+    Returns:
+        Columns of ``paper.KEYS``, then column, printed, label, n, one boolean a rule of
+        ``RULES``, and chance (a share).
+    """
+    frame = paper.printed().melt(paper.KEYS, paper.MEASURES, "column", "printed")
+    frame = frame[[split in class_sizes(name) for name in frame.dataset]]
+    frame["label"] = [labels(d)[c] for d, c in zip(frame.dataset, frame.column, strict=True)]
+    keys = zip(frame.dataset, frame.column, frame.label, strict=True)
+    frame["n"] = [size(*key, split) for key in keys]
+    pairs = [(reading(text), n) for text, n in zip(frame.printed, frame.n, strict=True)]
+    for name, rule in RULES.items():
+        frame[name] = [rule(*pair) for pair in pairs]
+    frame["chance"] = [chance(*pair) for pair in pairs]
+    return frame.sort_values(["table", "model"], kind="stable", ignore_index=True)
+
+
+def impossible() -> pd.DataFrame:
+    """The cells that no count of test images gives, with the nearest values that exist."""
+    frame = cells()
+    frame = frame[~frame.truncated].reset_index(drop=True)
+    near = [neighbours(text, n) for text, n in zip(frame.printed, frame.n, strict=True)]
+    return frame.assign(below=[low for low, _ in near], above=[high for _, high in near])
+
+
+def readings() -> pd.DataFrame:
+    """How many cells fit under each split, rule and reading of short numbers.
+
+    Returns:
+        Columns split, reading, cells, one count a rule, and expected (the count that
+        arbitrary numbers would reach under truncation).
+    """
+    rows = []
+    for split in ("test", "train", "val"):
+        for name, reading in (("as written", str), ("padded", padded)):
+            frame = cells(split, reading)
+            counts = {rule: int(frame[rule].sum()) for rule in RULES}
+            row = {"split": split, "reading": name, "cells": len(frame), **counts}
+            rows.append(row | {"expected": float(frame.chance.sum())})
+    return pd.DataFrame(rows)
+
+
+def fitting(frame: pd.DataFrame, column: str, split: str = "test") -> pd.Series:
+    """How many printed numbers of one ``column`` each class explains, indexed by label.
+
+    Args:
+        frame: rows of ``paper.printed()`` of one data set.
+        column: one of ``paper.MEASURES``.
+        split: whose class sizes to try.
+    """
+    (dataset,) = frame.dataset.unique()
+    counts = {
+        label: sum(truncated(text, size(dataset, column, label, split)) for text in frame[column])
+        for label in range(len(class_sizes(dataset)[split]))
+    }
+    return pd.Series(counts, name=column)
+
+
+def solutions(by: str = "table", split: str = "test") -> pd.DataFrame:
+    """Search all classes for those that explain most of each column.
+
+    Args:
+        by: ``table`` for one search a table, ``dataset`` to pool the tables of a data set.
+        split: whose class sizes to try.
+
+    Returns:
+        Columns ``by``, column, cells, fit (the most that one class explains), labels (the
+        tuple of classes that reach it) and next (the most that any other class explains).
+    """
+    rows = []
+    for key, frame in paper.printed().groupby(by):
+        for column in paper.MEASURES:
+            counts = fitting(frame, column, split)
+            best = counts[counts == counts.max()]
+            rest = counts.drop(best.index)
+            row = {by: key, "column": column, "cells": len(frame), "fit": int(counts.max())}
+            row |= {"labels": tuple(best.index), "next": int(rest.max()) if len(rest) else None}
+            rows.append(row)
+    return pd.DataFrame(rows).astype({"next": "Int64"})
+
+
+def differences() -> pd.DataFrame:
+    """Proposed minus baseline, in points, for the paper's own 18 comparisons."""
+    sides = paper.tables().set_index(["table", "model", "method"])[paper.MEASURES]
+    gap = sides.xs("proposed", level="method") - sides.xs("baseline", level="method")
+    return gap.round(2).reindex(
+        pd.MultiIndex.from_tuples(paper.comparisons(), names=gap.index.names)
+    )
+
+
+def repeated(column: str = "d_r") -> pd.DataFrame:
+    """Rows of one data set that print the same ``column`` value, which chance may explain."""
+    frame = paper.printed()
+    same = frame.duplicated(["dataset", column], keep=False)
+    return frame[same].sort_values(["dataset", column, "table"], ignore_index=True)
+
+
+@cache
+def _read() -> dict[str, list[dict[str, Any]]]:
+    path = places.book() / "paper" / "contradictions.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def contradictions() -> list[dict[str, Any]]:
+    """What a reader finds at odds: subject, where, quotes, says and our reading."""
+    return _read()["contradictions"]
+
+
+def silences() -> list[dict[str, str]]:
+    """What the paper leaves open: subject and says."""
+    return _read()["silences"]

@@ -1,0 +1,76 @@
+"""Figures of the chapter on cost: storage against what is kept, and against accuracy."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from partial_unlearning.metrics import Accuracy
+from torch import Tensor
+
+from reproduction.chapters.figures import INK, OTHERS, PALETTE, RETAINED, TARGET, WIDTH, look
+from reproduction.study.runs.setup import point
+
+
+def entropy(density: Tensor) -> Tensor:
+    """Bits a weight that say which weights are kept, at the least: H2 of the density."""
+    rest = 1 - density
+    return -(density * density.log2() + rest * rest.log2())
+
+
+def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Figure:
+    """Bits a weight and step against the share kept, for each way to store; measured as dots.
+
+    Args:
+        size: weights of the model, which decides how long an index is.
+        measured: for each label a share kept and bits found.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
+    kept = torch.logspace(-3, np.log10(0.999), 200, dtype=torch.float64)
+    index = (size - 1).bit_length()
+    lines = {
+        "every weight, float32": (32 + 0 * kept, PALETTE["trained"], "-"),
+        "indices + bfloat16": ((index + 16) * kept, OTHERS[1], "-"),
+        "bitmask + bfloat16": (1 + 16 * kept, PALETTE["baseline"], "-"),
+        "least for unknown positions": (entropy(kept) + 16 * kept, INK, (0, (2, 2))),
+        "mask from its seed + bfloat16": (16 * kept, PALETTE["proposed"], "-"),
+    }
+    for label, (bits, colour, style) in lines.items():
+        axis.plot(kept, bits, label=label, color=colour, linestyle=style)
+    for number, (label, (share, bits)) in enumerate(measured.items()):
+        colour = (PALETTE["proposed"], PALETTE["baseline"], OTHERS[1])[number % 3]
+        axis.plot(share, bits, "o", markersize=6, color=colour, label=f"measured: {label}")
+    axis.set(xscale="log", yscale="log", ylim=(0.01, 60))
+    axis.set(xlabel="share of weights kept", ylabel="bits a weight and step")
+    axis.legend(fontsize=7.5, loc="lower right")
+    plt.close(figure)
+    return figure
+
+
+def storage_curve(points: Mapping[str, tuple[float, Accuracy]], trained: Accuracy) -> Figure:
+    """D_t and D_r after the request against bits a weight and step, one dot a pruning.
+
+    Args:
+        points: for each label bits and the accuracy after unlearning.
+        trained: before unlearning, drawn as levels.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
+    bits = [b for b, _ in points.values()]
+    for name, style, fill in (("d_r", RETAINED, PALETTE["proposed"]), ("d_t", TARGET, "white")):
+        symbol = f"${name[0].upper()}_{name[-1]}$"
+        values = [point(found)[name] for _, found in points.values()]
+        drawn = {**look("proposed"), "markerfacecolor": fill, "markersize": 5}
+        axis.plot(bits, values, linestyle=style, label=symbol, **drawn)
+        level = {"color": PALETTE["trained"], "linewidth": 0.9, "linestyle": style}
+        axis.axhline(point(trained)[name], label=f"{symbol} trained", **level)
+    for label, (place, found) in points.items():
+        axis.annotate(
+            label, (place, found.d_r), (0, 6), textcoords="offset points", fontsize=7, ha="center"
+        )
+    axis.set(xscale="log", xlabel="bits a weight and step", ylabel="accuracy (%)", ylim=(-3, 112))
+    axis.set_xticks(ticks := [0.25, 0.5, 1, 2, 4, 8], labels=map(str, ticks))
+    axis.minorticks_off()
+    axis.legend(fontsize=7.5, ncols=2)
+    plt.close(figure)
+    return figure

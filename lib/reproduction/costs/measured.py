@@ -1,0 +1,168 @@
+"""What recording costs, measured on a run of Table 1: bytes, accuracy, time."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from partial_unlearning import update_log
+from partial_unlearning.metrics import Accuracy
+from partial_unlearning.models import build
+from partial_unlearning.recorders.recorders import UpdateRecorder
+from partial_unlearning.state import Layout
+from partial_unlearning.training import make_optimizer
+from partial_unlearning.unlearners.amnesiac import forget
+from partial_unlearning.update_log import StoredLog
+from torch import nn
+
+from reproduction.costs.public_notebook import NotebookScheme
+from reproduction.costs.timing import Times, alternate
+from reproduction.machine.memory import keep_freed_memory
+from reproduction.study.results import resolve
+from reproduction.study.runs.setup import (
+    fresh_model,
+    load_data,
+    make_plan,
+    measure,
+    target_ids,
+    train,
+)
+from reproduction.study.stored_runs import Config
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One training with several logs.
+
+    Attributes:
+        config: of the run.
+        model: the trained model.
+        logs: by label.
+        affected: the steps that the request of the configuration affects.
+    """
+
+    config: Config
+    model: nn.Module
+    logs: dict[str, StoredLog]
+    affected: list[int]
+
+    def after(self, label: str) -> Accuracy:
+        """Accuracy when the affected steps of one log are subtracted."""
+        model = forget(deepcopy(self.model), self.logs[label], self.affected)
+        return measure(self.config, model, load_data(self.config))
+
+    def bits(self, label: str) -> float:
+        """Bits that one weight takes in one step, everything in the log's folder included."""
+        log = self.logs[label]
+        return 8 * log.folder.total() / len(log) / log.size
+
+    def flushed(self, label: str, exact: str) -> float:
+        """Share of the values, in 0..1, that are zero here but not in the log ``exact``."""
+        steps = self.affected[:20]
+        pairs = zip(self.logs[label].updates(steps), self.logs[exact].updates(steps), strict=True)
+        found = torch.cat([stored[given != 0] for (_, stored), (_, given) in pairs])
+        return (found == 0).float().mean().item()
+
+
+def table_1_config(profile: str, model: str) -> Config:
+    """The configuration of a model's run in Table 1, with the profile's first seed."""
+    _, configs = resolve("table_1", profile)
+    return next(c for c in configs if c["experiment"] == "amnesiac" and c["model"] == model)
+
+
+def record_run(config: Config, folder: Path, settings: Mapping[str, Settings]) -> Recorded:
+    """Train as the configuration says and record into one log for each of ``settings``."""
+    data = load_data(config)
+    plan = make_plan(config, data, config["protocol"])
+    model = fresh_model(config, data)
+    writers = {
+        label: update_log.create(folder / config["model"] / label, model, plan=plan, **chosen)
+        for label, chosen in settings.items()
+    }
+    recorders = [UpdateRecorder(log.mask, log) for log in writers.values()]
+    train(config, model, data.train, plan, recorders)
+    for log in writers.values():
+        log.close(model)
+    logs = {label: update_log.open_log(log.folder.root, model) for label, log in writers.items()}
+    affected = next(iter(logs.values())).affected(target_ids(config, data, plan))
+    return Recorded(config, model, logs, affected)
+
+
+def schedule(config: Config, **more: object) -> Settings:
+    """The pruning that the configuration has, for :func:`create`."""
+    return {**config["pruning"], "seed": config["seed"], **more}
+
+
+def uniform(pruning: float, **more: object) -> Settings:
+    """Random pruning by the same fraction in each layer."""
+    return {"first": pruning, "last": pruning, **more}
+
+
+class Stepper:
+    """One training step of a configuration after the other, always on the first batch."""
+
+    def __init__(self, config: Config) -> None:
+        data = load_data(config)
+        self.model, training = fresh_model(config, data), config["training"]
+        self._optimizer = make_optimizer(
+            training["optimizer"], self.model, learning_rate=training["learning_rate"]
+        )
+        self.batch = data.train.ids[: training["batch_size"]].cpu()
+        self._data, self.steps = data.train, 0
+
+    def __call__(self) -> None:
+        """Make a step."""
+        where = self._data.positions(self.batch)
+        loss = nn.functional.cross_entropy(
+            self.model(self._data.images[where]), self._data.labels[where]
+        )
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        self.steps += 1
+
+
+def step_times(config: Config, folder: Path, *, rounds: int) -> Times:
+    """Times of a step without recording, with ours, and with the notebook's scheme."""
+    keep_freed_memory()  # else page faults meet one side or another by chance
+    plain, ours, theirs = Stepper(config), Stepper(config), Stepper(config)
+    settings = {"ids": ours.batch, "batch_size": len(ours.batch), "first": 0.9, "last": 0.9}
+    recording = update_log.record(ours.model, folder / f"timed {config['model']}", **settings)
+    scheme = NotebookScheme(folder / f"notebook {config['model']}")
+    scheme.on_train_begin(theirs.model)
+    sides = {
+        "no recording": plain,
+        "update log": lambda: (ours(), recording.step(ours.batch, 0)),
+        "public notebook": lambda: (theirs(), scheme.on_step_end(theirs.steps % 5, theirs.model)),
+    }
+    return alternate(sides, rounds=rounds, calls=16)
+
+
+def notebook_bytes(model: nn.Module, folder: Path) -> tuple[int, int]:
+    """Bytes that the notebook's scheme writes for one step, and how many of them it keeps."""
+    scheme = NotebookScheme(folder / "one step")
+    scheme.on_train_begin(model)
+    scheme.on_step_end(0, model)
+    return scheme.written, (folder / "one step" / "0.pkl").stat().st_size
+
+
+def full_bytes(steps: int, model: nn.Module) -> int:
+    """Bytes of a dense float32 log over a whole run."""
+    return 4 * Layout.of(model).size * steps
+
+
+def paper_model(name: str) -> nn.Module:
+    """A model in its own width, with as many outputs as its data set has classes."""
+    return build(name, classes=11 if name in ("ConvNet", "AlexNet") else 10, seed=0)
+
+
+def answer(run: Recorded, label: str) -> nn.Module:
+    """All that a request takes: look up its steps, sum their updates, subtract the sum."""
+    log, data = run.logs[label], load_data(run.config)
+    asked = data.train.of_class(run.config["target"]).cpu()
+    steps = log.affected(asked[torch.isin(asked, log.plan().ids)])
+    return forget(deepcopy(run.model), log, steps)

@@ -1,0 +1,1 @@
+"""MNIST and OrganAMNIST, complete or as the embedded sample."""

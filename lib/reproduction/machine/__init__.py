@@ -1,0 +1,1 @@
+"""Memory and processes of the machine that runs the book."""

@@ -1,0 +1,82 @@
+"""What the paper prints: Tables 1 to 6, the classes behind them, its list of items."""
+
+from functools import cache
+
+import pandas as pd
+from partial_unlearning.errors import InputError
+
+from reproduction import places
+
+KEYS = ["table", "dataset", "family", "model", "method"]
+MEASURES = ["d_t", "d_r", "class_a", "class_b", "class_c"]
+
+# The class to forget, and the classes behind the columns class_a, class_b and class_c.
+TARGET = {"mnist": 3, "organamnist": 2}
+SHOWN = {"mnist": (2, 7, 9), "organamnist": (0, 5, 10)}
+
+# Every numbered thing of the paper that the book has to regenerate or explain.
+ITEMS: dict[str, str] = {
+    "Section 3.2.1": "SISA",
+    "Section 3.2.2": "Amnesiac unlearning",
+    "Section 3.2.3": "Label flipping",
+    "Section 3.2.4": "Optimization-based unlearning",
+    "Section 4.1": "Partial amnesiac unlearning",
+    "Section 4.2": "Partial updates in label flipping",
+    "Section 4.3": "Partial updates in optimization-based unlearning",
+    "Section 5.2": "Data sets",
+    "Section 5.3": "Network architectures",
+    "Section 5.4": "Partial amnesiac unlearning, assessed",
+    "Section 5.5": "Partial label flipping, assessed",
+    "Section 5.6": "Partial optimization-based unlearning, assessed",
+    "Figure 1": "Training and unlearning, MNIST",
+    "Figure 2": "Training and unlearning, OrganAMNIST",
+    "Figure 3": "Class activation maps of LeNet",
+    "Figure 4": "Retained accuracy against affected batches",
+    "Table 1": "Amnesiac, MNIST",
+    "Table 2": "Amnesiac, OrganAMNIST",
+    "Table 3": "Label flipping, MNIST",
+    "Table 4": "Label flipping, OrganAMNIST",
+    "Table 5": "Optimization-based, MNIST",
+    "Table 6": "Optimization-based, OrganAMNIST",
+}
+
+
+@cache
+def _printed() -> pd.DataFrame:
+    text = pd.read_csv(places.book() / "paper" / "tables.csv", dtype=str)
+    return text.astype({"table": int})
+
+
+def printed() -> pd.DataFrame:
+    """The 36 rows of Tables 1 to 6 with each number as the text that the paper prints.
+
+    The text keeps the written precision: ``0.5`` and ``0.50`` differ.
+    """
+    return _printed().copy()
+
+
+def tables() -> pd.DataFrame:
+    """The same rows with percentages as floats: columns ``KEYS`` and then ``MEASURES``."""
+    return printed().astype(dict.fromkeys(MEASURES, float))
+
+
+def cell(table: int, model: str, method: str) -> pd.Series:
+    """One printed row, for example ``cell(1, "MLP", "proposed").d_r`` in percent.
+
+    Raises:
+        InputError: the paper has no such row.
+    """
+    frame = tables()
+    match = frame[(frame.table == table) & (frame.model == model) & (frame.method == method)]
+    if len(match) != 1:
+        known = ", ".join(frame[frame.table == table].model.unique()) or "Tables 1 to 6 only"
+        raise InputError(
+            f"the paper prints no row {method!r} for {model!r} in Table {table}; "
+            f"methods are baseline and proposed, models of that table: {known}"
+        )
+    return match.iloc[0]
+
+
+def comparisons() -> list[tuple[int, str]]:
+    """The 18 (table, model) pairs in which the paper sets its method against the baseline."""
+    return list(dict.fromkeys(zip(_printed().table, _printed().model, strict=True)))

@@ -1,0 +1,227 @@
+"""Execute notebooks: each is written when it has succeeded, and until then nothing is touched."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+from pathlib import Path
+from typing import Any, TextIO
+
+import nbformat
+import papermill
+import yaml
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from partial_unlearning.errors import InputError
+from partial_unlearning.system.files import make_folder, write_atomic
+from tqdm import tqdm
+
+from reproduction import places
+from reproduction.machine.workers import worker_pool
+from reproduction.publishing import sources
+from reproduction.study.provenance import code_digest
+
+Task = tuple[Path, NotebookNode, dict[str, Any], Path]
+"""Where to write a notebook, the notebook, the values of its parameters, and where to run it."""
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Each kernel warns otherwise that it talks to us without encryption, on this very machine.
+QUIET = ["--log-level=ERROR"]
+# What papermill, jupytext and widgets leave behind: times and paths that make every diff a mess.
+NOTEBOOK_NOISE = ("papermill", "widgets", "jupytext")
+CELL_NOISE = ("papermill", "execution", "lines_to_next_cell")
+
+
+def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ``["share=0.2", "model=MLP"]`` into values, each read as YAML.
+
+    Raises:
+        InputError: a pair has no name or no ``=``, or its value is not YAML.
+    """
+    return dict(_parsed(pair) for pair in pairs)
+
+
+def _parsed(pair: str) -> tuple[str, Any]:
+    name, equals, value = pair.partition("=")
+    if not (name and equals):
+        raise InputError(f"parameter {pair!r} is not of the form name=value, such as share=0.2")
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"the value of parameter {name} cannot be read: {value!r}") from error
+
+
+def execute(
+    names: Sequence[str], profile: str, parameters: Mapping[str, Any], *, jobs: int = 1
+) -> list[Path]:
+    """Execute notebooks under a profile.
+
+    Args:
+        names: of the notebooks; all of them when empty.
+        profile: handed to each notebook as its parameter ``profile``.
+        parameters: values for the notebooks' other parameters.
+        jobs: notebooks at a time.
+
+    Returns:
+        The executed notebooks, in ``_build/<profile>/notebooks``.
+
+    Raises:
+        InputError: a notebook or parameter is unknown, the folder cannot be written to, or a
+            notebook failed; those that succeeded before it stay.
+    """
+    chosen = sources.find(names)
+    drafts = {source.name: _prepared(source, profile, parameters) for source in chosen}
+    folder = make_folder(places.executed(profile))
+    paths = {name: folder / f"{name}.ipynb" for name in drafts}
+    tasks = [(paths[name], *draft, places.root()) for name, draft in drafts.items()]
+    with tqdm(total=len(tasks), unit="notebook", file=sys.stderr) as bar:
+        for name in _executed_each(tasks, jobs, bar):
+            bar.set_description(name)
+            bar.update()
+    return list(paths.values())
+
+
+def _executed_each(tasks: list[Task], jobs: int, bar: tqdm) -> Iterator[str]:
+    """The name of each notebook once it is written."""
+    if jobs == 1 or len(tasks) == 1:
+        for task in tasks:
+            bar.set_description(task[0].stem)
+            # A person at a terminal sees the progress of the training inside the notebook.
+            stderr = sys.stderr if sys.stderr.isatty() else None
+            yield _write_executed(*task, stderr)
+        return
+    with worker_pool(jobs) as pool:
+        for task in as_completed([pool.submit(_write_executed, *task) for task in tasks]):
+            yield task.result()
+
+
+def publish(profile: str) -> list[Path]:
+    """Copy the executed notebooks of a profile beside their sources, to be committed.
+
+    Raises:
+        InputError: a notebook has not been executed under this profile.
+    """
+    return [
+        write_atomic(places.notebooks() / path.name, path.read_bytes())
+        for path in executed_notebooks(profile)
+    ]
+
+
+def executed_notebooks(profile: str) -> list[Path]:
+    """The executed notebook of every source, in the order of the book.
+
+    Raises:
+        InputError: a notebook has not been executed under this profile.
+    """
+    paths = [places.executed(profile) / f"{name}.ipynb" for name in sources.notebook_names()]
+    missing = [path.stem for path in paths if not path.exists()]
+    if missing:
+        raise InputError(
+            f"not executed under profile {profile!r}: {', '.join(missing)}; "
+            f"run: python -m reproduction execute --profile {profile} {' '.join(missing)}"
+        )
+    return paths
+
+
+def outdated(notebooks: Iterable[Path]) -> list[str]:
+    """Names of executed notebooks that another state of the library made."""
+    now = code_digest()
+    return [
+        path.stem
+        for path in notebooks
+        if json.loads(path.read_text())["metadata"].get("code_digest") != now
+    ]
+
+
+def uncoloured(text: str) -> str:
+    """``text`` without the escape sequences by which a terminal shows colours."""
+    return COLOUR.sub("", text)
+
+
+def _prepared(
+    source: sources.Source, profile: str, parameters: Mapping[str, Any]
+) -> tuple[NotebookNode, dict[str, Any]]:
+    """The notebook to execute and all its parameter values."""
+    notebook = sources.read(source)
+    known = sources.parameter_names(notebook)
+    unknown = [name for name in parameters if name not in known or name == "profile"]
+    if unknown:
+        choices = ", ".join(name for name in known if name != "profile") or "no parameters"
+        raise InputError(
+            f"notebook {source.name} has no parameter {', '.join(unknown)}; "
+            f"it has: {choices} (the profile is chosen with --profile)"
+        )
+    if parameters:
+        notebook.cells.insert(1, _banner(source.name, profile, parameters))
+    return notebook, {"profile": profile, **source.parameters, **parameters}
+
+
+def _banner(name: str, profile: str, parameters: Mapping[str, Any]) -> NotebookNode:
+    """What a reader has to know of a page that was executed with other values."""
+    values = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
+    return nbformat.v4.new_markdown_cell(
+        f":::{{warning}}\nThis page was executed with {values}. Its verdicts, and the front page, "
+        f"are about the runs of profile `{profile}` as it stands. "
+        f"`.venv/bin/python -m reproduction execute --profile {profile} {name}` brings the usual "
+        "page back.\n:::"
+    )
+
+
+def _write_executed(
+    path: Path,
+    notebook: NotebookNode,
+    values: dict[str, Any],
+    root: Path,
+    stderr: TextIO | None = None,
+) -> str:
+    """Run ``notebook`` in the folder ``root``, write the cleaned result, and return its name."""
+    name = path.stem
+    try:
+        result = papermill.execute_notebook(
+            notebook,
+            None,
+            parameters=values,
+            cwd=root,
+            progress_bar=False,
+            extra_arguments=QUIET,
+            stderr_file=stderr,
+        )
+    except PapermillExecutionError as error:
+        raise InputError(_explained(name, error)) from error
+    except DeadKernelError as error:
+        raise InputError(f"notebook {name}: its Python process died, perhaps of memory") from error
+    result = _cleaned(result)
+    result.metadata["code_digest"] = code_digest()
+    write_atomic(path, nbformat.writes(result) + "\n")
+    return name
+
+
+def _explained(name: str, error: PapermillExecutionError) -> str:
+    """One message: what a person gave wrong, or for any other error all that Python said."""
+    if error.ename == InputError.__name__:
+        return f"notebook {name}: {error.evalue}"
+    trace = uncoloured("\n".join(error.traceback))
+    return f"notebook {name} failed with {error.ename}: {error.evalue}\n\n{trace}"
+
+
+def _cleaned(notebook: NotebookNode) -> NotebookNode:
+    """Without what differs between two equal runs; the values of this run folded away."""
+    for noise in NOTEBOOK_NOISE:
+        notebook.metadata.pop(noise, None)
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{number}"
+        for noise in CELL_NOISE:
+            cell.metadata.pop(noise, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("hide-input")
+            cell.metadata["mystnb"] = {"code_prompt_show": "Parameters of this run"}
+    return notebook
+
+
+def _is_progress(output: NotebookNode) -> bool:
+    """Whether an output is a progress bar; a warning on stderr is kept, so that a test sees it."""
+    return output.get("name") == "stderr" and "Warning" not in output.text

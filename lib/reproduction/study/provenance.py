@@ -1,0 +1,83 @@
+"""Where a result comes from: code, data, software and machine."""
+
+import hashlib
+import platform
+import resource
+import subprocess
+import sys
+import time
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from reproduction import places
+
+PACKAGES = ("torch", "torchvision", "medmnist", "numpy")
+# What a result depends on beside its configuration, which is stored whole; an uncommitted change
+# elsewhere does not make it doubtful.
+SOURCES = ("lib", "requirements.txt")
+
+
+def _git(*arguments: str) -> str | None:
+    """The output of a git command, None outside a checkout."""
+    done = subprocess.run(["git", *arguments], cwd=places.root(), capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@cache
+def code_facts() -> dict[str, Any]:
+    """Commit, uncommitted changes and digest of the code, as they were at the first call.
+
+    Asked before a process makes its first run: files that change later are not what it runs.
+    """
+    status = _git("status", "--porcelain", "--", *SOURCES)
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": None if status is None else bool(status),
+        "code_digest": code_digest(),
+    }
+
+
+def code_digest() -> str:
+    """SHA-256 over every source file of the library and the pinned requirements.
+
+    It names the code by what it is: a commit's name is lost when a history is rewritten.
+    """
+    found = hashlib.sha256()
+    root = places.root()
+    for path in [root / "requirements.txt", *sorted((root / "lib").rglob("*.py"))]:
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()
+
+
+def device_name(device: torch.device) -> str:
+    """The kind of device, and its model where that is known."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"{device.type} ({platform.machine()})"
+
+
+def provenance(*, started: float, device: torch.device, data_digest: str) -> dict[str, Any]:
+    """All that is known of a run that began at ``started`` (of ``time.monotonic``)."""
+    return {
+        **code_facts(),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in PACKAGES},
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "data_digest": data_digest,
+        "seconds": round(time.monotonic() - started, 1),
+        "peak_memory_mb": _peak_memory_mb(device),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _peak_memory_mb(device: torch.device) -> int:
+    """Of the process, or of the accelerator where there is one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) // 2**20
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20

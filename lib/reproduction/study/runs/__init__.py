@@ -1,0 +1,1 @@
+"""What one run does: a configuration in, its result out."""

@@ -1,0 +1,104 @@
+"""Label flipping and optimization-based unlearning, naive and with layer-wise partial updates."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from partial_unlearning.masks import SelectionMask, depth_schedule
+from partial_unlearning.metrics import Accuracy, forgotten
+from partial_unlearning.samples import Split
+from partial_unlearning.state import Layout
+from partial_unlearning.training import make_optimizer
+from partial_unlearning.unlearners.gradient import (
+    ASCEND,
+    DESCEND,
+    flipped_labels,
+    unlearn_by_gradient,
+)
+from torch import Tensor, nn
+
+from reproduction.datasets.sets import Dataset
+from reproduction.study.runs.setup import load_data, measure, point, row
+from reproduction.study.runs.trained import trained_model
+from reproduction.study.stored_runs import Config
+
+
+def unlearn(
+    config: Config,
+    method: dict[str, Any],
+    model: nn.Module,
+    data: Dataset,
+    each: Callable[[nn.Module], None] = lambda model: None,
+) -> tuple[nn.Module, int]:
+    """Unlearn a copy of the model by one method, until the target data is forgotten.
+
+    Args:
+        config: of the run.
+        method: optimizer, rate, fractions and the most steps allowed.
+        model: the trained model; stays as it is.
+        data: whose training images of the target class are to be forgotten.
+        each: called with the copy after each step, to measure it.
+
+    Returns:
+        The copy, and how many steps it took.
+    """
+    target = data.train.subset(data.train.of_class(config["target"]))
+    copy, steps = deepcopy(model), 0
+    layout = Layout.of(copy)
+    labels, sign = _objective(config, target, classes=len(data.classes))
+
+    def enough(epoch: int) -> bool:
+        nonlocal steps
+        steps = epoch + 1
+        each(copy)
+        return forgotten(copy, target.images, target.labels)
+
+    fractions = depth_schedule(method["first"], method["last"], len(layout.layers))
+    unlearn_by_gradient(
+        copy,
+        target.images,
+        labels,
+        sign=sign,
+        optimizer=make_optimizer(method["optimizer"], copy, learning_rate=method["learning_rate"]),
+        selection=SelectionMask.draw(layout, fractions, seed=config["seed"]),
+        max_epochs=method["max_epochs"],
+        enough=enough,
+    )
+    return copy, steps
+
+
+def _objective(config: Config, target: Split, classes: int) -> tuple[Tensor, float]:
+    """The labels to train on, and whether to descend on them or to ascend."""
+    if config["experiment"] == "label_flipping":
+        return flipped_labels(target.labels, classes=classes, seed=config["seed"]), DESCEND
+    return target.labels, ASCEND
+
+
+def _measured(
+    config: Config, method: dict[str, Any], model: nn.Module, data: Dataset
+) -> list[Accuracy]:
+    """Accuracy after every step of one method."""
+    path: list[Accuracy] = []
+    unlearn(config, method, model, data, lambda copy: path.append(measure(config, copy, data)))
+    return path
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Unlearn one trained model by both methods.
+
+    Returns:
+        ``rows`` (trained, baseline, proposed) and ``curves``: D_t and D_r after every step.
+    """
+    data = load_data(config)
+    model = trained_model(config, data)
+    trained = measure(config, model, data)
+    paths = {
+        name: _measured(config, config[name], model, data) for name in ("baseline", "proposed")
+    }
+    return {
+        "rows": [
+            row(config, "trained", trained),
+            *(row(config, name, path[-1]) for name, path in paths.items()),
+        ],
+        "curves": {name: [point(trained), *map(point, path)] for name, path in paths.items()},
+    }
