@@ -103,7 +103,7 @@ _ = axes[0].set_ylabel("target images")
 rows = []
 for name, plan in plans.items():
     held = threes[torch.isin(threes, plan.ids)]
-    rows.append([name, len(held), len(plan), f"{100 * plan.share(held):.1f} %"])
+    rows.append([name, len(held), len(plan), f"{100 * plan.affected_fraction(held):.1f} %"])
 simple_table(
     rows,
     headings=("Protocol", "Target images", "Steps", "Steps affected"),
@@ -203,7 +203,7 @@ rows = []
 for size in (8, 32, 128, 512):
     one = {"batch_size": size, "epochs": 1, "seed": 0}
     plans = [reduced_plan(ids, ids[:6131], target_images=n, **one) for n in kept]
-    shares = [plan.share(ids[:n]) for plan, n in zip(plans, kept, strict=True)]
+    shares = [plan.affected_fraction(ids[:n]) for plan, n in zip(plans, kept, strict=True)]
     rows.append([size, *(f"{100 * found:.1f} %" for found in shares)])
 simple_table(
     rows,

@@ -103,7 +103,7 @@ lenet = build("LeNet", classes=10, seed=0)
 layout = Layout.of(lenet)
 used = next((r["config"]["pruning"] for r in every if r["config"]["model"] == "LeNet"), None)
 used = used or (every[0]["config"]["pruning"] if every else {"first": 0.9, "last": 0.3})
-ends = {"first": used["first"], "last": used["last"], "seed": 0}
+ends = {"sparsity_first": used["first"], "sparsity_last": used["last"], "seed": 0}
 random_mask = build_mask("random", layout, **ends)
 mask_pictures(layer_masks(layout, random_mask.kept()), side=24)
 
@@ -162,11 +162,12 @@ mask_pictures(layer_masks(layout, masks["global_magnitude"]), side=24)
 
 # %%
 nothing, everything = (
-    build_mask("random", layout, first=p, last=p, seed=0).kept(first) for p in (0.0, 1.0)
+    build_mask("random", layout, sparsity_first=p, sparsity_last=p, seed=0).kept(first)
+    for p in (0.0, 1.0)
 )
 assert nothing.equal(torch.arange(layout.size))
 assert len(everything) == 0
-schedule = depth_schedule(ends["first"], ends["last"], len(layout.layers))
+schedule = depth_schedule(used["first"], used["last"], len(layout.layers))
 for part, pruned, size in zip(layout.slices, schedule, layout.layer_sizes, strict=True):
     inside = (random_mask.kept() >= part.start) & (random_mask.kept() < part.stop)
     assert int(inside.sum()) == kept_count(pruned, size)

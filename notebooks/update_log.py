@@ -162,7 +162,7 @@ rows = []
 for people in (1, 2, 4, 16):
     asked = ids[(person_of >= 5) & (person_of < 5 + people)]
     seen = update_log.preview(log, model, asked)
-    plain = f"{shuffled.share(asked):.0%}"
+    plain = f"{shuffled.affected_fraction(asked):.0%}"
     rows.append([people, f"{seen.affected} of {seen.steps}", f"{seen.share:.0%}", plain])
 simple_table(
     rows,

@@ -32,13 +32,15 @@ def slow_affected(plan, ids) -> list[list[int]]:
     st.integers(0, 2**20),
 )
 @settings(max_examples=100, deadline=None)
-def test_a_confined_plan_affects_exactly_its_share(target, retained, batch_size, share, seed):
+def test_a_confined_plan_affects_exactly_its_fraction(target, retained, batch_size, fraction, seed):
     ids = torch.randperm(3 * (target + retained))[: target + retained].sort().values
     chosen = ids[torch.randperm(len(ids))[:target]].sort().values
     batches = -(-len(ids) // batch_size)
-    count = round(share * batches)
+    count = round(fraction * batches)
     assume(-(-target // batch_size) <= count <= target)
-    plan = confined_plan(ids, chosen, share=share, batch_size=batch_size, epochs=2, seed=seed)
+    plan = confined_plan(
+        ids, chosen, affected_fraction=fraction, batch_size=batch_size, epochs=2, seed=seed
+    )
     assert same_ids(plan, ids)
     assert [len(steps) for steps in plan.affected(chosen)] == [count, count]
     assert plan.affected(chosen) == slow_affected(plan, chosen)
@@ -48,7 +50,7 @@ def test_a_confined_plan_affects_exactly_its_share(target, retained, batch_size,
 def test_plans_are_deterministic_and_differ_by_seed_and_epoch():
     ids, target = torch.arange(1000), torch.arange(100)
     plans = [
-        confined_plan(ids, target, share=0.3, batch_size=32, epochs=2, seed=seed)
+        confined_plan(ids, target, affected_fraction=0.3, batch_size=32, epochs=2, seed=seed)
         for seed in (1, 1, 2)
     ]
     flat = [torch.cat([batch for _, _, batch in plan]) for plan in plans]
@@ -59,15 +61,15 @@ def test_plans_are_deterministic_and_differ_by_seed_and_epoch():
 
 def test_target_samples_are_dealt_evenly():
     ids, target = torch.arange(1280), torch.arange(100)
-    plan = confined_plan(ids, target, share=0.2, batch_size=64, epochs=1, seed=0)
+    plan = confined_plan(ids, target, affected_fraction=0.2, batch_size=64, epochs=1, seed=0)
     held = [torch.isin(batch, target).sum().item() for batch in plan.epochs[0]]
     assert sorted(held) == [0] * 16 + [25] * 4
 
 
-def test_share_one_is_plain_shuffling():
+def test_fraction_one_is_plain_shuffling():
     ids, target = torch.arange(300), torch.arange(30)
     options = {"batch_size": 64, "epochs": 2, "seed": 3}
-    confined = confined_plan(ids, target, share=1, **options)
+    confined = confined_plan(ids, target, affected_fraction=1, **options)
     shuffled = shuffled_plan(ids, **options)
     assert all(torch.equal(a[2], b[2]) for a, b in zip(confined, shuffled, strict=True))
 
@@ -76,7 +78,9 @@ def test_a_reduced_plan_keeps_the_first_target_images():
     ids, target = torch.arange(100), torch.arange(10, 60)
     plan = reduced_plan(ids, target, target_images=5, batch_size=16, epochs=3, seed=0)
     assert same_ids(plan, torch.cat([torch.arange(15), torch.arange(60, 100)]))
-    assert plan.share(target[:5]) == sum(map(len, slow_affected(plan, target[:5]))) / len(plan)
+    assert plan.affected_fraction(target[:5]) == sum(
+        map(len, slow_affected(plan, target[:5]))
+    ) / len(plan)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +88,8 @@ def test_a_reduced_plan_keeps_the_first_target_images():
     [
         ({"share": 0}, r"outside \(0, 1\]"),
         ({"share": 1.5}, r"outside \(0, 1\]"),
-        ({"share": 0.1}, "smallest possible share is 0.2000"),
-        ({"share": 0.9}, "largest possible share"),
+        ({"share": 0.1}, "smallest possible fraction is 0.2000"),
+        ({"share": 0.9}, "largest possible fraction"),
         ({"target_images": 0}, "not a whole number"),
         ({"target_images": 2.5}, "not a whole number"),
         ({"target_images": 21}, "not a whole number"),
@@ -106,6 +110,8 @@ def test_a_class_without_images_and_unknown_ids_are_refused():
     with pytest.raises(InputError, match="no training images"):
         plan_batches(ids, ids[:0], {"share": 1}, batch_size=2, epochs=1, seed=0)
     with pytest.raises(InputError, match="not among the ids"):
-        confined_plan(ids, torch.tensor([11]), share=0.5, batch_size=2, epochs=1, seed=0)
+        confined_plan(
+            ids, torch.tensor([11]), affected_fraction=0.5, batch_size=2, epochs=1, seed=0
+        )
     with pytest.raises(InputError, match="the first is 99"):
         shuffled_plan(ids, batch_size=2, epochs=1, seed=0).affected(torch.tensor([3, 99]))

@@ -46,7 +46,7 @@ def test_magnitude_masks_keep_nothing_smaller_than_what_they_drop(layout, prunin
     update = torch.randn(layout.size, generator=torch.Generator().manual_seed(seed))
     scopes = [
         (LayerMagnitudeMask(layout, (pruning,) * len(layout.layers)), layout.slices),
-        (GlobalMagnitudeMask(layout, pruning), (slice(0, layout.size),)),
+        (GlobalMagnitudeMask(kept_count(pruning, layout.size)), (slice(0, layout.size),)),
     ]
     for mask, parts in scopes:
         chosen = torch.zeros(layout.size, dtype=torch.bool)
@@ -80,16 +80,16 @@ def test_the_depth_schedule_is_a_straight_line():
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_all_strategies_keep_equally_many(strategy):
     layout = layout_of([200, 100, 10])
-    mask = build_mask(strategy, layout, first=0.9, last=0.3, seed=0)
+    mask = build_mask(strategy, layout, sparsity_first=0.9, sparsity_last=0.3, seed=0)
     assert len(mask.kept(torch.randn(layout.size))) == 20 + 40 + 7
 
 
 def test_impossible_masks_are_refused():
     layout = layout_of([3])
     with pytest.raises(InputError, match=r"1\.5"):
-        build_mask("random", layout, first=1.5, last=0, seed=0)
+        build_mask("random", layout, sparsity_first=1.5, sparsity_last=0, seed=0)
     with pytest.raises(InputError, match="unknown pruning strategy 'best'"):
-        build_mask("best", layout, first=0.5, last=0, seed=0)
+        build_mask("best", layout, sparsity_first=0.5, sparsity_last=0, seed=0)
     with pytest.raises(InputError, match="-0.1"):
         SelectionMask.draw(layout, [-0.1], seed=0)
 
@@ -126,7 +126,7 @@ def test_the_next_mask_is_the_last_one_shifted_along_its_ring():
 def test_weights_only_takes_out_the_statistics_and_nothing_else(strategy):
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3))
     layout, update = Layout.of(model), torch.randn(3 * 9 + 3 + 3 * 4 + 1)
-    mask = build_mask(strategy, layout, first=0.3, last=0.3, seed=0)
+    mask = build_mask(strategy, layout, sparsity_first=0.3, sparsity_last=0.3, seed=0)
     kept = set(WeightsOnly(mask, layout.is_weight).kept(update).tolist())
     statistics = set(range(layout.size - 7, layout.size))  # means, variances and the counter
     assert kept == set(mask.kept(update).tolist()) - statistics

@@ -19,17 +19,17 @@ def mixed() -> nn.Module:
     return model
 
 
-def chosen(size: int, share: float, seed: int) -> torch.Tensor:
+def chosen(size: int, density: float, seed: int) -> torch.Tensor:
     drawn = torch.rand(size, generator=torch.Generator().manual_seed(seed))
-    return torch.cat([drawn[:1] * 0, 1 + (drawn[1:] < share).nonzero().flatten()]).long()
+    return torch.cat([drawn[:1] * 0, 1 + (drawn[1:] < density).nonzero().flatten()]).long()
 
 
 @pytest.mark.parametrize("model", [mixed(), build("ResNet9", classes=10, seed=0, width=4)])
 @settings(max_examples=20, deadline=None)
-@given(share=st.sampled_from([0.0, 0.001, 0.1, 1.0]), seed=st.integers(0, 99))
-def test_a_reading_is_the_vector_at_its_positions(model, share, seed):
+@given(density=st.sampled_from([0.0, 0.001, 0.1, 1.0]), seed=st.integers(0, 99))
+def test_a_reading_is_the_vector_at_its_positions(model, density, seed):
     layout = Layout.of(model)
-    positions = chosen(layout.size, share, seed)
+    positions = chosen(layout.size, density, seed)
     assert torch.equal(Reader(model, positions)(), layout.vector(model)[positions])
 
 

@@ -47,7 +47,7 @@ def test_gathering_equals_indexing_the_whole_vector(name):
     model = small(name)
     layout = Layout.of(model)
     for fraction in (0.0, 0.5, 0.99, 1.0):
-        mask = build_mask("random", layout, first=fraction, last=fraction, seed=3)
+        mask = build_mask("random", layout, sparsity_first=fraction, sparsity_last=fraction, seed=3)
         gathered = Reader(model, mask.positions)()
         assert torch.equal(gathered, layout.vector(model)[mask.positions])
 
@@ -86,7 +86,7 @@ def test_reading_follows_replaced_weights():
 def test_recorded_updates_are_masked_differences(name, strategy):
     model = small(name)
     layout = Layout.of(model)
-    mask = build_mask(strategy, layout, first=0.9, last=0.5, seed=0)
+    mask = build_mask(strategy, layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
     log = MemoryLog(layout.size)
     states = train(model, [UpdateRecorder(mask, log)], steps=3)
     for step, (positions, values) in enumerate(log.updates(range(3))):
@@ -109,7 +109,7 @@ def test_recording_in_the_background_gives_the_same(monkeypatch, name, memory):
     monkeypatch.setattr(background, "READINGS_BYTES", memory)
     model = small(name)
     layout = Layout.of(model)
-    mask = build_mask("random", layout, first=0.9, last=0.5, seed=0)
+    mask = build_mask("random", layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
     one, other = MemoryLog(layout.size), MemoryLog(layout.size)
     train(model, [UpdateRecorder(mask, one), BackgroundRecorder(mask, other)], steps=37)
     pairs = zip(one.updates(range(37)), other.updates(range(37)), strict=True)
@@ -128,7 +128,7 @@ def test_a_failure_in_the_background_comes_to_the_front():
         train(model, [recorder], steps=40)
     with pytest.raises(InputError, match="full"):
         recorder.flush()
-    magnitude = build_mask("layer_magnitude", layout, first=0.9, last=0.5, seed=0)
+    magnitude = build_mask("layer_magnitude", layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
     with pytest.raises(InputError, match="fixed mask"):
         BackgroundRecorder(magnitude, MemoryLog(layout.size))
 
@@ -136,7 +136,7 @@ def test_a_failure_in_the_background_comes_to_the_front():
 def test_running_sums_equal_the_sums_of_a_full_log():
     model = small("MLP")
     layout = Layout.of(model)
-    mask = build_mask("layer_magnitude", layout, first=0.9, last=0.5, seed=0)
+    mask = build_mask("layer_magnitude", layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
     full, running = MemoryLog(layout.size), RunningSums(layout.size, [[0, 2], [3]])
     train(model, [UpdateRecorder(mask, full), UpdateRecorder(mask, running)], steps=5)
     for steps in ([0, 2], [3], [0, 2, 3]):

@@ -114,7 +114,7 @@ def test_more_shards_than_classes_and_unknown_names_are_refused(digits: Split) -
 def test_costs_counted_by_hand(request_ids: list[int], visits: int, full: int, shards: int) -> None:
     cost = by_hand().cost(torch.tensor(request_ids))
     assert (cost.visits, cost.full, cost.shards) == (visits, full, shards)
-    assert cost.share == visits / full
+    assert cost.cost_fraction == visits / full
 
 
 def test_first_affected_slice_of_each_shard() -> None:
@@ -127,7 +127,7 @@ def test_mean_cost_of_one_sample_follows_the_formula(digits: Split) -> None:
     partition = cut(some)
     m, n = 40, 480
     expected = ((SLICES + 1) / 2 * m - 1) / (n - 1)
-    shares = [partition.cost(ids).share for ids in some.ids.split(1)]
+    shares = [partition.cost(ids).cost_fraction for ids in some.ids.split(1)]
     assert sum(shares) / n == pytest.approx(expected)
 
 

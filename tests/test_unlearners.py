@@ -29,18 +29,22 @@ def digits():
 class Run:
     """A small recorded training run with batch norm: whole and pruned updates of every step."""
 
-    def __init__(self, digits, share=1.0):
+    def __init__(self, digits, affected_fraction=1.0):
         self.model = build("ResNet9", classes=10, seed=0, width=4)
         self.layout = Layout.of(self.model)
         self.initial = self.layout.vector(self.model)
         target = digits.of_class(3)
-        self.plan = confined_plan(digits.ids, target, share=share, batch_size=32, epochs=2, seed=0)
+        self.plan = confined_plan(
+            digits.ids, target, affected_fraction=affected_fraction, batch_size=32, epochs=2, seed=0
+        )
         self.affected = self.plan.affected(target)
-        self.mask = build_mask("random", self.layout, first=0.9, last=0.2, seed=0)
+        self.mask = build_mask("random", self.layout, sparsity_first=0.9, sparsity_last=0.2, seed=0)
         masks = {
             "full": keep_all(self.layout),
             "random": self.mask,
-            "magnitude": build_mask("layer_magnitude", self.layout, first=0.9, last=0.2, seed=0),
+            "magnitude": build_mask(
+                "layer_magnitude", self.layout, sparsity_first=0.9, sparsity_last=0.2, seed=0
+            ),
             "nothing": FixedMask.draw(self.layout, [1.0] * len(self.layout.layers), seed=0),
         }
         self.logs = {name: MemoryLog(self.layout.size) for name in masks}
@@ -63,7 +67,7 @@ def shuffled(digits):
 
 @pytest.fixture(scope="module")
 def confined(digits):
-    return Run(digits, share=0.5)
+    return Run(digits, affected_fraction=0.5)
 
 
 def test_all_updates_sum_to_final_minus_initial(shuffled):
@@ -81,7 +85,7 @@ def test_undoing_every_step_returns_the_initial_weights_and_buffers(shuffled):
         torch.testing.assert_close(tensor, fresh[name], rtol=0, atol=1e-5)
 
 
-def test_share_one_with_no_pruning_undoes_the_whole_run(shuffled):
+def test_fraction_one_with_no_pruning_undoes_the_whole_run(shuffled):
     assert len(shuffled.steps) == len(shuffled.plan)
     model = forget(deepcopy(shuffled.model), shuffled.sums["full"], shuffled.steps)
     torch.testing.assert_close(shuffled.layout.vector(model), shuffled.initial, rtol=0, atol=1e-5)

@@ -704,6 +704,6 @@ def test_wrong_combinations_of_options_are_refused(copied, tmp_path):
 
 def test_pruned_positions_match_the_layout(finished):
     _, model, log, _ = finished
-    mask = build_mask("random", Layout.of(model), first=0.9, last=0.9, seed=0)
+    mask = build_mask("random", Layout.of(model), sparsity_first=0.9, sparsity_last=0.9, seed=0)
     assert torch.equal(log.mask.kept(), mask.kept())
     assert log.description.layout == Layout.of(model)

@@ -6,9 +6,9 @@ said in the paper, and decides what amnesiac unlearning can do: here it is a par
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 
 import torch
@@ -45,11 +45,14 @@ class BatchPlan:
 
     @cached_property
     def ids(self) -> Tensor:
-        """All sample ids of the plan, sorted, each once."""
-        return torch.cat([ids for _, _, ids in self]).unique()
+        """All sample ids of the plan, sorted, each once; int64, shape ``(N,)``."""
+        return torch.unique(torch.cat([ids for _, _, ids in self]))
 
     def affected(self, ids: Tensor) -> list[list[int]]:
         """The steps whose batch holds any of ``ids`` (the set B_t of Eq. 4), epoch by epoch.
+
+        Args:
+            ids: sample ids to forget, int64, shape ``(n,)``.
 
         Raises:
             InputError: an id is in no batch, so that nothing could be removed for it.
@@ -66,13 +69,29 @@ class BatchPlan:
                 found[epoch].append(step)
         return found
 
-    def share(self, ids: Tensor) -> float:
-        """The share of all steps, in 0..1, whose batch holds any of ``ids``."""
+    def affected_fraction(self, ids: Tensor) -> float:
+        """The fraction of all steps, in 0..1, whose batch holds any of ``ids``, shape ``(n,)``."""
         return sum(map(len, self.affected(ids))) / len(self)
 
 
 def shuffled_plan(ids: Tensor, *, batch_size: int, epochs: int, seed: int) -> BatchPlan:
-    """Plain shuffling, anew each epoch; the last batch of an epoch may be smaller."""
+    """Plain shuffling, anew each epoch.
+
+    Args:
+        ids: all sample ids, int64, shape ``(N,)``.
+        batch_size: samples a batch; the last one of an epoch may be smaller.
+        epochs: number of epochs.
+        seed: of all shuffling.
+
+    Raises:
+        InputError: there are no samples.
+
+    >>> plan = shuffled_plan(torch.arange(10), batch_size=4, epochs=2, seed=0)
+    >>> [[len(batch) for batch in batches] for batches in plan.epochs]
+    [[4, 4, 2], [4, 4, 2]]
+    >>> len(plan), plan.affected_fraction(torch.arange(10))
+    (6, 1.0)
+    """
     if not len(ids):
         raise InputError("a batch plan needs at least one sample, none was given")
     generator = torch.Generator().manual_seed(seed)
@@ -90,11 +109,11 @@ def _deal(sizes: list[int], count: int) -> Counter[int]:
 def _confined_epoch(
     target: Tensor, retained: Tensor, sizes: list[int], affected: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
-    """One epoch in which a random choice of ``affected`` batches shares all target samples.
+    """One epoch in which a random choice of ``affected`` batches hold all target samples.
 
     The last batch, which may be short, is among them only where all are: the target data fits.
     """
-    candidates = len(sizes) - (affected < len(sizes))
+    candidates = len(sizes) if affected == len(sizes) else len(sizes) - 1
     chosen = torch.randperm(candidates, generator=generator)[:affected].tolist()
     dealt = _deal([sizes[batch] for batch in chosen], len(target))
     counts = [0] * len(sizes)
@@ -107,51 +126,62 @@ def _confined_epoch(
     return tuple(torch.cat(pair) for pair in zip(targets, others, strict=True))
 
 
-def _affected_count(share: float, target: int, batches: int, batch_size: int) -> int:
-    """How many batches an epoch a share means; raises InputError where that is impossible."""
-    if not 0 < share <= 1:
-        raise InputError(f"affected share {share} is outside (0, 1]")
-    count, least = round(share * batches), ceil(target / batch_size)
+def _affected_count(fraction: float, target: int, batches: int, batch_size: int) -> int:
+    """How many batches an epoch a fraction means; raises InputError where that is impossible."""
+    if not 0 < fraction <= 1:
+        raise InputError(f"affected fraction {fraction} is outside (0, 1]; give one such as 0.3")
+    count, least = round(fraction * batches), ceil(target / batch_size)
     if count < least:
         raise InputError(
-            f"affected share {share} allows {count} of {batches} batches to hold target data, but "
-            f"{target} target samples fill {least}; the smallest possible share is "
+            f"affected fraction {fraction} allows {count} of {batches} batches to hold target "
+            f"data, but {target} target samples fill {least}; the smallest possible fraction is "
             f"{least / batches:.4f}"
         )
     if count > target:
         raise InputError(
-            f"affected share {share} means {count} batches, more than the {target} target "
-            f"samples; the largest possible share is {target / batches:.4f}"
+            f"affected fraction {fraction} means {count} batches, more than the {target} target "
+            f"samples; the largest possible fraction is {target / batches:.4f}"
         )
     return count
 
 
 def confined_plan(
-    ids: Tensor, target: Tensor, *, share: float, batch_size: int, epochs: int, seed: int
+    ids: Tensor,
+    target: Tensor,
+    *,
+    affected_fraction: float,
+    batch_size: int,
+    epochs: int,
+    seed: int,
 ) -> BatchPlan:
-    """Target samples in a share of each epoch's batches, dealt evenly among them.
+    """Target samples in a fraction of each epoch's batches, dealt evenly among them.
 
-    Which batches those are, and which retained samples share them, is drawn anew each epoch.
-    Share 1 is plain shuffling.
+    Which batches those are, and which retained samples are in them too, is drawn anew each epoch.
+    Fraction 1 is plain shuffling.
 
     Args:
-        ids: all sample ids, shape ``(N,)``.
-        target: those of the target data.
-        share: of an epoch's batches, in (0, 1], that may hold target data.
+        ids: all sample ids, int64, shape ``(N,)``.
+        target: those of the target data, shape ``(n,)``.
+        affected_fraction: of an epoch's batches, in (0, 1], that hold target data.
         batch_size: samples a batch; the last one of an epoch may be smaller.
         epochs: number of epochs.
         seed: of all shuffling.
 
     Raises:
-        InputError: the share is outside (0, 1], smaller than the target data needs, or larger
+        InputError: the fraction is outside (0, 1], smaller than the target data needs, or larger
             than its number of samples can fill; or target ids that are not among ``ids``.
+
+    >>> ids, target = torch.arange(40), torch.arange(6)
+    >>> plan = confined_plan(ids, target, affected_fraction=0.2, batch_size=4, epochs=2, seed=0)
+    >>> [len(steps) for steps in plan.affected(target)]  # of the ten batches of an epoch
+    [2, 2]
     """
     if not torch.isin(target, ids).all():
         raise InputError("some target ids are not among the ids of the training data")
-    if share == 1:
+    if affected_fraction == 1:
         return shuffled_plan(ids, batch_size=batch_size, epochs=epochs, seed=seed)
     sizes = [len(part) for part in ids.split(batch_size)]
-    affected = _affected_count(share, len(target), len(sizes), batch_size)
+    affected = _affected_count(affected_fraction, len(target), len(sizes), batch_size)
     retained = ids[~torch.isin(ids, target)]
     generator = torch.Generator().manual_seed(seed)
     return BatchPlan(
@@ -166,6 +196,14 @@ def reduced_plan(
 
     This is how the public notebook of Graves et al. comes to affect a part of the batches only.
 
+    Args:
+        ids: all sample ids, int64, shape ``(N,)``.
+        target: those of the target data, shape ``(n,)``.
+        target_images: how many of them, a whole number 1..n.
+        batch_size: samples a batch; the last one of an epoch may be smaller.
+        epochs: number of epochs.
+        seed: of all shuffling.
+
     Raises:
         InputError: ``target_images`` is not a whole number from 1 to all target samples.
     """
@@ -176,26 +214,38 @@ def reduced_plan(
     return shuffled_plan(kept, batch_size=batch_size, epochs=epochs, seed=seed)
 
 
-PROTOCOLS = {"share": confined_plan, "target_images": reduced_plan}
-
-
 def plan_batches(
     ids: Tensor,
     target: Tensor,
-    protocol: dict[str, float],
+    target_placement: Mapping[str, float],
     *,
     batch_size: int,
     epochs: int,
     seed: int,
 ) -> BatchPlan:
-    """The plan of a protocol: ``{"share": s}`` or ``{"target_images": n}``.
+    """The plan in which batches come to hold target data as a stored configuration says.
+
+    Args:
+        ids: all sample ids, int64, shape ``(N,)``.
+        target: those of the target data, shape ``(n,)``.
+        target_placement: ``{"share": fraction}`` for :func:`confined_plan`, or
+            ``{"target_images": count}`` for :func:`reduced_plan`.
+        batch_size: samples a batch; the last one of an epoch may be smaller.
+        epochs: number of epochs.
+        seed: of all shuffling.
 
     Raises:
-        InputError: another protocol, an impossible one, or a target without samples.
+        InputError: another placement, an impossible one, or a target without samples.
     """
-    if len(protocol) != 1 or next(iter(protocol)) not in PROTOCOLS:
-        raise InputError(f"batch protocol {protocol} is not one of {list(PROTOCOLS)} with a value")
+    if target_placement.keys() == {"share"}:
+        make = partial(confined_plan, affected_fraction=target_placement["share"])
+    elif target_placement.keys() == {"target_images"}:
+        make = partial(reduced_plan, target_images=target_placement["target_images"])
+    else:
+        raise InputError(
+            f"batch protocol {target_placement} is not {{'share': fraction}} or "
+            "{'target_images': count}; give one of them"
+        )
     if not len(target):
         raise InputError("the target class has no training images; choose a class that has some")
-    make = PROTOCOLS[next(iter(protocol))]
-    return make(ids, target, **protocol, batch_size=batch_size, epochs=epochs, seed=seed)
+    return make(ids, target, batch_size=batch_size, epochs=epochs, seed=seed)

@@ -2,10 +2,13 @@
 
 A mask is given by the positions it keeps in the flat vector of :class:`Layout`: at
 90 % pruning they are a tenth of the vector, and gathering them is all that recording costs.
+Sparsity is the fraction of a layer that a pruning mask takes away; an update fraction is the part
+that a selection mask lets move.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -14,73 +17,91 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.state import Layout
 
 
-def _checked(name: str, values: list[float]) -> list[float]:
+def _check_fractions(name: str, values: Sequence[float]) -> None:
     bad = [value for value in values if not 0 <= value <= 1]
     if bad:
-        raise InputError(f"{name} {bad[0]} is outside 0..1")
-    return values
+        raise InputError(f"{name} {bad[0]} is outside 0..1; give a fraction, such as 0.9")
 
 
-def depth_schedule(first: float, last: float, layers: int) -> list[float]:
-    """One value a layer, on a straight line from the first layer to the last.
+def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[float]:
+    """One fraction a layer, on a straight line from the first layer to the last.
+
+    Args:
+        first_layer: fraction of the first layer, 0..1.
+        last_layer: fraction of the last layer, 0..1.
+        layers: number of layers.
 
     Raises:
-        InputError: a value is outside 0..1.
+        InputError: a fraction is outside 0..1.
+
+    >>> depth_schedule(1.0, 0.5, 3)
+    [1.0, 0.75, 0.5]
     """
-    _checked("the depth schedule's end", [first, last])
-    return torch.linspace(first, last, layers, dtype=torch.float64).tolist()
+    _check_fractions("the first or last layer's fraction", [first_layer, last_layer])
+    return torch.linspace(first_layer, last_layer, layers, dtype=torch.float64).tolist()
 
 
-def kept_count(pruning: float, size: int) -> int:
-    """How many of ``size`` entries remain at a pruning fraction in 0..1."""
-    return round((1 - pruning) * size)
+def kept_count(sparsity: float, size: int) -> int:
+    """How many of ``size`` entries remain when the fraction ``sparsity``, 0..1, is pruned."""
+    return round((1 - sparsity) * size)
 
 
 class Mask(Protocol):
-    """Which entries of an update are kept (Eq. 6).
+    """Which entries of an update are kept (Eq. 6)."""
 
-    Attributes:
-        fixed: whether every update of the run is pruned by the same mask.
-    """
-
-    fixed: bool
+    @property
+    def fixed(self) -> bool:
+        """Whether every update of the run is pruned by the same mask."""
+        ...
 
     def kept(self, update: Tensor | None = None) -> Tensor:
-        """Sorted positions kept, int64 ``(k,)``; a mask that is not fixed needs the update."""
+        """Sorted positions kept, int64, shape ``(k,)``.
+
+        Args:
+            update: float32, shape ``(size,)``; a mask that is not fixed needs it.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class FixedMask:
-    """Layer-wise random pruning: one mask P_l a layer, drawn once and fixed for the run.
+    """The same positions for every update of a run.
 
     Attributes:
-        positions: the positions kept, sorted, shape ``(k,)``.
+        positions: the positions kept, sorted, int64, shape ``(k,)``.
     """
 
+    fixed: ClassVar[bool] = True
     positions: Tensor
-    fixed: bool = True
 
     @classmethod
-    def draw(cls, layout: Layout, pruning: list[float], *, seed: int) -> "FixedMask":
-        """Keep ``kept_count(pruning[l], size of l)`` random entries of each layer l.
+    def draw(cls, layout: Layout, sparsity: Sequence[float], *, seed: int) -> "FixedMask":
+        """Layer-wise random pruning: ``kept_count(sparsity[l], size of l)`` entries of each layer.
 
         Args:
             layout: the model's layout.
-            pruning: fraction pruned away, 0..1, one for each layer.
+            sparsity: fraction pruned away, 0..1, one for each layer.
             seed: of the mask; the same seed and layout give the same mask.
+
+        Raises:
+            InputError: a sparsity is outside 0..1.
+
+        >>> layout = Layout.of(torch.nn.Linear(9, 1))  # nine weights and a bias: one layer of ten
+        >>> mask = FixedMask.draw(layout, [0.7], seed=0)
+        >>> len(mask.kept()), bool((mask.kept() < layout.size).all())
+        (3, True)
         """
-        _checked("pruning", pruning)
+        _check_fractions("sparsity", sparsity)
         generator = torch.Generator().manual_seed(seed)
         parts = []
-        for part, fraction in zip(layout.slices, pruning, strict=True):
+        for part, fraction in zip(layout.slices, sparsity, strict=True):
             size = part.stop - part.start
             order = torch.randperm(size, generator=generator)
             parts.append(part.start + order[: kept_count(fraction, size)].sort().values)
         return cls(torch.cat(parts))
 
     def kept(self, update: Tensor | None = None) -> Tensor:
-        """The same positions for every update, shape ``(k,)``."""
+        """The same positions for every update, int64, shape ``(k,)``."""
         return self.positions
 
 
@@ -99,34 +120,37 @@ class LayerMagnitudeMask:
 
     Eq. 6 writes one matrix for the whole run, but magnitudes belong to one update: this mask is
     computed anew for each.
+
+    Attributes:
+        layout: the model's layout.
+        sparsity: fraction pruned away, 0..1, one for each layer.
     """
 
+    fixed: ClassVar[bool] = False
     layout: Layout
-    pruning: tuple[float, ...]
-    fixed: bool = False
+    sparsity: tuple[float, ...]
 
     def kept(self, update: Tensor | None = None) -> Tensor:
-        """Positions kept in this update, shape ``(k,)``."""
+        """Positions kept in this update of shape ``(size,)``; int64, shape ``(k,)``."""
         assert update is not None, "a magnitude mask needs the update it prunes"
         parts = [
             part.start + _largest(update[part], kept_count(fraction, part.stop - part.start))
-            for part, fraction in zip(self.layout.slices, self.pruning, strict=True)
+            for part, fraction in zip(self.layout.slices, self.sparsity, strict=True)
         ]
         return torch.cat(parts).sort().values
 
 
 @dataclass(frozen=True)
 class GlobalMagnitudeMask:
-    """Global pruning: keep the entries of largest magnitude in the whole update."""
+    """Global pruning: keep the ``count`` entries of largest magnitude in the whole update."""
 
-    layout: Layout
-    pruning: float
-    fixed: bool = False
+    fixed: ClassVar[bool] = False
+    count: int
 
     def kept(self, update: Tensor | None = None) -> Tensor:
-        """Positions kept in this update, shape ``(k,)``."""
+        """Positions kept in this update of shape ``(size,)``; int64, shape ``(count,)``."""
         assert update is not None, "a magnitude mask needs the update it prunes"
-        return _largest(update, kept_count(self.pruning, self.layout.size)).sort().values
+        return _largest(update, self.count).sort().values
 
 
 @dataclass(frozen=True)
@@ -151,41 +175,48 @@ class WeightsOnly:
         return positions[self.is_weight.to(positions.device)[positions]]
 
 
-def random_depth(layout: Layout, *, first: float, last: float, seed: int) -> Mask:
-    """Random pruning on a straight line from ``first`` layer to ``last``."""
-    return FixedMask.draw(layout, depth_schedule(first, last, len(layout.layers)), seed=seed)
+def _random(layout: Layout, sparsity: list[float], seed: int) -> Mask:
+    return FixedMask.draw(layout, sparsity, seed=seed)
 
 
-def layer_magnitude(layout: Layout, *, first: float, last: float, seed: int) -> Mask:
-    """Layer-wise magnitude pruning with the same schedule; ``seed`` draws nothing here."""
-    schedule = depth_schedule(first, last, len(layout.layers))
-    return LayerMagnitudeMask(layout, tuple(schedule))
+def _layer_magnitude(layout: Layout, sparsity: list[float], seed: int) -> Mask:
+    del seed  # nothing is drawn
+    return LayerMagnitudeMask(layout, tuple(sparsity))
 
 
-def global_magnitude(layout: Layout, *, first: float, last: float, seed: int) -> Mask:
-    """Global pruning that keeps as many entries as the same schedule keeps layer by layer."""
-    schedule = depth_schedule(first, last, len(layout.layers))
-    sizes = layout.layer_sizes
-    kept = sum(kept_count(p, n) for p, n in zip(schedule, sizes, strict=True))
-    return GlobalMagnitudeMask(layout, 1 - kept / layout.size)
+def _global_magnitude(layout: Layout, sparsity: list[float], seed: int) -> Mask:
+    """Keeps as many entries as the others keep layer by layer."""
+    del seed  # nothing is drawn
+    return GlobalMagnitudeMask(sum(map(kept_count, sparsity, layout.layer_sizes)))
 
 
-STRATEGIES = {
-    "random": random_depth,
-    "layer_magnitude": layer_magnitude,
-    "global_magnitude": global_magnitude,
+STRATEGIES: dict[str, Callable[[Layout, list[float], int], Mask]] = {
+    "random": _random,
+    "layer_magnitude": _layer_magnitude,
+    "global_magnitude": _global_magnitude,
 }
+"""Pruning strategies (Section 4.1): a mask from a layout, the layers' sparsity and a seed."""
 
 
-def build_mask(strategy: str, layout: Layout, *, first: float, last: float, seed: int) -> Mask:
-    """The pruning mask of a strategy in :data:`STRATEGIES`.
+def build_mask(
+    strategy: str, layout: Layout, *, sparsity_first: float, sparsity_last: float, seed: int
+) -> Mask:
+    """The pruning mask of a strategy, with sparsity on a straight line over the layers (Eq. 6).
+
+    Args:
+        strategy: a key of :data:`STRATEGIES`.
+        layout: the model's layout.
+        sparsity_first: fraction of the first layer that is pruned away, 0..1.
+        sparsity_last: the same for the last layer.
+        seed: of random masks; magnitude masks draw nothing.
 
     Raises:
-        InputError: unknown strategy, or a pruning fraction outside 0..1.
+        InputError: unknown strategy, or a sparsity outside 0..1.
     """
     if strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
-    return STRATEGIES[strategy](layout, first=first, last=last, seed=seed)
+    sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
+    return STRATEGIES[strategy](layout, sparsity, seed)
 
 
 @dataclass(frozen=True)
@@ -206,23 +237,37 @@ class SelectionMask:
     counts: tuple[int, ...]
 
     @classmethod
-    def draw(cls, layout: Layout, fractions: list[float], *, seed: int) -> "SelectionMask":
-        """Select ``fractions[l]`` of each layer l an epoch.
+    def draw(
+        cls, layout: Layout, update_fractions: Sequence[float], *, seed: int
+    ) -> "SelectionMask":
+        """Lay the weights of each layer on a ring.
+
+        Args:
+            layout: the model's layout.
+            update_fractions: fraction that an epoch may change, 0..1, one for each layer.
+            seed: of the rings; the same seed and layout give the same masks.
 
         Raises:
             InputError: a fraction is outside 0..1.
+
+        >>> layout = Layout.of(torch.nn.Linear(9, 1))
+        >>> mask = SelectionMask.draw(layout, [0.5], seed=0)
+        >>> torch.cat([mask.at(0), mask.at(1)]).sort().values
+        tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+        >>> torch.equal(mask.at(2), mask.at(0))  # the next time round
+        True
         """
-        _checked("the fraction of weights selected", fractions)
+        _check_fractions("the update fraction", update_fractions)
         generator = torch.Generator().manual_seed(seed)
         rings = tuple(
             part.start + torch.randperm(part.stop - part.start, generator=generator)
             for part in layout.slices
         )
-        counts = (round(f * n) for f, n in zip(fractions, layout.layer_sizes, strict=True))
-        return cls(rings, tuple(counts))
+        sizes = zip(update_fractions, layout.layer_sizes, strict=True)
+        return cls(rings, tuple(round(fraction * size) for fraction, size in sizes))
 
     def at(self, epoch: int) -> Tensor:
-        """Positions selected in ``epoch`` (counted from 0), shape ``(k,)``."""
+        """Positions selected in ``epoch`` (counted from 0), int64, shape ``(k,)``."""
         parts = []
         for ring, count in zip(self.rings, self.counts, strict=True):
             turn = (torch.arange(count) + epoch * count) % max(len(ring), 1)

@@ -72,16 +72,19 @@ def alexnet(classes: int, width: int) -> nn.Module:
     Kernels are 3 x 3, since 11 x 11 with stride 4 would leave 5 x 5 of a 28 x 28 image. Dropout
     is left out: eight epochs do not overfit, and its draws would make a resumed run differ.
     """
-    a, b, c, d = width, 3 * width, 6 * width, 4 * width
     return nn.Sequential(
-        *_pooled(1, a),
-        *_pooled(a, b),
-        *(nn.Conv2d(b, c, 3, padding=1), nn.ReLU()),
-        *(nn.Conv2d(c, d, 3, padding=1), nn.ReLU()),
-        *_pooled(d, d),
+        *_pooled(1, width),
+        *_pooled(width, 3 * width),
+        nn.Conv2d(3 * width, 6 * width, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(6 * width, 4 * width, 3, padding=1),
+        nn.ReLU(),
+        *_pooled(4 * width, 4 * width),
         nn.Flatten(),
-        *(nn.Linear(d * 3 * 3, 64 * width), nn.ReLU()),
-        *(nn.Linear(64 * width, 64 * width), nn.ReLU()),
+        nn.Linear(4 * width * 3 * 3, 64 * width),
+        nn.ReLU(),
+        nn.Linear(64 * width, 64 * width),
+        nn.ReLU(),
         nn.Linear(64 * width, classes),
     )
 
@@ -99,13 +102,9 @@ class Residual(nn.Module):
 
 
 def _block(inputs: int, outputs: int, *, pool: bool = False) -> nn.Sequential:
-    layers = [
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        *([nn.MaxPool2d(2)] if pool else []),
-        nn.ReLU(),
-    ]
-    return nn.Sequential(*layers)
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    pooling = [nn.MaxPool2d(2)] if pool else []
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), *pooling, nn.ReLU())
 
 
 def resnet9(classes: int, width: int) -> nn.Module:
@@ -114,17 +113,16 @@ def resnet9(classes: int, width: int) -> nn.Module:
     Channels 1 : 2 : 4 : 8 times ``width`` (64 in the usual ResNet9), batch normalisation after
     each convolution.
     """
-    w = width
     return nn.Sequential(
-        _block(1, w),
-        _block(w, 2 * w, pool=True),
-        Residual(_block(2 * w, 2 * w), _block(2 * w, 2 * w)),
-        _block(2 * w, 4 * w, pool=True),
-        _block(4 * w, 8 * w, pool=True),
-        Residual(_block(8 * w, 8 * w), _block(8 * w, 8 * w)),
+        _block(1, width),
+        _block(width, 2 * width, pool=True),
+        Residual(_block(2 * width, 2 * width), _block(2 * width, 2 * width)),
+        _block(2 * width, 4 * width, pool=True),
+        _block(4 * width, 8 * width, pool=True),
+        Residual(_block(8 * width, 8 * width), _block(8 * width, 8 * width)),
         nn.AdaptiveMaxPool2d(1),
         nn.Flatten(),
-        nn.Linear(8 * w, classes),
+        nn.Linear(8 * width, classes),
     )
 
 
@@ -135,7 +133,7 @@ MODELS: dict[str, tuple[Callable[[int, int], nn.Module], int]] = {
     "AlexNet": (alexnet, 64),
     "ResNet9": (resnet9, 64),
 }
-"""Name -> (constructor, width)."""
+"""Name -> (constructor, usual width)."""
 
 
 def _channels_last(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -144,23 +142,23 @@ def _channels_last(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ..
 
 
 def build(name: str, *, classes: int, seed: int, width: int | None = None) -> nn.Module:
-    """A freshly initialised model.
+    """A freshly initialised model: from images ``(n, 1, 28, 28)`` to logits ``(n, classes)``.
 
     Args:
         name: a key of :data:`MODELS`.
         classes: number of outputs.
         seed: of the initial weights; the global random state is left as it was.
-        width: channels of the first layer; the model's own when None.
+        width: channels of the first layer; the model's usual one when None.
 
     Raises:
         InputError: unknown name.
     """
     if name not in MODELS:
         raise InputError(f"unknown model {name!r}; choose from {', '.join(MODELS)}")
-    constructor, own_width = MODELS[name]
+    constructor, usual_width = MODELS[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = constructor(classes, width or own_width)
+        model = constructor(classes, width or usual_width)
     model.register_forward_pre_hook(_channels_last)
     return model
 

@@ -14,9 +14,10 @@ class Split:
     """Images with labels and ids, in the order of their ids.
 
     Attributes:
-        images: (n, 1, 28, 28) float32 in [0, 1].
-        labels: (n,) int64.
-        ids: (n,) int64, ascending, each an index into one official split.
+        images: float32, shape ``(n, ...)`` as the model takes them; the paper's are
+            ``(n, 1, 28, 28)`` in [0, 1].
+        labels: int64, shape ``(n,)``.
+        ids: int64, shape ``(n,)``, ascending.
     """
 
     images: Tensor
@@ -27,7 +28,7 @@ class Split:
         return len(self.ids)
 
     def positions(self, ids: Tensor | Sequence[int]) -> Tensor:
-        """Return where each id stands in this split: (k,) int64, in the order given.
+        """Return where each id of ``(k,)`` stands in this split: int64 ``(k,)``, in that order.
 
         Raises:
             InputError: an id is not in this split.
@@ -36,14 +37,15 @@ class Split:
         unknown = wanted[~torch.isin(wanted, self.ids)]
         if len(unknown):
             shown = ", ".join(str(value) for value in unknown[:5].tolist())
+            more = ", ..." if len(unknown) > 5 else ""
             raise InputError(
                 f"{len(unknown)} of {len(wanted)} sample ids are not among the {len(self)} images "
-                f"here: {shown}{', ...' if len(unknown) > 5 else ''}; use ids of this data set"
+                f"here: {shown}{more}; use ids of this data set"
             )
         return torch.searchsorted(self.ids, wanted)
 
     def subset(self, ids: Tensor | Sequence[int]) -> "Split":
-        """Return the images with these ids, each once, in the order of their ids.
+        """Return the images with these ids of shape ``(k,)``, each once, in the order of their ids.
 
         Raises:
             InputError: an id is not in this split.
@@ -51,7 +53,7 @@ class Split:
         return self._at(torch.unique(self.positions(ids)))
 
     def without(self, ids: Tensor | Sequence[int]) -> "Split":
-        """Return the images that have none of these ids.
+        """Return the images that have none of these ids of shape ``(k,)``.
 
         Raises:
             InputError: an id is not in this split.
@@ -61,7 +63,7 @@ class Split:
         return self._at(keep)
 
     def of_class(self, label: int) -> Tensor:
-        """Return the ids of the images of one class: (k,) int64, ascending.
+        """Return the ids of the images of one class: int64, shape ``(k,)``, ascending.
 
         Raises:
             InputError: the class has no images here.
@@ -75,12 +77,12 @@ class Split:
         return ids
 
     def counts(self, classes: int) -> Tensor:
-        """Return the number of images of each class: (classes,) int64."""
+        """Return the number of images of each class: int64, shape ``(classes,)``."""
         return torch.bincount(self.labels, minlength=classes)
 
     def to(self, device: str | torch.device) -> "Split":
         """Return the split on another device."""
         return Split(self.images.to(device), self.labels.to(device), self.ids.to(device))
 
-    def _at(self, where: Tensor | slice) -> "Split":
+    def _at(self, where: Tensor) -> "Split":
         return Split(self.images[where], self.labels[where], self.ids[where])

@@ -6,7 +6,7 @@ each equation one line of code, whatever the architecture.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,26 +18,31 @@ State = nn.Module | Mapping[str, Tensor]
 """A model, or its tensors by name as read from a file."""
 
 
+def _own_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
+    """The named weights and saved buffers of a module itself, without those of its children."""
+    unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
+    buffers = [(n, b) for n, b in module.named_buffers(recurse=False) if n not in unsaved]
+    return [*module.named_parameters(recurse=False), *buffers]
+
+
 def _layers(model: nn.Module) -> Iterator[tuple[str, list[tuple[str, Tensor]]]]:
     """Yield (layer name, its named tensors) from the first layer to the last."""
     seen: set[int] = set()
-    current: tuple[str, list[tuple[str, Tensor]]] | None = None
+    layer: tuple[str, list[tuple[str, Tensor]]] | None = None
     for path, module in model.named_modules():
-        unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
-        buffers = [b for b in module.named_buffers(recurse=False) if b[0] not in unsaved]
-        own = [*module.named_parameters(recurse=False), *buffers]
-        fresh = [(f"{path}.{name}".lstrip("."), t) for name, t in own if id(t) not in seen]
-        seen.update(id(tensor) for _, tensor in fresh)  # a tied weight counts once
-        if not fresh:
+        own = [(f"{path}.{name}".lstrip("."), tensor) for name, tensor in _own_tensors(module)]
+        new = [(name, tensor) for name, tensor in own if id(tensor) not in seen]
+        seen.update(id(tensor) for _, tensor in new)  # a tied weight counts once
+        if not new:
             continue
-        if current and isinstance(module, _NORMS):
-            current[1].extend(fresh)
+        if layer and isinstance(module, _NORMS):
+            layer[1].extend(new)
             continue
-        if current:
-            yield current
-        current = (path, fresh)
-    if current:
-        yield current
+        if layer:
+            yield layer
+        layer = (path, new)
+    if layer:
+        yield layer
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,14 @@ class Layout:
 
     @classmethod
     def of(cls, model: nn.Module) -> "Layout":
-        """The layout of ``model``."""
+        """The layout of ``model``.
+
+        >>> layout = Layout.of(nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)))
+        >>> layout.names
+        ('0.weight', '0.bias', '2.weight', '2.bias')
+        >>> layout.layers, layout.slices
+        (('0', '2'), (slice(0, 8, None), slice(8, 11, None)))
+        """
         names, shapes, layers, slices, end = [], [], [], [], 0
         for layer, tensors in _layers(model):
             start = end
@@ -92,38 +104,31 @@ class Layout:
         """Number of entries of each layer."""
         return tuple(s.stop - s.start for s in self.slices)
 
-    def homes(self, model: State) -> list[tuple[Mapping[str, Tensor], str]]:
+    def homes(self, model: State) -> list[tuple[Mapping[str, Any], str]]:
         """Where the model keeps each tensor: a mapping and the name in it.
 
         To look there finds the tensor of the moment, also when it was replaced by another.
         """
         if not isinstance(model, nn.Module):
             return [(model, name) for name in self.names]
-        found = []
+        found: list[tuple[Mapping[str, Any], str]] = []
         for path, _, name in (full.rpartition(".") for full in self.names):
             module = model.get_submodule(path)
-            own = module._parameters if name in module._parameters else module._buffers
-            found.append((own, name))
+            is_parameter = name in module._parameters
+            found.append((module._parameters if is_parameter else module._buffers, name))
         return found
 
     def tensors(self, model: State) -> list[Tensor]:
         """The model's own tensors, detached but not copied, in the order of the vector."""
         return [home[name].detach() for home, name in self.homes(model)]
 
-    @cached_property
-    def ends(self) -> Tensor:
-        """Where each tensor ends in the vector, int64, one entry a tensor."""
-        return torch.tensor([shape.numel() for shape in self.shapes]).cumsum(0)
-
-    def split(self, positions: Tensor) -> list[Tensor]:
-        """Cut sorted ``positions`` in the vector into positions within each tensor."""
-        cuts = torch.searchsorted(positions, self.ends.to(positions.device))
-        starts = [0, *self.ends[:-1].tolist()]
-        parts = positions.tensor_split(cuts[:-1].tolist())
-        return [part - start for part, start in zip(parts, starts, strict=True)]
-
     def vector(self, model: State) -> Tensor:
-        """A copy of the model's state as a float32 vector of shape ``(size,)``."""
+        """A copy of the model's state as a float32 vector of shape ``(size,)``.
+
+        >>> model = nn.BatchNorm1d(2)  # weight, bias, running mean, running variance, counter
+        >>> Layout.of(model).vector(model)
+        tensor([1., 1., 0., 0., 0., 0., 1., 1., 0.])
+        """
         return torch.cat([t.reshape(-1).to(torch.float32) for t in self.tensors(model)])
 
     @torch.no_grad()
@@ -131,20 +136,16 @@ class Layout:
         """Write ``vector`` of shape ``(size,)`` into the model."""
         sizes = [shape.numel() for shape in self.shapes]
         for tensor, part in zip(self.tensors(model), vector.split(sizes), strict=True):
-            whole = not tensor.dtype.is_floating_point
-            tensor.copy_((part.round() if whole else part).view_as(tensor))
+            values = part if tensor.dtype.is_floating_point else part.round()
+            tensor.copy_(values.view_as(tensor))
 
     def subtract(self, model: State, update: Tensor) -> None:
-        """Take ``update`` of shape ``(size,)`` away from the model: w' = w - update."""
+        """Take ``update`` of shape ``(size,)`` away from the model: w' = w - update (Eq. 4).
+
+        >>> model = nn.LayerNorm(2)  # weight 1, bias 0
+        >>> Layout.of(model).subtract(model, torch.tensor([0.5, 0.0, 0.0, 2.0]))
+        >>> Layout.of(model).vector(model)
+        tensor([ 0.5000,  1.0000,  0.0000, -2.0000])
+        """
         vector = self.vector(model)
         self.load(model, vector.sub_(update.to(vector.device)))
-
-    def gradient(self, model: nn.Module) -> Tensor:
-        """The gradient as a ``(size,)`` vector; zero for buffers and for unused weights."""
-        grads = {name: p.grad for name, p in model.named_parameters()}
-        return torch.cat(
-            [
-                torch.zeros(shape.numel()) if grads.get(name) is None else grads[name].reshape(-1)
-                for name, shape in zip(self.names, self.shapes, strict=True)
-            ]
-        )

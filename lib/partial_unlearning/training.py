@@ -12,11 +12,16 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.samples import Split
 from partial_unlearning.system.progress import progress
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD}
+OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
 
 
 def make_optimizer(name: str, model: nn.Module, *, learning_rate: float) -> Optimizer:
-    """An optimizer of :data:`OPTIMIZERS` over all weights of the model.
+    """An optimizer over all weights of a model.
+
+    Args:
+        name: a key of :data:`OPTIMIZERS`.
+        model: on the device it is trained on.
+        learning_rate: alpha of Eq. 3.
 
     Raises:
         InputError: unknown name.
@@ -57,15 +62,29 @@ def fit(
     *,
     title: str = "training",
 ) -> nn.Module:
-    """Train ``model`` in place along the plan and return it.
+    """Train ``model`` in place along the plan and return it (Section 3.1, Eqs. 1 and 3).
 
     Args:
-        model: on the device of ``data``.
+        model: on the device of ``data``; from images to logits of shape ``(n, classes)``.
         data: the samples that the plan's ids name.
         plan: the batches.
         optimizer: over the model's weights.
         callbacks: told of the start, each step and each epoch.
         title: shown by the progress bar on stderr.
+
+    Raises:
+        InputError: the plan names a sample that ``data`` lacks.
+
+    >>> from partial_unlearning.batching import shuffled_plan
+    >>> data = Split(torch.eye(4), torch.tensor([0, 1, 0, 1]), torch.arange(4))
+    >>> class Note(Callback):
+    ...     def on_step_end(self, step, model):
+    ...         print("step", step, "done")
+    >>> model, plan = nn.Linear(4, 2), shuffled_plan(data.ids, batch_size=2, epochs=1, seed=0)
+    >>> fit(model, data, plan, make_optimizer("sgd", model, learning_rate=0.1), [Note()])
+    step 0 done
+    step 1 done
+    Linear(in_features=4, out_features=2, bias=True)
     """
     for callback in callbacks:
         callback.on_train_begin(model)

@@ -1,6 +1,6 @@
 """Update recorders: callbacks that keep each step's pruned update (Eq. 6) in a log."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -18,28 +18,46 @@ class UpdateLog(Protocol):
     """Where updates are kept. An update is given by positions in the flat vector and values."""
 
     def record(self, step: int, positions: Tensor, values: Tensor) -> None:
-        """Keep the update of one step: int64 positions ``(k,)`` and float32 values ``(k,)``.
+        """Keep the update of one step.
 
-        The values are copied: whoever recorded them may write to them afterwards.
+        Args:
+            step: counted from 0 over the whole run.
+            positions: those kept, sorted, int64, shape ``(k,)``.
+            values: of the update there, float32, shape ``(k,)``. They are copied: whoever
+                recorded them may write to them afterwards.
         """
         ...
 
     def record_all(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Keep the updates of consecutive steps from ``first``: values ``(n, k)``, a row each."""
-        for number, row in enumerate(values):
-            self.record(first + number, positions, row)
+        """Keep the updates of consecutive steps.
+
+        Args:
+            first: the first of the steps.
+            positions: those kept in all of them, sorted, int64, shape ``(k,)``.
+            values: one step a row, float32, shape ``(n, k)``.
+        """
+        for step, row in enumerate(values, start=first):
+            self.record(step, positions, row)
 
     def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (positions, values) of each of ``steps``; InputError names a missing step."""
+        """Yield the positions and the values of each of ``steps``, both of shape ``(k,)``.
+
+        Raises:
+            InputError: the log lacks a step; names it.
+        """
         ...
 
     def sum(self, steps: Iterable[int]) -> Tensor:
-        """The sum of the updates of ``steps``, dense, float32, shape ``(size,)``."""
+        """The sum of these updates (Eq. 4), float32, ``(size,)``; raises as :meth:`updates`."""
         ...
 
 
 class MemoryLog(UpdateLog):
-    """Every recorded update, in memory."""
+    """Every recorded update, in memory.
+
+    Args:
+        size: number of entries of the model's vector.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -120,6 +138,8 @@ class UpdateRecorder(Callback):
 
     def __init__(self, mask: Mask, log: UpdateLog) -> None:
         self.mask, self.log = mask, log
+        self._read: Callable[[], Tensor]
+        self._read_next: Callable[[], Tensor]
 
     def on_train_begin(self, model: nn.Module) -> None:
         """Read the initial weights."""

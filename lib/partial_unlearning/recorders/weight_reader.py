@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from partial_unlearning.state import Layout, State
+from partial_unlearning.state import Layout
 
 TOGETHER = 1 << 14
 """Entries up to which neighbouring tensors are copied to be read as one. To copy 64 kB takes a few
@@ -71,14 +71,14 @@ class Reader:
 
     Args:
         model: the model to read.
-        positions: int64, shape ``(k,)``, on the model's device.
+        positions: sorted, int64, shape ``(k,)``, on the model's device.
         slots: how many readings there is room for.
 
     Attributes:
         values: a reading in each slot, float32, shape ``(slots, k)``.
     """
 
-    def __init__(self, model: State, positions: Tensor, *, slots: int = 1) -> None:
+    def __init__(self, model: nn.Module, positions: Tensor, *, slots: int = 1) -> None:
         self.values = torch.empty(slots, len(positions), device=positions.device)
         self._runs: list[tuple[_Run, tuple[Tensor, ...]]] = []
         start, first = 0, 0  # in the vector, and in the positions

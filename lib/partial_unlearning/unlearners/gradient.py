@@ -16,10 +16,20 @@ from partial_unlearning.masks import SelectionMask
 from partial_unlearning.state import Layout
 
 ASCEND, DESCEND = -1.0, 1.0
+"""The sign of the loss that the optimizer then lowers."""
 
 
 def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
-    """A random wrong label for each sample, uniform over the other classes, shape ``(n,)``."""
+    """A random wrong label for each sample, uniform over the other classes (Section 3.2.3).
+
+    Args:
+        labels: true labels, int64, shape ``(n,)``.
+        classes: number of classes.
+        seed: of the draw.
+
+    Returns:
+        Wrong labels, int64, shape ``(n,)``.
+    """
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1, classes, labels.shape, generator=generator)
     return (labels + shift.to(labels.device)) % classes
@@ -53,7 +63,7 @@ def partial_step(optimizer: Optimizer, selected: list[tuple[Tensor, Tensor]]) ->
 
     Args:
         optimizer: over the weights.
-        selected: each weight with its boolean mask, 1 where S_l,e is 1.
+        selected: each weight with a bool mask of its shape, True where S_l,e is 1.
     """
     before = [weight.clone() for weight, _ in selected]
     for weight, mask in selected:
@@ -83,14 +93,25 @@ def unlearn_by_gradient(
 
     Args:
         model: the trained model w, becomes w'.
-        images: the target data, shape ``(n, 1, 28, 28)``.
-        labels: their true labels to ascend, or flipped ones to descend, shape ``(n,)``.
+        images: the target data, shape ``(n, ...)``.
+        labels: their true labels to ascend, or flipped ones to descend, int64, shape ``(n,)``.
         sign: :data:`ASCEND` or :data:`DESCEND`.
         optimizer: over the model's weights; its learning rate is alpha'.
         selection: which weights each epoch may move.
         max_epochs: number of steps at most.
         enough: called with the epoch (from 0) after each step; it ends the steps by returning
             True, as :func:`forgotten` does.
+
+    >>> model = nn.Linear(2, 3)
+    >>> before = Layout.of(model).vector(model)
+    >>> selection = SelectionMask.draw(Layout.of(model), [1 / 3], seed=0)  # three of nine weights
+    >>> unlearn_by_gradient(
+    ...     model, torch.ones(4, 2), torch.tensor([0, 0, 1, 1]), sign=ASCEND, max_epochs=1,
+    ...     optimizer=torch.optim.SGD(model.parameters(), lr=0.1), selection=selection)
+    Linear(in_features=2, out_features=3, bias=True)
+    >>> moved = (Layout.of(model).vector(model) != before).nonzero().flatten()
+    >>> torch.equal(moved, selection.at(0).sort().values)
+    True
     """
     layout = Layout.of(model)
     model.eval()

@@ -30,8 +30,8 @@ class Cost:
     shards: int
 
     @property
-    def share(self) -> float:
-        """Retraining as a share of training everything anew, in 0..1."""
+    def cost_fraction(self) -> float:
+        """Retraining as a fraction of training everything anew, in 0..1."""
         return self.visits / self.full
 
 
@@ -56,7 +56,7 @@ class Partition:
 
     @property
     def ids(self) -> Tensor:
-        """All sample ids, sorted."""
+        """All sample ids, sorted, int64, shape ``(n,)``."""
         return self._places[0]
 
     @cached_property
@@ -65,7 +65,7 @@ class Partition:
         return self.counts(self.ids)
 
     def counts(self, ids: Tensor) -> Tensor:
-        """How many of ``ids`` lie in each slice, int64 of shape ``(S, R)``.
+        """How many of ``ids``, shape ``(k,)``, lie in each slice, int64 of shape ``(S, R)``.
 
         Raises:
             InputError: an id is in no slice.
@@ -91,13 +91,17 @@ class Partition:
     def first_affected(self, ids: Tensor) -> dict[int, int]:
         """For each shard that holds any of ``ids``, the first slice that does."""
         hit = self.counts(ids) > 0
-        return {s: row.int().argmax().item() for s, row in enumerate(hit) if row.any()}
+        return {s: int(row.int().argmax()) for s, row in enumerate(hit) if row.any()}
 
     def cost(self, ids: Tensor) -> Cost:
-        """What deleting ``ids`` costs.
+        """What deleting ``ids``, int64 of shape ``(k,)``, costs.
 
         Raises:
             InputError: an id is in no slice, or nothing would be left to train on.
+
+        >>> shard = (torch.tensor([0, 1]), torch.tensor([2, 3]))  # its two slices
+        >>> Partition((shard,)).cost(torch.tensor([2]))  # the first slice need not be repeated
+        Cost(visits=1, full=3, shards=1)
         """
         removed = self.counts(ids)
         left = self.sizes - removed
@@ -119,7 +123,7 @@ def _iid(data: Split, shards: int, generator: torch.Generator) -> list[Tensor]:
 def _by_class(data: Split, shards: int, generator: torch.Generator) -> list[Tensor]:
     """Whole classes, neighbouring labels together: each shard sees a part of the classes only."""
     del generator  # nothing is drawn
-    present = data.labels.unique().cpu()
+    present = torch.unique(data.labels).cpu()
     if shards > len(present):
         raise InputError(
             f"{shards} shards by class need as many classes, there are {len(present)}; "
@@ -148,6 +152,11 @@ def make_partition(data: Split, how: str, *, shards: int, slices: int, seed: int
 
     Raises:
         InputError: unknown ``how``, a count below 1, or more slices than there are samples.
+
+    >>> data = Split(torch.zeros(13, 1), torch.zeros(13, dtype=torch.int64), torch.arange(13))
+    >>> make_partition(data, "iid", shards=2, slices=3, seed=0).sizes
+    tensor([[3, 2, 2],
+            [2, 2, 2]])
     """
     if how not in PARTITIONS:
         raise InputError(f"unknown partition {how!r}; choose from {', '.join(PARTITIONS)}")

@@ -57,8 +57,8 @@ class Sisa:
 
     Attributes:
         partition: which sample is in which slice of which shard.
-        states: for each shard its state vectors: before the first slice and after each. The last
-            one is the shard's model w_s.
+        states: for each shard its state vectors, float32, shape ``(size,)``: before the first
+            slice and after each. The last one is the shard's model w_s.
         visits: samples seen, over all epochs, in the training or retraining that led here.
     """
 
@@ -82,7 +82,7 @@ class Aggregate(nn.Module):
         self.models = nn.ModuleList(models)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Probabilities, shape ``(n, classes)``."""
+        """Probabilities, shape ``(n, classes)``, of images of shape ``(n, ...)``."""
         return torch.stack([model(images).softmax(dim=1) for model in self.models]).mean(dim=0)
 
 
@@ -92,7 +92,7 @@ def _train_shard(
     """Train a shard on the slices that follow the states it has; return its states and visits."""
     model = recipe.build(recipe.seed_of(shard, 0))
     layout = Layout.of(model)
-    states = [*done] or [layout.vector(model)]
+    states = list(done) if done else [layout.vector(model)]
     layout.load(model, states[-1])
     visits = 0
     for number, ids in enumerate(partition.slices[shard][len(states) - 1 :], start=len(states)):
@@ -133,7 +133,7 @@ def forget(recipe: Recipe, data: Split, sisa: Sisa, request: Tensor) -> Sisa:
         recipe: the one ``sisa`` was trained by.
         data: holds at least the samples that remain.
         sisa: stays as it is.
-        request: sample ids to delete.
+        request: sample ids to delete, int64, shape ``(k,)``.
 
     Raises:
         InputError: an id is in no shard, or nothing would be left.
@@ -150,6 +150,10 @@ def forget(recipe: Recipe, data: Split, sisa: Sisa, request: Tensor) -> Sisa:
 
 def aggregate(recipe: Recipe, sisa: Sisa) -> Aggregate:
     """The final model. A shard without samples has learned nothing and has no say.
+
+    Args:
+        recipe: the one ``sisa`` was trained by.
+        sisa: the ensemble.
 
     Raises:
         InputError: no shard has any sample.

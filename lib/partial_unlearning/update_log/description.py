@@ -123,7 +123,11 @@ class Description:
         """
         with one_thread():
             mask = build_mask(
-                self.strategy, self.layout, first=self.first, last=self.last, seed=self.seed
+                self.strategy,
+                self.layout,
+                sparsity_first=self.first,
+                sparsity_last=self.last,
+                seed=self.seed,
             )
         if mask.fixed and positions_digest(mask.kept()) != self.mask_digest:
             raise InputError(
@@ -197,7 +201,7 @@ def describe(
         if value not in known:
             raise InputError(f"unknown {name} {value!r}; choose from {', '.join(known)}")
     layout = Layout.of(model)
-    mask = build_mask(strategy, layout, first=first, last=last, seed=seed)
+    mask = build_mask(strategy, layout, sparsity_first=first, sparsity_last=last, seed=seed)
     kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size))
     if not len(kept):
         raise InputError(f"pruning from {first} to {last} keeps nothing: there is no log to make")

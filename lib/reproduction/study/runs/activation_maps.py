@@ -57,7 +57,14 @@ def models_of(config: Config, data: Dataset) -> dict[str, nn.Module]:
     steps = [step for epoch in affected for step in epoch]
     model = fresh_model(config, data)
     layout = Layout.of(model)
-    mask = build_mask(**config["pruning"], layout=layout, seed=config["seed"])
+    pruning = config["pruning"]
+    mask = build_mask(
+        pruning["strategy"],
+        layout,
+        sparsity_first=pruning["first"],
+        sparsity_last=pruning["last"],
+        seed=config["seed"],
+    )
     masks = {"baseline": keep_all(layout), "proposed": mask}
     logs = {name: RunningSums(layout.size, [steps]) for name in masks}
     recorders = [

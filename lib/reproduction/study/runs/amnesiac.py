@@ -90,10 +90,14 @@ def _masks(config: Config, layout: Layout) -> dict[str, Mask]:
     follow comes along as an ablation.
     """
     pruning = config["pruning"]
-    masks = {
-        "baseline": keep_all(layout),
-        "proposed": build_mask(**pruning, layout=layout, seed=config["seed"]),
-    }
+    mask = build_mask(
+        pruning["strategy"],
+        layout,
+        sparsity_first=pruning["first"],
+        sparsity_last=pruning["last"],
+        seed=config["seed"],
+    )
+    masks = {"baseline": keep_all(layout), "proposed": mask}
     read = {name: recorded(config, layout, mask) for name, mask in masks.items()}
     if layout.buffers:
         other = OTHER_READING[config["statistics"]]

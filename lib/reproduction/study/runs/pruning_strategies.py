@@ -27,23 +27,17 @@ def strategies(layout: Layout, pruning: dict[str, Any], *, seed: int) -> dict[st
     So that only the choice of entries differs, the uniform strategy prunes each layer by the
     share that the depth schedule prunes of the whole model.
     """
-    first, last = pruning["first"], pruning["last"]
-    schedule = depth_schedule(first, last, len(layout.layers))
+    ends = {"sparsity_first": pruning["first"], "sparsity_last": pruning["last"]}
+    schedule = depth_schedule(pruning["first"], pruning["last"], len(layout.layers))
     sizes = layout.layer_sizes
     kept = sum(kept_count(p, n) for p, n in zip(schedule, sizes, strict=True))
-    uniform = 1 - kept / layout.size
+    uniform = dict.fromkeys(ends, 1 - kept / layout.size)
     return {
         "amnesiac": keep_all(layout),
-        "random, decreasing with depth": build_mask(
-            "random", layout, first=first, last=last, seed=seed
-        ),
-        "random, uniform": build_mask("random", layout, first=uniform, last=uniform, seed=seed),
-        "layer-wise magnitude": build_mask(
-            "layer_magnitude", layout, first=first, last=last, seed=seed
-        ),
-        "global magnitude": build_mask(
-            "global_magnitude", layout, first=first, last=last, seed=seed
-        ),
+        "random, decreasing with depth": build_mask("random", layout, **ends, seed=seed),
+        "random, uniform": build_mask("random", layout, **uniform, seed=seed),
+        "layer-wise magnitude": build_mask("layer_magnitude", layout, **ends, seed=seed),
+        "global magnitude": build_mask("global_magnitude", layout, **ends, seed=seed),
     }
 
 

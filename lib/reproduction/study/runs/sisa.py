@@ -37,7 +37,7 @@ def recipe_of(config: Config, data: Dataset) -> Recipe:
 def _cost(name: str, partition: Partition, requests: list[Tensor]) -> dict[str, Any]:
     """Mean and extremes over requests of one kind; shares in 0..1."""
     costs = [partition.cost(ids) for ids in requests]
-    shares = [cost.share for cost in costs]
+    shares = [cost.cost_fraction for cost in costs]
     return {
         "request": name,
         "samples": len(requests[0]),

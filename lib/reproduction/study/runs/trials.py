@@ -89,7 +89,7 @@ def protocol(config: Config) -> dict[str, Any]:
 def _pruned(total: Tensor, model: nn.Module, first: float, last: float, seed: int) -> Tensor:
     """The sum of pruned updates: a fixed mask commutes with the sum of Eq. 7."""
     layout = Layout.of(model)
-    kept = build_mask("random", layout, first=first, last=last, seed=seed).kept()
+    kept = build_mask("random", layout, sparsity_first=first, sparsity_last=last, seed=seed).kept()
     pruned = torch.zeros_like(total)
     pruned[kept] = total[kept]
     return pruned
