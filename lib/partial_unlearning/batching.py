@@ -17,7 +17,8 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 
 
-def _shuffled(ids: Tensor, generator: torch.Generator) -> Tensor:
+def shuffled(ids: Tensor, generator: torch.Generator) -> Tensor:
+    """The ids, shape ``(n,)``, in random order."""
     return ids[torch.randperm(len(ids), generator=generator)]
 
 
@@ -96,7 +97,7 @@ def shuffled_plan(ids: Tensor, *, batch_size: int, epochs: int, seed: int) -> Ba
         raise InputError("a batch plan needs at least one sample, none was given")
     generator = torch.Generator().manual_seed(seed)
     return BatchPlan(
-        tuple(tuple(_shuffled(ids, generator).split(batch_size)) for _ in range(epochs))
+        tuple(tuple(shuffled(ids, generator).split(batch_size)) for _ in range(epochs))
     )
 
 
@@ -119,8 +120,8 @@ def _confined_epoch(
     counts = [0] * len(sizes)
     for seat, batch in enumerate(chosen):
         counts[batch] = dealt[seat]
-    targets = _shuffled(target, generator).split(counts)
-    others = _shuffled(retained, generator).split(
+    targets = shuffled(target, generator).split(counts)
+    others = shuffled(retained, generator).split(
         [size - count for size, count in zip(sizes, counts, strict=True)]
     )
     return tuple(torch.cat(pair) for pair in zip(targets, others, strict=True))

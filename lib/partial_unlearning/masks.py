@@ -6,7 +6,7 @@ Sparsity is the fraction of a layer that a pruning mask takes away; an update fr
 that a selection mask lets move.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -175,27 +175,7 @@ class WeightsOnly:
         return positions[self.is_weight.to(positions.device)[positions]]
 
 
-def _random(layout: Layout, sparsity: list[float], seed: int) -> Mask:
-    return FixedMask.draw(layout, sparsity, seed=seed)
-
-
-def _layer_magnitude(layout: Layout, sparsity: list[float], seed: int) -> Mask:
-    del seed  # nothing is drawn
-    return LayerMagnitudeMask(layout, tuple(sparsity))
-
-
-def _global_magnitude(layout: Layout, sparsity: list[float], seed: int) -> Mask:
-    """Keeps as many entries as the others keep layer by layer."""
-    del seed  # nothing is drawn
-    return GlobalMagnitudeMask(sum(map(kept_count, sparsity, layout.layer_sizes)))
-
-
-STRATEGIES: dict[str, Callable[[Layout, list[float], int], Mask]] = {
-    "random": _random,
-    "layer_magnitude": _layer_magnitude,
-    "global_magnitude": _global_magnitude,
-}
-"""Pruning strategies (Section 4.1): a mask from a layout, the layers' sparsity and a seed."""
+STRATEGIES = ("random", "layer_magnitude", "global_magnitude")
 
 
 def build_mask(
@@ -204,7 +184,7 @@ def build_mask(
     """The pruning mask of a strategy, with sparsity on a straight line over the layers (Eq. 6).
 
     Args:
-        strategy: a key of :data:`STRATEGIES`.
+        strategy: one of :data:`STRATEGIES`; all keep equally many entries.
         layout: the model's layout.
         sparsity_first: fraction of the first layer that is pruned away, 0..1.
         sparsity_last: the same for the last layer.
@@ -216,7 +196,11 @@ def build_mask(
     if strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
     sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
-    return STRATEGIES[strategy](layout, sparsity, seed)
+    if strategy == "random":
+        return FixedMask.draw(layout, sparsity, seed=seed)
+    if strategy == "layer_magnitude":
+        return LayerMagnitudeMask(layout, tuple(sparsity))
+    return GlobalMagnitudeMask(sum(map(kept_count, sparsity, layout.layer_sizes)))
 
 
 @dataclass(frozen=True)

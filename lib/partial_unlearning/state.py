@@ -123,12 +123,7 @@ class Layout:
         return [home[name].detach() for home, name in self.homes(model)]
 
     def vector(self, model: State) -> Tensor:
-        """A copy of the model's state as a float32 vector of shape ``(size,)``.
-
-        >>> model = nn.BatchNorm1d(2)  # weight, bias, running mean, running variance, counter
-        >>> Layout.of(model).vector(model)
-        tensor([1., 1., 0., 0., 0., 0., 1., 1., 0.])
-        """
+        """A copy of the model's state as a float32 vector of shape ``(size,)``."""
         return torch.cat([t.reshape(-1).to(torch.float32) for t in self.tensors(model)])
 
     @torch.no_grad()

@@ -32,27 +32,30 @@ class BackgroundRecorder(UpdateRecorder):
 
     def __init__(self, mask: Mask, log: UpdateLog) -> None:
         if not mask.fixed:
-            raise InputError("only a fixed mask can be recorded in the background")
+            raise InputError(
+                "this mask is another for each update, and only a fixed mask can be recorded in "
+                "the background; use UpdateRecorder, or random pruning"
+            )
         super().__init__(mask, log)
         self._steps: list[int] = []  # read, and not yet handed over
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._job: Future[None] | None = None
-        self._for: tuple[nn.Module, torch.device] | None = None
+        self._prepared_for: tuple[nn.Module, torch.device] | None = None
 
     def on_train_begin(self, model: nn.Module) -> None:
         """Read the initial weights."""
         device = next(model.parameters()).device
-        if (model, device) != self._for:  # memory used before is quicker than new memory
+        if (model, device) != self._prepared_for:  # memory used before is quicker than new memory
             self._prepare(model, device)
-        self._now(0)
+        self._reader(0)
 
     def _prepare(self, model: nn.Module, device: torch.device) -> None:
         """Make room for readings of a model."""
-        self._for = model, device
-        self._fixed = self.mask.kept().to(device)
-        self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(self._fixed), 1))))
+        self._prepared_for = model, device
+        self._positions = self.mask.kept().to(device)
+        self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(self._positions), 1))))
         slots = self._together + 1
-        self._now, self._other = (Reader(model, self._fixed, slots=slots) for _ in range(2))
+        self._reader, self._spare = (Reader(model, self._positions, slots=slots) for _ in range(2))
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
         """Read the model.
@@ -61,7 +64,7 @@ class BackgroundRecorder(UpdateRecorder):
             InputError: earlier steps could not be recorded.
         """
         self._steps.append(step)
-        self._now(len(self._steps))
+        self._reader(len(self._steps))
         if len(self._steps) == self._together:
             self._hand_over()
 
@@ -77,9 +80,9 @@ class BackgroundRecorder(UpdateRecorder):
 
     def _hand_over(self) -> None:
         self._wait()
-        readings, steps, self._steps = self._now.values, self._steps, []
-        self._now, self._other = self._other, self._now
-        self._now.values[0].copy_(readings[len(steps)])
+        readings, steps, self._steps = self._reader.values, self._steps, []
+        self._reader, self._spare = self._spare, self._reader
+        self._reader.values[0].copy_(readings[len(steps)])
         self._job = self._thread.submit(self._record, readings, steps)
 
     def _wait(self) -> None:
@@ -91,4 +94,4 @@ class BackgroundRecorder(UpdateRecorder):
         with one_thread():
             for before, after in pairwise(readings[: len(steps) + 1]):
                 torch.sub(after, before, out=before)
-            self.log.record_all(steps[0], self._fixed, readings[: len(steps)])
+            self.log.record_all(steps[0], self._positions, readings[: len(steps)])

@@ -11,6 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from partial_unlearning.batching import shuffled
 from partial_unlearning.errors import InputError
 from partial_unlearning.samples import Split
 
@@ -90,8 +91,8 @@ class Partition:
 
     def first_affected(self, ids: Tensor) -> dict[int, int]:
         """For each shard that holds any of ``ids``, the first slice that does."""
-        hit = self.counts(ids) > 0
-        return {s: int(row.int().argmax()) for s, row in enumerate(hit) if row.any()}
+        affected = self.counts(ids) > 0
+        return {s: int(row.int().argmax()) for s, row in enumerate(affected) if row.any()}
 
     def cost(self, ids: Tensor) -> Cost:
         """What deleting ``ids``, int64 of shape ``(k,)``, costs.
@@ -104,20 +105,19 @@ class Partition:
         Cost(visits=1, full=3, shards=1)
         """
         removed = self.counts(ids)
-        left = self.sizes - removed
-        if not left.any():
+        remaining = self.sizes - removed
+        if not remaining.any():
             raise InputError("the request names every sample, so that nothing is left to train on")
-        again = (removed > 0).cumsum(1) > 0  # the first slice hit, and all that follow it
+        retrained = (removed > 0).cumsum(1) > 0  # the first affected slice and all that follow it
         return Cost(
-            visits=int(left[again].sum()),
-            full=int(left.sum()),
+            visits=int(remaining[retrained].sum()),
+            full=int(remaining.sum()),
             shards=int((removed > 0).any(1).sum()),
         )
 
 
 def _iid(data: Split, shards: int, generator: torch.Generator) -> list[Tensor]:
-    ids = data.ids.cpu()
-    return list(ids[torch.randperm(len(ids), generator=generator)].tensor_split(shards))
+    return list(shuffled(data.ids.cpu(), generator).tensor_split(shards))
 
 
 def _by_class(data: Split, shards: int, generator: torch.Generator) -> list[Tensor]:
@@ -168,11 +168,7 @@ def make_partition(data: Split, how: str, *, shards: int, slices: int, seed: int
     generator = torch.Generator().manual_seed(seed)
     return Partition(
         tuple(
-            tuple(part.sort().values for part in _shuffled(ids, generator).tensor_split(slices))
+            tuple(part.sort().values for part in shuffled(ids, generator).tensor_split(slices))
             for ids in PARTITIONS[how](data, shards, generator)
         )
     )
-
-
-def _shuffled(ids: Tensor, generator: torch.Generator) -> Tensor:
-    return ids[torch.randperm(len(ids), generator=generator)]
