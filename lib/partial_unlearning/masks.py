@@ -65,7 +65,7 @@ class Mask(Protocol):
 
 @dataclass(frozen=True)
 class FixedMask:
-    """The same positions for every update of a run.
+    """The same positions for every update of a run, as in layer-wise random pruning.
 
     Attributes:
         positions: the positions kept, sorted, int64, shape ``(k,)``.
@@ -76,7 +76,7 @@ class FixedMask:
 
     @classmethod
     def draw(cls, layout: Layout, sparsity: Sequence[float], *, seed: int) -> "FixedMask":
-        """Layer-wise random pruning: ``kept_count(sparsity[l], size of l)`` entries of each layer.
+        """Keep ``kept_count(sparsity[l], size of l)`` random entries of each layer l.
 
         Args:
             layout: the model's layout.

@@ -119,7 +119,7 @@ class Layout:
         return found
 
     def tensors(self, model: State) -> list[Tensor]:
-        """The model's own tensors, detached but not copied, in the order of the vector."""
+        """The model's own tensors in their shapes, detached but not copied, in vector order."""
         return [home[name].detach() for home, name in self.homes(model)]
 
     def vector(self, model: State) -> Tensor:

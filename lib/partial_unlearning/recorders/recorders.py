@@ -144,8 +144,8 @@ class UpdateRecorder(Callback):
     def on_train_begin(self, model: nn.Module) -> None:
         """Read the initial weights."""
         if self.mask.fixed:
-            self._fixed = self.mask.kept().to(next(model.parameters()).device)
-            self._read, self._read_next = (Reader(model, self._fixed) for _ in range(2))
+            self._positions = self.mask.kept().to(next(model.parameters()).device)
+            self._read, self._read_next = (Reader(model, self._positions) for _ in range(2))
         else:
             self._read = self._read_next = partial(Layout.of(model).vector, model)
         self._before = self._read()
@@ -156,5 +156,5 @@ class UpdateRecorder(Callback):
         after = self._read()
         change = torch.sub(after, self._before, out=self._before)  # it is not needed any more
         self._before = after
-        kept = self._fixed if self.mask.fixed else self.mask.kept(change)
+        kept = self._positions if self.mask.fixed else self.mask.kept(change)
         self.log.record(step, kept, change if self.mask.fixed else change[kept])

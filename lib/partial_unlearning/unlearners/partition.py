@@ -84,13 +84,13 @@ class Partition:
         return torch.bincount(places, minlength=shape[0] * shape[1]).view(shape)
 
     def without(self, ids: Tensor) -> "Partition":
-        """The same partition after these samples left it; every other sample keeps its place."""
+        """The partition without samples of shape ``(k,)``; every other one keeps its place."""
         return Partition(
             tuple(tuple(part[~torch.isin(part, ids)] for part in shard) for shard in self.slices)
         )
 
     def first_affected(self, ids: Tensor) -> dict[int, int]:
-        """For each shard that holds any of ``ids``, the first slice that does."""
+        """For each shard that holds any of ``ids``, shape ``(k,)``, the first slice that does."""
         affected = self.counts(ids) > 0
         return {s: int(row.int().argmax()) for s, row in enumerate(affected) if row.any()}
 
