@@ -44,7 +44,7 @@ def test_a_step_of_sgd_is_equation_3(digits):
         torch.testing.assert_close(new, old - 0.5 * gradient)
 
 
-def test_observers_are_told_of_every_moment_in_order(digits):
+def test_callbacks_are_told_of_every_moment_in_order(digits):
     class Notes(Callback):
         def __init__(self):
             self.heard = []

@@ -21,8 +21,8 @@ State = nn.Module | Mapping[str, Tensor]
 def _own_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
     """The named weights and saved buffers of a module itself, without those of its children."""
     unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
-    buffers = [(n, b) for n, b in module.named_buffers(recurse=False) if n not in unsaved]
-    return [*module.named_parameters(recurse=False), *buffers]
+    saved = [pair for pair in module.named_buffers(recurse=False) if pair[0] not in unsaved]
+    return [*module.named_parameters(recurse=False), *saved]
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, list[tuple[str, Tensor]]]]:
@@ -96,13 +96,14 @@ class Layout:
     @property
     def is_weight(self) -> Tensor:
         """Whether each entry is a trained weight, not a statistic; bool, shape ``(size,)``."""
-        sizes = zip(self.names, self.shapes, strict=True)
-        return torch.cat([torch.full((s.numel(),), n not in self.buffers) for n, s in sizes])
+        tensors = zip(self.names, self.shapes, strict=True)
+        parts = [torch.full((shape.numel(),), name not in self.buffers) for name, shape in tensors]
+        return torch.cat(parts)
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
         """Number of entries of each layer."""
-        return tuple(s.stop - s.start for s in self.slices)
+        return tuple(part.stop - part.start for part in self.slices)
 
     def homes(self, model: State) -> list[tuple[Mapping[str, Any], str]]:
         """Where the model keeps each tensor: a mapping and the name in it.

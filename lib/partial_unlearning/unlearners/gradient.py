@@ -51,7 +51,7 @@ def _selected(model: nn.Module, layout: Layout, positions: Tensor) -> list[tuple
     chosen[positions] = True
     parts = chosen.split([shape.numel() for shape in layout.shapes])
     where = dict(zip(layout.names, parts, strict=True))
-    return [(p, where[name].view_as(p).to(p.device)) for name, p in model.named_parameters()]
+    return [(w, where[name].view_as(w).to(w.device)) for name, w in model.named_parameters()]
 
 
 @torch.no_grad()

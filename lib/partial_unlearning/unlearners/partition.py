@@ -92,7 +92,7 @@ class Partition:
     def first_affected(self, ids: Tensor) -> dict[int, int]:
         """For each shard that holds any of ``ids``, shape ``(k,)``, the first slice that does."""
         affected = self.counts(ids) > 0
-        return {s: int(row.int().argmax()) for s, row in enumerate(affected) if row.any()}
+        return {shard: int(row.int().argmax()) for shard, row in enumerate(affected) if row.any()}
 
     def cost(self, ids: Tensor) -> Cost:
         """What deleting ``ids``, int64 of shape ``(k,)``, costs.
