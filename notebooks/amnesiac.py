@@ -46,7 +46,7 @@ from copy import deepcopy
 
 import matplotlib.pyplot as plt
 import torch
-from partial_unlearning.batching import plan_batches, reduced_plan
+from partial_unlearning.batching import plan_batches
 from partial_unlearning.masks import keep_all
 from partial_unlearning.metrics import accuracy
 from partial_unlearning.models import build, parameter_count
@@ -202,7 +202,7 @@ ids, kept = torch.arange(60_000), (10, 100, 300, 6131)
 rows = []
 for size in (8, 32, 128, 512):
     one = {"batch_size": size, "epochs": 1, "seed": 0}
-    plans = [reduced_plan(ids, ids[:6131], target_images=n, **one) for n in kept]
+    plans = [plan_batches(ids, ids[:6131], {"target_images": n}, **one) for n in kept]
     shares = [plan.affected_fraction(ids[:n]) for plan, n in zip(plans, kept, strict=True)]
     rows.append([size, *(f"{100 * found:.1f} %" for found in shares)])
 simple_table(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from partial_unlearning.batching import confined_plan, plan_batches, reduced_plan, shuffled_plan
+from partial_unlearning.batching import confined_plan, plan_batches, shuffled_plan
 from partial_unlearning.errors import InputError
 
 
@@ -76,7 +76,7 @@ def test_fraction_one_is_plain_shuffling():
 
 def test_a_reduced_plan_keeps_the_first_target_images():
     ids, target = torch.arange(100), torch.arange(10, 60)
-    plan = reduced_plan(ids, target, target_images=5, batch_size=16, epochs=3, seed=0)
+    plan = plan_batches(ids, target, {"target_images": 5}, batch_size=16, epochs=3, seed=0)
     assert same_ids(plan, torch.cat([torch.arange(15), torch.arange(60, 100)]))
     assert plan.affected_fraction(target[:5]) == sum(
         map(len, slow_affected(plan, target[:5]))

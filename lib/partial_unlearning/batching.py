@@ -8,7 +8,7 @@ said in the paper, and decides what amnesiac unlearning can do: here it is a par
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from math import ceil
 
 import torch
@@ -190,29 +190,12 @@ def confined_plan(
     )
 
 
-def reduced_plan(
-    ids: Tensor, target: Tensor, *, target_images: float, batch_size: int, epochs: int, seed: int
-) -> BatchPlan:
-    """Only the first ``target_images`` target samples are trained on, all plainly shuffled.
-
-    This is how the public notebook of Graves et al. comes to affect a part of the batches only.
-
-    Args:
-        ids: all sample ids, int64, shape ``(N,)``.
-        target: those of the target data, shape ``(n,)``.
-        target_images: how many of them, a whole number 1..n.
-        batch_size: samples a batch; the last one of an epoch may be smaller.
-        epochs: number of epochs.
-        seed: of all shuffling.
-
-    Raises:
-        InputError: ``target_images`` is not a whole number from 1 to all target samples.
-    """
+def _reduced(ids: Tensor, target: Tensor, target_images: float) -> Tensor:
+    """All ids, sorted, but only the first ``target_images`` of the target's."""
     count = int(target_images)
     if count != target_images or not 1 <= count <= len(target):
         raise InputError(f"target_images {target_images} is not a whole number 1..{len(target)}")
-    kept = torch.cat([ids[~torch.isin(ids, target)], target[:count]]).sort().values
-    return shuffled_plan(kept, batch_size=batch_size, epochs=epochs, seed=seed)
+    return torch.cat([ids[~torch.isin(ids, target)], target[:count]]).sort().values
 
 
 def plan_batches(
@@ -230,7 +213,9 @@ def plan_batches(
         ids: all sample ids, int64, shape ``(N,)``.
         target: those of the target data, shape ``(n,)``.
         target_placement: ``{"share": fraction}`` for :func:`confined_plan`, or
-            ``{"target_images": count}`` for :func:`reduced_plan`.
+            ``{"target_images": count}`` for training on the first ``count`` target samples only,
+            all plainly shuffled. This is how the public notebook of Graves et al. comes to affect
+            a part of the batches.
         batch_size: samples a batch; the last one of an epoch may be smaller.
         epochs: number of epochs.
         seed: of all shuffling.
@@ -238,15 +223,21 @@ def plan_batches(
     Raises:
         InputError: another placement, an impossible one, or a target without samples.
     """
-    if target_placement.keys() == {"share"}:
-        make = partial(confined_plan, affected_fraction=target_placement["share"])
-    elif target_placement.keys() == {"target_images"}:
-        make = partial(reduced_plan, target_images=target_placement["target_images"])
-    else:
+    if target_placement.keys() not in ({"share"}, {"target_images"}):
         raise InputError(
             f"batch protocol {target_placement} is not {{'share': fraction}} or "
             "{'target_images': count}; give one of them"
         )
     if not len(target):
         raise InputError("the target class has no training images; choose a class that has some")
-    return make(ids, target, batch_size=batch_size, epochs=epochs, seed=seed)
+    if "target_images" in target_placement:
+        ids = _reduced(ids, target, target_placement["target_images"])
+        return shuffled_plan(ids, batch_size=batch_size, epochs=epochs, seed=seed)
+    return confined_plan(
+        ids,
+        target,
+        affected_fraction=target_placement["share"],
+        batch_size=batch_size,
+        epochs=epochs,
+        seed=seed,
+    )

@@ -110,47 +110,32 @@ def keep_all(layout: Layout) -> FixedMask:
     return FixedMask(torch.arange(layout.size))
 
 
-def _largest(update: Tensor, count: int) -> Tensor:
-    return update.abs().topk(count, sorted=False).indices
-
-
 @dataclass(frozen=True)
-class LayerMagnitudeMask:
-    """Layer-wise magnitude pruning: in each layer, keep the entries of largest magnitude.
+class MagnitudeMask:
+    """Magnitude pruning: in each part of the update, keep the entries of largest magnitude.
 
-    Eq. 6 writes one matrix for the whole run, but magnitudes belong to one update: this mask is
+    Layer-wise pruning has a part for each layer; global pruning has one, the whole update. Eq. 6
+    writes one matrix for the whole run, but magnitudes belong to one update: this mask is
     computed anew for each.
 
     Attributes:
-        layout: the model's layout.
-        sparsity: fraction pruned away, 0..1, one for each layer.
+        parts: slices of the flat vector, first to last.
+        counts: how many entries of each are kept.
     """
 
     fixed: ClassVar[bool] = False
-    layout: Layout
-    sparsity: tuple[float, ...]
+    parts: tuple[slice, ...]
+    counts: tuple[int, ...]
 
     def kept(self, update: Tensor | None = None) -> Tensor:
         """Positions kept in this update of shape ``(size,)``; int64, shape ``(k,)``."""
         assert update is not None, "a magnitude mask needs the update it prunes"
-        parts = [
-            part.start + _largest(update[part], kept_count(fraction, part.stop - part.start))
-            for part, fraction in zip(self.layout.slices, self.sparsity, strict=True)
+        magnitudes = update.abs()
+        chosen = [
+            part.start + magnitudes[part].topk(count, sorted=False).indices
+            for part, count in zip(self.parts, self.counts, strict=True)
         ]
-        return torch.cat(parts).sort().values
-
-
-@dataclass(frozen=True)
-class GlobalMagnitudeMask:
-    """Global pruning: keep the ``count`` entries of largest magnitude in the whole update."""
-
-    fixed: ClassVar[bool] = False
-    count: int
-
-    def kept(self, update: Tensor | None = None) -> Tensor:
-        """Positions kept in this update of shape ``(size,)``; int64, shape ``(count,)``."""
-        assert update is not None, "a magnitude mask needs the update it prunes"
-        return _largest(update, self.count).sort().values
+        return torch.cat(chosen).sort().values
 
 
 @dataclass(frozen=True)
@@ -198,9 +183,10 @@ def build_mask(
     sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
     if strategy == "random":
         return FixedMask.draw(layout, sparsity, seed=seed)
+    counts = tuple(map(kept_count, sparsity, layout.layer_sizes))
     if strategy == "layer_magnitude":
-        return LayerMagnitudeMask(layout, tuple(sparsity))
-    return GlobalMagnitudeMask(sum(map(kept_count, sparsity, layout.layer_sizes)))
+        return MagnitudeMask(layout.slices, counts)
+    return MagnitudeMask((slice(0, layout.size),), (sum(counts),))
 
 
 @dataclass(frozen=True)

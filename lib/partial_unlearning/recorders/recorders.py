@@ -53,11 +53,7 @@ class UpdateLog(Protocol):
 
 
 class MemoryLog(UpdateLog):
-    """Every recorded update, in memory.
-
-    Args:
-        size: number of entries of the model's vector.
-    """
+    """Every recorded update of a model whose vector has ``size`` entries, in memory."""
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -151,10 +151,6 @@ def forget(recipe: Recipe, data: Split, sisa: Sisa, request: Tensor) -> Sisa:
 def aggregate(recipe: Recipe, sisa: Sisa) -> Aggregate:
     """The final model. A shard without samples has learned nothing and has no say.
 
-    Args:
-        recipe: the one ``sisa`` was trained by.
-        sisa: the ensemble.
-
     Raises:
         InputError: no shard has any sample.
     """
