@@ -1,0 +1,111 @@
+"""Profiles: what is written, what is inherited, and what is refused."""
+
+import re
+
+import pytest
+from partial_unlearning.errors import InputError
+from reproduction import paper, places
+from reproduction.study.profiles import load_profile, names
+
+FULL = (places.profiles() / "full.yaml").read_text()
+
+
+@pytest.fixture
+def profile(tmp_path, monkeypatch):
+    """Writes a profile beside a copy of ``full``, without tuned settings, and loads it."""
+    (tmp_path / "full.yaml").write_text(FULL)
+    monkeypatch.setattr(places, "profiles", lambda: tmp_path)
+
+    def load(text, name="own"):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        return load_profile(name)
+
+    return load
+
+
+def test_a_profile_that_says_nothing_is_the_one_it_extends(profile):
+    own, full = profile("extends: full"), load_profile("full")
+    assert own.model_dump() == full.model_dump() | {"name": "own"}
+
+
+def test_a_mapping_is_merged_and_a_list_or_a_number_replaced(profile):
+    full = load_profile("full")
+    own = profile(
+        "extends: full\n"
+        "training: {epochs: 3}\n"
+        "seeds: [7]\n"
+        "datasets: {mnist: {models: {LeNet: {width: 2}}}}\n"
+        "tuning: {stops: {backward: [1]}}\n"
+    )
+    assert own.training == full.training.model_copy(update={"epochs": 3})
+    assert own.seeds == (7,)
+    assert own.tuning.stops == {"backward": [1], "forward": full.tuning.stops["forward"]}
+    mnist = own.datasets["mnist"]
+    assert {name: model.width for name, model in mnist.models.items()} == {
+        "MLP": None,
+        "LeNet": 2,
+        "ResNet9": 8,
+    }
+    assert own.datasets["organamnist"] == full.datasets["organamnist"]
+
+
+def test_models_keep_the_order_of_the_profile_extended(profile):
+    models = "ResNet9: {width: 2}, MLP: {width: 3}"
+    own = profile(f"extends: full\ndatasets: {{mnist: {{models: {{{models}}}}}}}")
+    assert list(own.datasets["mnist"].models) == ["MLP", "LeNet", "ResNet9"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_classes_are_those_of_the_paper(name):
+    settings = load_profile(name).datasets
+    assert {name: data.target for name, data in settings.items()} == paper.TARGET
+    assert {name: data.columns for name, data in settings.items()} == paper.SHOWN
+
+
+def test_a_profile_may_name_another_target(profile):
+    assert profile("extends: full\ndatasets: {mnist: {target: 8}}").datasets["mnist"].target == 8
+
+
+def test_a_profile_keeps_its_own_tuned_settings_and_does_not_inherit_others(tmp_path, profile):
+    (tmp_path / "tuned").mkdir()
+    tuned = (places.ROOT / "profiles" / "tuned" / "smoke.yaml").read_text()
+    (tmp_path / "tuned" / "full.yaml").write_text(tuned)
+    assert load_profile("full").datasets["mnist"].models["MLP"].amnesiac.scale == 0.3
+    own = profile("extends: full")
+    assert all(m.amnesiac is None for data in own.datasets.values() for m in data.models.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends: full\nsource: sample\nepochs: 3", "unknown name 'epochs'; choose from name, "),
+        ("extends: full\ntraining: {epoch: 3}", "training: unknown name 'epoch'; choose from epo"),
+        ("extends: full\ndatasets: {cifar: {}}", "datasets: unknown name 'cifar'; choose from mni"),
+        ("extends: full\ntraining: 3", "profiles/own.yaml: 1 validation error"),
+        ("extends: own", "extends 'own', which is no profile that stands by itself; choose from f"),
+        ("extends: fast", "extends 'fast', which is no profile that stands by itself"),
+        ("extends: [full]", "extends ['full'], which is no profile"),
+        ("- full", "holds ['full']; it should hold names and values"),
+        ("", "holds None; it should hold names and values"),
+        ("extends: [", "profiles/own.yaml is not YAML"),
+        (FULL + "\ncolour: red", "colour\n  Extra inputs are not permitted"),
+        (FULL.replace("  organamnist:\n", "  organs:\n"), "datasets.organs.target"),
+        (FULL.replace("seeds: [0, 1, 2]", "seeds: [0, 1, 0]"), "each seed may stand there once"),
+        ("datasets: 3", "datasets\n  Input should be a valid dictionary"),
+        ("datasets: {mnist: 3}", "datasets.mnist\n  Input should be a valid dictionary"),
+    ],
+)
+def test_what_cannot_be_a_profile_is_refused(profile, text, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        profile(text)
+
+
+def test_profiles_that_extend_each_other_are_refused(tmp_path, profile):
+    (tmp_path / "first.yaml").write_text("extends: second")
+    with pytest.raises(InputError, match="extends 'first', which is no profile that stands by"):
+        profile("extends: first", name="second")
+
+
+def test_an_unknown_profile_is_answered_with_the_right_ones():
+    with pytest.raises(InputError, match="unknown profile 'fast'; choose from full, quick, smoke"):
+        load_profile("fast")
