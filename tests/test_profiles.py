@@ -1,11 +1,12 @@
-"""Profiles: what is written, what is inherited, and what is refused."""
+"""Profiles and overrides: what is written, inherited, changed, and what is refused."""
 
 import re
 
 import pytest
 from partial_unlearning.errors import InputError
 from reproduction import paper, places
-from reproduction.study.profiles import load_profile, names
+from reproduction.study.overrides import OVERRIDES, override
+from reproduction.study.profiles import Profile, load_profile, names
 
 FULL = (places.profiles() / "full.yaml").read_text()
 
@@ -109,3 +110,95 @@ def test_profiles_that_extend_each_other_are_refused(tmp_path, profile):
 def test_an_unknown_profile_is_answered_with_the_right_ones():
     with pytest.raises(InputError, match="unknown profile 'fast'; choose from full, quick, smoke"):
         load_profile("fast")
+
+
+# Overrides
+
+
+def changed(**changes):
+    return override(load_profile("smoke"), changes)
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_none_leaves_a_setting_as_the_profile_has_it(name):
+    assert changed(**{name: None}) == load_profile("smoke")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("target", 7, lambda p: {data.target for data in p.datasets.values()}),
+        ("epochs", 7, lambda p: {p.training.epochs}),
+        ("batch_size", 7, lambda p: {p.training.batch_size}),
+        ("statistics", "subtracted", lambda p: {p.statistics}),
+        ("strategy", "magnitude", lambda p: {a.pruning.strategy for a in amnesiac(p)}),
+        ("prune_first", 0.7, lambda p: {a.pruning.first for a in amnesiac(p)}),
+        ("prune_last", 0.7, lambda p: {a.pruning.last for a in amnesiac(p)}),
+    ],
+)
+def test_a_setting_is_changed_everywhere_it_stands_and_nowhere_else(name, value, read):
+    own, plain = changed(**{name: value}), load_profile("smoke")
+    assert read(own) == {value} != read(plain)
+    different = [key for key, part in plain if part != getattr(own, key)]
+    assert len(different) == 1
+
+
+def amnesiac(profile):
+    found = [m.amnesiac for data in profile.datasets.values() for m in data.models.values()]
+    assert len(found) == 6
+    return found
+
+
+def test_one_batch_protocol_takes_the_place_of_the_other():
+    protocols = [a.protocol for a in amnesiac(changed(target_images=30))]
+    assert protocols == [{"target_images": 30}] * 6
+    protocols = [a.protocol for a in amnesiac(changed(target_images=30, share="0.5"))]
+    assert protocols == [{"share": 0.5}] * 6
+
+
+def test_settings_that_were_never_chosen_stay_so():
+    raw = load_profile("smoke").model_dump()
+    raw["datasets"]["mnist"]["models"]["MLP"]["amnesiac"] = None
+    own = override(Profile.model_validate(raw), {"share": 0.5, "prune_first": 0.5})
+    models = own.datasets["mnist"].models
+    assert models["MLP"].amnesiac is None
+    assert (models["LeNet"].amnesiac.protocol, models["LeNet"].amnesiac.pruning.first) == (
+        {"share": 0.5},
+        0.5,
+    )
+
+
+@pytest.mark.parametrize("seeds", [3, "3", [3]])
+def test_one_seed_is_a_list_of_one_and_of_every_part(seeds):
+    own = changed(seeds=seeds)
+    assert own.seeds == own.figure_3.seeds == own.figure_4.seeds == own.sisa.seeds == (3,)
+
+
+@pytest.mark.parametrize("value", ["LeNet, ConvNet", ["ConvNet", "LeNet"]])
+def test_only_the_models_named_stay(value):
+    models = [list(data.models) for data in changed(models=value).datasets.values()]
+    assert models == [["LeNet"], ["ConvNet"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shares": 0.5}, "unknown parameter 'shares'; choose from models, seeds, share"),
+        ({"models": "VGG"}, "unknown model 'VGG'; choose from AlexNet, ConvNet, LeNet, MLP"),
+        ({"models": "MLP,"}, "unknown model ''; choose from"),
+        ({"models": []}, "models = [] names none; choose from AlexNet, ConvNet"),
+        ({"models": False}, "unknown model False; choose from AlexNet, ConvNet"),
+        ({"models": [["MLP"]]}, "unknown model ['MLP']; choose from"),
+        ({"seeds": "0,0"}, "seeds = ['0', '0']: Value error, each seed may stand there once"),
+        ({"seeds": []}, "seeds = []: Tuple should have at least 1 item"),
+        ({"seeds": "0;1"}, "seeds.0 = '0;1': Input should be a valid integer"),
+        ({"seeds": True}, "seeds = True: a setting is a number or a word"),
+        ({"epochs": True}, "epochs = True: a setting is a number or a word"),
+        ({"epochs": "many"}, "training.epochs = 'many': Input should be a valid integer"),
+        ({"share": "much"}, "amnesiac.protocol.share = 'much': Input should be a valid number"),
+        ({"statistics": "gone"}, "statistics = 'gone': Input should be 'kept' or 'subtracted'"),
+    ],
+)
+def test_what_a_setting_cannot_be_is_refused(changes, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        changed(**changes)
