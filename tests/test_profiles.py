@@ -41,19 +41,20 @@ def test_a_mapping_is_merged_and_a_list_or_a_number_replaced(profile):
     assert own.training == full.training.model_copy(update={"epochs": 3})
     assert own.seeds == (7,)
     assert own.tuning.stops == {"backward": [1], "forward": full.tuning.stops["forward"]}
-    mnist = own.datasets["mnist"]
-    assert {name: model.width for name, model in mnist.models.items()} == {
-        "MLP": None,
-        "LeNet": 2,
-        "ResNet9": 8,
-    }
+    widths, before = (
+        {name: model.width for name, model in profile.datasets["mnist"].models.items()}
+        for profile in (own, full)
+    )
+    assert widths == before | {"LeNet": 2} != before
     assert own.datasets["organamnist"] == full.datasets["organamnist"]
 
 
 def test_models_keep_the_order_of_the_profile_extended(profile):
     models = "ResNet9: {width: 2}, MLP: {width: 3}"
     own = profile(f"extends: full\ndatasets: {{mnist: {{models: {{{models}}}}}}}")
-    assert list(own.datasets["mnist"].models) == ["MLP", "LeNet", "ResNet9"]
+    models = list(load_profile("full").datasets["mnist"].models)
+    assert list(own.datasets["mnist"].models) == models
+    assert models.index("MLP") < models.index("ResNet9")
 
 
 @pytest.mark.parametrize("name", names())
@@ -144,16 +145,15 @@ def test_a_setting_is_changed_everywhere_it_stands_and_nowhere_else(name, value,
 
 
 def amnesiac(profile):
-    found = [m.amnesiac for data in profile.datasets.values() for m in data.models.values()]
-    assert len(found) == 6
-    return found
+    models = [model for data in profile.datasets.values() for model in data.models.values()]
+    return [model.amnesiac for model in models if model.amnesiac is not None]
 
 
 def test_one_batch_protocol_takes_the_place_of_the_other():
     protocols = [a.protocol for a in amnesiac(changed(target_images=30))]
-    assert protocols == [{"target_images": 30}] * 6
+    assert len(protocols) >= 6 and all(p == {"target_images": 30} for p in protocols)
     protocols = [a.protocol for a in amnesiac(changed(target_images=30, share="0.5"))]
-    assert protocols == [{"share": 0.5}] * 6
+    assert len(protocols) >= 6 and all(p == {"share": 0.5} for p in protocols)
 
 
 def test_settings_that_were_never_chosen_stay_so():
@@ -184,7 +184,7 @@ def test_only_the_models_named_stay(value):
     ("changes", "message"),
     [
         ({"shares": 0.5}, "unknown parameter 'shares'; choose from models, seeds, share"),
-        ({"models": "VGG"}, "unknown model 'VGG'; choose from AlexNet, ConvNet, LeNet, MLP"),
+        ({"models": "VGG"}, "unknown model 'VGG'; choose from AlexNet, "),
         ({"models": "MLP,"}, "unknown model ''; choose from"),
         ({"models": []}, "models = [] names none; choose from AlexNet, ConvNet"),
         ({"models": False}, "unknown model False; choose from AlexNet, ConvNet"),
