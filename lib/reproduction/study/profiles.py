@@ -212,13 +212,14 @@ def _untuned(name: str) -> Profile:
     own = _written(name)
     parent = own.pop("extends", None)
     if parent is None:
-        return _checked({"name": name} | _with_classes(own), file)
+        return _checked(_with_classes(own) | {"name": name}, file)
     if parent not in names() or "extends" in _written(parent):
         raise InputError(
             f"{file} extends {parent!r}, which is no profile that stands by itself; "
             f"choose from {', '.join(n for n in names() if 'extends' not in _written(n))}"
         )
-    return _checked(_merged(_untuned(parent).model_dump() | {"name": name}, own, file), file)
+    inherited = _untuned(parent).model_dump(exclude={"name"})
+    return _checked(_merged(inherited, own, file) | {"name": name}, file)
 
 
 def _written(name: str) -> dict[str, Any]:
