@@ -8,7 +8,6 @@ from partial_unlearning.errors import InputError
 from reproduction import paper
 from reproduction.checking import audit
 from reproduction.datasets.sets import data_root, load
-from reproduction.study.profiles import load_profile, names
 
 
 def brute(text: str, n: int, rule: str) -> bool:
@@ -125,13 +124,6 @@ def test_official_sizes_are_those_of_the_complete_data(name: str) -> None:
     if "val" in sizes:
         held_out = load(name, source="complete", tuning=True).evaluation
         assert tuple(np.bincount(held_out.labels)) == sizes["val"]
-
-
-@pytest.mark.parametrize("profile", names())
-def test_profiles_use_the_classes_that_the_audit_finds(profile: str) -> None:
-    settings = load_profile(profile).datasets
-    assert {name: entry.target for name, entry in settings.items()} == paper.TARGET
-    assert {name: entry.columns for name, entry in settings.items()} == paper.SHOWN
 
 
 def test_paper_differences_and_repeats() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -123,12 +124,16 @@ def test_requirements_are_exact_and_installed():
     assert wrong == {}
 
 
-def test_citation_names_the_paper_as_its_reference():
+def test_the_citation_names_the_paper_and_the_version_of_the_package():
     citation = yaml.safe_load((places.ROOT / "CITATION.cff").read_text())
     (paper,) = citation["references"]
     assert [author["family-names"] for author in paper["authors"]] == ["Gogineni", "Nadimi"]
     assert (paper["year"], paper["month"]) == (2024, 3)
     assert citation["license"] == "Apache-2.0"
+    project = tomllib.loads((places.ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["version"] == project["version"]
+    changes = (places.ROOT / "CHANGELOG.md").read_text()
+    assert re.search(r"^## (\S+)", changes, re.MULTILINE)[1] == project["version"]
 
 
 # Sources
@@ -287,6 +292,8 @@ def test_build_asks_for_what_is_missing(project):
 
 def test_a_failed_build_keeps_the_book_before_it(project):
     (project / "book").mkdir()
+    for name in ("claims.yaml", "paper"):
+        (project / "book" / name).symlink_to(PROJECT / "book" / name)
     (project / "book" / "index.md").write_text("# Index\n\n[](nowhere.md)\n")
     (project / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     (project / "_config.yml").write_bytes((PROJECT / "_config.yml").read_bytes())

@@ -16,7 +16,7 @@ from reproduction.study import provenance, runner, table_rows
 from reproduction.study import results as access
 from reproduction.study import stored_runs as store
 from reproduction.study.experiments import EXPERIMENTS, TABLES, base_config, configs_of
-from reproduction.study.overrides import OVERRIDES, override
+from reproduction.study.overrides import override
 from reproduction.study.profiles import load_profile, names
 from reproduction.study.runs import amnesiac, gradient
 from reproduction.study.runs import pruning_strategies as shares
@@ -247,30 +247,8 @@ def test_quick_and_smoke_have_all_models_of_all_tables():
             assert models == set(load_profile(name).datasets[table.dataset].models)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"shares": 0.5}, "unknown parameter 'shares'; choose from"),
-        ({"models": "VGG"}, "unknown model 'VGG'; choose from"),
-        ({"epochs": "many"}, "training.epochs"),
-        ({"statistics": "gone"}, "statistics"),
-    ],
-)
-def test_bad_overrides_are_refused(changes, message):
-    with pytest.raises(InputError, match=re.escape(message)):
-        override(load_profile("smoke"), changes)
-
-
-@pytest.mark.parametrize("name", OVERRIDES)
-def test_none_leaves_a_setting_as_the_profile_has_it(name):
-    profile = load_profile("smoke")
-    assert override(profile, {name: None}) == profile
-
-
 def test_unknown_names_are_refused():
     profile = load_profile("smoke")
-    with pytest.raises(InputError, match="full, quick, smoke"):
-        load_profile("fast")
     with pytest.raises(InputError, match="table_1"):
         configs_of("table_7", profile)
     with pytest.raises(InputError, match="no model 'LeNet' on 'organamnist'"):

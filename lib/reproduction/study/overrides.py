@@ -1,6 +1,5 @@
 """Settings that a person may change for one run, without editing a profile."""
 
-from collections.abc import Callable
 from typing import Any
 
 from partial_unlearning.errors import InputError
@@ -11,65 +10,24 @@ from reproduction.study.profiles import Profile
 Raw = dict[str, Any]
 Value = str | float | list[Any] | None
 
-
-def _each_model(raw: Raw, family: str, change: Callable[[Raw], None]) -> None:
-    for dataset in raw["datasets"].values():
-        for settings in dataset["models"].values():
-            if settings[family] is not None:
-                change(settings[family])
-
-
-def _models(raw: Raw, value: Value) -> None:
-    wanted = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
-    known = {name for dataset in raw["datasets"].values() for name in dataset["models"]}
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise InputError(f"unknown model {unknown[0]!r}; choose from {', '.join(sorted(known))}")
-    for dataset in raw["datasets"].values():
-        dataset["models"] = {k: v for k, v in dataset["models"].items() if k in wanted}
-
-
-def _seeds(raw: Raw, value: Value) -> None:
-    several = value.split(",") if isinstance(value, str) else value
-    raw["seeds"] = several if isinstance(several, list) else [several]
-    for part in ("figure_3", "figure_4", "sisa"):
-        raw[part]["seeds"] = raw["seeds"]
-
-
-def _share(raw: Raw, value: Value) -> None:
-    _each_model(raw, "amnesiac", lambda settings: settings.update(protocol={"share": value}))
-
-
-def _target_images(raw: Raw, value: Value) -> None:
-    protocol = {"target_images": value}
-    _each_model(raw, "amnesiac", lambda settings: settings.update(protocol=protocol))
-
-
-def _target(raw: Raw, value: Value) -> None:
-    for dataset in raw["datasets"].values():
-        dataset["target"] = value
-
-
-def _pruning(name: str) -> Callable[[Raw, Value], None]:
-    def change(raw: Raw, value: Value) -> None:
-        _each_model(raw, "amnesiac", lambda settings: settings["pruning"].update({name: value}))
-
-    return change
-
-
-OVERRIDES: dict[str, Callable[[Raw, Value], None]] = {
-    "models": _models,
-    "seeds": _seeds,
-    "share": _share,
-    "target_images": _target_images,
-    "target": _target,
-    "epochs": lambda raw, value: raw["training"].update(epochs=value),
-    "batch_size": lambda raw, value: raw["training"].update(batch_size=value),
-    "statistics": lambda raw, value: raw.update(statistics=value),
-    "strategy": _pruning("strategy"),
-    "prune_first": _pruning("first"),
-    "prune_last": _pruning("last"),
+AMNESIAC = "datasets.*.models.*.amnesiac"
+PATHS = {
+    "share": f"{AMNESIAC}.protocol",
+    "target_images": f"{AMNESIAC}.protocol",
+    "target": "datasets.*.target",
+    "epochs": "training.epochs",
+    "batch_size": "training.batch_size",
+    "statistics": "statistics",
+    "strategy": f"{AMNESIAC}.pruning.strategy",
+    "prune_first": f"{AMNESIAC}.pruning.first",
+    "prune_last": f"{AMNESIAC}.pruning.last",
 }
+"""Where in a profile each setting stands; a star is every data set, or every model."""
+
+PROTOCOLS = ("share", "target_images")
+"""A batch protocol is one of these with its value, so that either takes the other's place."""
+
+OVERRIDES = ("models", "seeds", *PATHS)
 
 
 def override(profile: Profile, changes: dict[str, Any]) -> Profile:
@@ -87,10 +45,51 @@ def override(profile: Profile, changes: dict[str, Any]) -> Profile:
         if name not in OVERRIDES:
             raise InputError(f"unknown parameter {name!r}; choose from {', '.join(OVERRIDES)}")
         if value is not None:
-            OVERRIDES[name](raw, value)
+            _change(raw, name, value)
     try:
         return Profile.model_validate(raw)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
         raise InputError(f"{where} = {problem['input']!r}: {problem['msg']}") from error
+
+
+def _change(raw: Raw, name: str, value: Value) -> None:
+    if name == "models":
+        _keep_models(raw, value)
+    elif isinstance(value, bool):  # what YAML makes of yes, no, on and off; 1 and 0 for Python
+        raise InputError(f"{name} = {value!r}: a setting is a number or a word, not yes or no")
+    elif name == "seeds":
+        for part in (raw, raw["figure_3"], raw["figure_4"], raw["sisa"]):
+            part["seeds"] = _several(value)
+    else:
+        _put(raw, PATHS[name].split("."), {name: value} if name in PROTOCOLS else value)
+
+
+def _several(value: Value) -> list[Any]:
+    """A list as it is, the parts of a text between its commas, or the one value."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return value if isinstance(value, list) else [value]
+
+
+def _keep_models(raw: Raw, value: Value) -> None:
+    known = sorted({name for dataset in raw["datasets"].values() for name in dataset["models"]})
+    wanted = _several(value)
+    if not wanted:
+        raise InputError(f"models = {value!r} names none; choose from {', '.join(known)}")
+    for name in wanted:
+        if name not in known:
+            raise InputError(f"unknown model {name!r}; choose from {', '.join(known)}")
+    for dataset in raw["datasets"].values():
+        dataset["models"] = {k: v for k, v in dataset["models"].items() if k in wanted}
+
+
+def _put(settings: Raw, path: list[str], value: Value | Raw) -> None:
+    """Set what lies at ``path``, but where something on the way was never chosen."""
+    first, *rest = path
+    for name in settings if first == "*" else [first]:
+        if not rest:
+            settings[name] = value
+        elif settings[name] is not None:
+            _put(settings[name], rest, value)

@@ -1,27 +1,40 @@
 """Profiles: every hyperparameter of every run, read from ``profiles/*.yaml``.
 
-``profiles/NAME.yaml`` is written by people. ``profiles/tuned/NAME.yaml`` holds the settings that
-``python -m reproduction tune`` chose by the rule of :mod:`reproduction.study.tuning`, and is
-written by that command.
+``profiles/NAME.yaml`` is written by people; one that says ``extends: full`` holds only what differs
+from that profile. ``profiles/tuned/NAME.yaml`` holds the settings that ``python -m reproduction
+tune`` chose by the rule of :mod:`reproduction.study.tuning`, and is written by that command. The
+classes to forget and to show are the paper's (:data:`reproduction.paper.TARGET`).
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from partial_unlearning.errors import InputError
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
 )
 
-from reproduction import places
+from reproduction import paper, places
 
 DEFAULT = "quick"
+
+
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("each seed may stand there once: equal runs are no sample")
+    return seeds
+
+
+Seeds = Annotated[tuple[NonNegativeInt, ...], Field(min_length=1), AfterValidator(_distinct)]
+"""Seeds of trainings that are meant to be compared or averaged."""
 
 
 class Settings(BaseModel):
@@ -107,7 +120,7 @@ class Figure3(Settings):
     model: str
     targets: tuple[int, ...]
     images: int
-    seeds: tuple[NonNegativeInt, ...]
+    seeds: Seeds
 
 
 class Figure4(Settings):
@@ -115,7 +128,7 @@ class Figure4(Settings):
 
     models: dict[str, str]
     shares: tuple[float, ...]
-    seeds: tuple[NonNegativeInt, ...]
+    seeds: Seeds
 
 
 class Sisa(Settings):
@@ -125,7 +138,7 @@ class Sisa(Settings):
     model: str
     designs: tuple[tuple[int, int], ...]
     epochs: PositiveInt
-    seeds: tuple[NonNegativeInt, ...]
+    seeds: Seeds
 
 
 class Grids(Settings):
@@ -148,9 +161,8 @@ class Profile(Settings):
     """
 
     name: str
-    description: str
     source: str
-    seeds: tuple[NonNegativeInt, ...]
+    seeds: Seeds
     training: Training
     statistics: Literal["kept", "subtracted"]
     datasets: dict[str, DataSettings]
@@ -179,16 +191,74 @@ def read_tuned(name: str) -> dict[str, Any]:
 def load_profile(name: str) -> Profile:
     """A profile with its tuned settings filled in.
 
+    Args:
+        name: of a file in ``profiles/``, without its ending.
+
     Raises:
         InputError: unknown name, or a file that says something else than it should.
     """
     if name not in names():
         raise InputError(f"unknown profile {name!r}; choose from {', '.join(names())}")
-    raw = yaml.safe_load((places.profiles() / f"{name}.yaml").read_text())
+    settings = _untuned(name).model_dump()
     for dataset, models in read_tuned(name).items():
         for model, families in models.items():
-            raw["datasets"][dataset]["models"].setdefault(model, {}).update(families)
+            settings["datasets"][dataset]["models"].setdefault(model, {}).update(families)
+    return _checked(settings, f"profiles/tuned/{name}.yaml")
+
+
+def _untuned(name: str) -> Profile:
+    """What ``profiles/NAME.yaml`` says, on top of the profile that it extends."""
+    file = f"profiles/{name}.yaml"
+    own = _written(name)
+    parent = own.pop("extends", None)
+    if parent is None:
+        return _checked(_with_classes(own) | {"name": name}, file)
+    if parent not in names() or "extends" in _written(parent):
+        raise InputError(
+            f"{file} extends {parent!r}, which is no profile that stands by itself; "
+            f"choose from {', '.join(n for n in names() if 'extends' not in _written(n))}"
+        )
+    inherited = _untuned(parent).model_dump(exclude={"name"})
+    return _checked(_merged(inherited, own, file) | {"name": name}, file)
+
+
+def _written(name: str) -> dict[str, Any]:
+    """What a person wrote in ``profiles/NAME.yaml``."""
     try:
-        return Profile(name=name, **raw)
+        found = yaml.safe_load((places.profiles() / f"{name}.yaml").read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"profiles/{name}.yaml is not YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"profiles/{name}.yaml holds {found!r}; it should hold names and values")
+    return found
+
+
+def _with_classes(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the paper's target and shown classes where none are written."""
+    datasets = settings.get("datasets")
+    if not isinstance(datasets, dict) or not all(isinstance(d, dict) for d in datasets.values()):
+        return settings  # the check that follows says what is wrong
+    return settings | {
+        "datasets": {
+            name: {"target": paper.TARGET.get(name), "columns": paper.SHOWN.get(name)} | data
+            for name, data in datasets.items()
+        }
+    }
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:
+    """``base`` with what ``own`` says instead; a list or a plain value replaces the whole."""
+    merged = dict(base)
+    for name, value in own.items():
+        if name not in base:
+            raise InputError(f"{where}: unknown name {name!r}; choose from {', '.join(base)}")
+        both = isinstance(base[name], dict) and isinstance(value, dict)
+        merged[name] = _merged(base[name], value, f"{where}: {name}") if both else value
+    return merged
+
+
+def _checked(settings: dict[str, Any], file: str) -> Profile:
+    try:
+        return Profile.model_validate(settings)
     except ValidationError as error:
-        raise InputError(f"profiles/{name}.yaml or its tuned settings: {error}") from error
+        raise InputError(f"{file}: {error}") from error

@@ -1,0 +1,105 @@
+"""The stair: which part of the code may import which, and a picture of it.
+
+A part imports only what lies on a floor below its own; a test reads every import and refuses any
+other. So each floor can be read, tested and changed without knowing what stands on it.
+"""
+
+from dataclasses import dataclass
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reproduction import places
+from reproduction.chapters.figures import INK, PALETTE, SOFT, WIDTH
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Parts that do not import one another.
+
+    Attributes:
+        parts: modules and packages of a room; ``__init__`` is the room's own file.
+        purpose: what they are for, in a few words.
+    """
+
+    parts: tuple[str, ...]
+    purpose: str
+
+
+# Rooms from the ground up, and in each its floors from the ground up.
+STAIR: dict[str, tuple[Floor, ...]] = {
+    "partial_unlearning": (
+        Floor(("errors",), "what a person gave wrong"),
+        Floor(
+            ("batching", "models", "samples", "state", "system"),
+            "batch plans, networks, images; weights as one vector",
+        ),
+        Floor(("masks", "training"), "which updates are kept; a plain training loop"),
+        Floor(("metrics", "recorders"), "accuracies; the update of each step"),
+        Floor(("unlearners", "update_log"), "the methods; the log that answers requests"),
+        Floor(("__init__", "__main__"), "what one imports; the commands log and forget"),
+    ),
+    "reproduction": (
+        Floor(("__init__", "places"), "where things lie"),
+        Floor(("datasets", "machine", "paper"), "images, cores, the paper's numbers"),
+        Floor(("study",), "profiles, experiments, runs, tuning"),
+        Floor(("checking",), "measurements, claims, verdicts"),
+        Floor(("chapters",), "tables and figures of the pages"),
+        Floor(("costs", "publishing"), "time and space; executing, building"),
+        Floor(("__main__",), "the commands that make the book"),
+    ),
+}
+
+COLOURS = (PALETTE["proposed"], PALETTE["baseline"])
+ROW, STEP, BETWEEN = 0.34, 0.16, 1.8
+"""Inches a floor is high and stands in from the one below; floors that would fit between rooms."""
+
+
+def line_count(room: str, floor: Floor) -> int:
+    """How many lines of Python a floor holds."""
+    folder = places.root() / "lib" / room
+    files = [
+        path
+        for part in floor.parts
+        for path in (*folder.glob(f"{part}.py"), *folder.glob(f"{part}/**/*.py"))
+    ]
+    return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+
+
+def stair_figure() -> Figure:
+    """Both rooms with their floors, the ground at the bottom, and the size of each floor."""
+    rows = sum(len(floors) + BETWEEN for floors in STAIR.values()) - BETWEEN / 2
+    figure, axis = plt.subplots(figsize=(WIDTH, ROW * rows), layout="constrained")
+    axis.set(xlim=(0, WIDTH + 0.02), ylim=(0, rows))
+    axis.axis("off")
+    ground = 0.0
+    for (room, floors), colour in zip(STAIR.items(), COLOURS, strict=True):
+        if ground > 0:
+            _arrow(axis, (WIDTH * 0.6, ground), (WIDTH * 0.6, ground - 1))
+            axis.text(WIDTH * 0.61, ground - 0.6, "imports", color=SOFT, fontsize=8)
+        _draw_room(axis, room, ground, colour)
+        ground += len(floors) + BETWEEN
+    return figure
+
+
+def _draw_room(axis: Axes, room: str, ground: float, colour: str) -> None:
+    floors = STAIR[room]
+    sizes = [line_count(room, floor) for floor in floors]
+    for number, (floor, lines) in enumerate(zip(floors, sizes, strict=True)):
+        left, y = STEP * (number + 2), ground + number + 0.5
+        axis.barh(
+            y, WIDTH - left, left=left, height=0.84, facecolor=f"{colour}1c", edgecolor=colour
+        )
+        text = {"y": y, "va": "center", "fontsize": 8}
+        axis.text(left + 0.1, s=", ".join(floor.parts), color=INK, weight="bold", **text)
+        axis.text(WIDTH * 0.53, s=floor.purpose, color=INK, **text)
+        axis.text(WIDTH - 0.1, s=f"{lines:,}", color=SOFT, ha="right", **text)
+    top, left = ground + len(floors), STEP * (len(floors) + 1)
+    title = f"lib/{room}: {sum(sizes):,} lines"
+    axis.text(left, top + 0.3, title, color=colour, weight="bold", fontsize=10)
+    _arrow(axis, (left - STEP, top - 0.5), (STEP, ground + 0.5))
+
+
+def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    axis.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": SOFT, "linewidth": 1.4})

@@ -1,0 +1,205 @@
+"""Profiles and overrides: what is written, inherited, changed, and what is refused."""
+
+import re
+
+import pytest
+from partial_unlearning.errors import InputError
+from reproduction import paper, places
+from reproduction.study.overrides import OVERRIDES, override
+from reproduction.study.profiles import Profile, load_profile, names
+
+FULL = (places.profiles() / "full.yaml").read_text()
+
+
+@pytest.fixture
+def profile(tmp_path, monkeypatch):
+    """Writes a profile beside a copy of ``full``, without tuned settings, and loads it."""
+    (tmp_path / "full.yaml").write_text(FULL)
+    monkeypatch.setattr(places, "profiles", lambda: tmp_path)
+
+    def load(text, name="own"):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        return load_profile(name)
+
+    return load
+
+
+def test_a_profile_that_says_nothing_is_the_one_it_extends(profile):
+    own, full = profile("extends: full"), load_profile("full")
+    assert own.model_dump() == full.model_dump() | {"name": "own"}
+
+
+def test_a_mapping_is_merged_and_a_list_or_a_number_replaced(profile):
+    full = load_profile("full")
+    own = profile(
+        "extends: full\n"
+        "training: {epochs: 3}\n"
+        "seeds: [7]\n"
+        "datasets: {mnist: {models: {LeNet: {width: 2}}}}\n"
+        "tuning: {stops: {backward: [1]}}\n"
+    )
+    assert own.training == full.training.model_copy(update={"epochs": 3})
+    assert own.seeds == (7,)
+    assert own.tuning.stops == {"backward": [1], "forward": full.tuning.stops["forward"]}
+    widths, before = (
+        {name: model.width for name, model in profile.datasets["mnist"].models.items()}
+        for profile in (own, full)
+    )
+    assert widths == before | {"LeNet": 2} != before
+    assert own.datasets["organamnist"] == full.datasets["organamnist"]
+
+
+def test_models_keep_the_order_of_the_profile_extended(profile):
+    models = "ResNet9: {width: 2}, MLP: {width: 3}"
+    own = profile(f"extends: full\ndatasets: {{mnist: {{models: {{{models}}}}}}}")
+    models = list(load_profile("full").datasets["mnist"].models)
+    assert list(own.datasets["mnist"].models) == models
+    assert models.index("MLP") < models.index("ResNet9")
+
+
+@pytest.mark.parametrize("name", names())
+def test_classes_are_those_of_the_paper(name):
+    settings = load_profile(name).datasets
+    assert {name: data.target for name, data in settings.items()} == paper.TARGET
+    assert {name: data.columns for name, data in settings.items()} == paper.SHOWN
+
+
+def test_a_profile_may_name_another_target(profile):
+    assert profile("extends: full\ndatasets: {mnist: {target: 8}}").datasets["mnist"].target == 8
+
+
+def test_a_profile_keeps_its_own_tuned_settings_and_does_not_inherit_others(tmp_path, profile):
+    (tmp_path / "tuned").mkdir()
+    tuned = (places.ROOT / "profiles" / "tuned" / "smoke.yaml").read_text()
+    (tmp_path / "tuned" / "full.yaml").write_text(tuned)
+    assert load_profile("full").datasets["mnist"].models["MLP"].amnesiac.scale == 0.3
+    own = profile("extends: full")
+    assert all(m.amnesiac is None for data in own.datasets.values() for m in data.models.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends: full\nsource: sample\nepochs: 3", "unknown name 'epochs'; choose from source, "),
+        ("extends: full\ntraining: {epoch: 3}", "training: unknown name 'epoch'; choose from epo"),
+        ("extends: full\ndatasets: {cifar: {}}", "datasets: unknown name 'cifar'; choose from mni"),
+        ("extends: full\nname: quick", "unknown name 'name'; choose from source, "),
+        ("extends: full\ntraining: 3", "profiles/own.yaml: 1 validation error"),
+        ("extends: own", "extends 'own', which is no profile that stands by itself; choose from f"),
+        ("extends: fast", "extends 'fast', which is no profile that stands by itself"),
+        ("extends: [full]", "extends ['full'], which is no profile"),
+        ("- full", "holds ['full']; it should hold names and values"),
+        ("", "holds None; it should hold names and values"),
+        ("extends: [", "profiles/own.yaml is not YAML"),
+        (FULL + "\ncolour: red", "colour\n  Extra inputs are not permitted"),
+        (FULL.replace("  organamnist:\n", "  organs:\n"), "datasets.organs.target"),
+        (FULL.replace("seeds: [0, 1, 2]", "seeds: [0, 1, 0]"), "each seed may stand there once"),
+        ("datasets: 3", "datasets\n  Input should be a valid dictionary"),
+        ("datasets: {mnist: 3}", "datasets.mnist\n  Input should be a valid dictionary"),
+    ],
+)
+def test_what_cannot_be_a_profile_is_refused(profile, text, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        profile(text)
+
+
+def test_profiles_that_extend_each_other_are_refused(tmp_path, profile):
+    (tmp_path / "first.yaml").write_text("extends: second")
+    with pytest.raises(InputError, match="extends 'first', which is no profile that stands by"):
+        profile("extends: first", name="second")
+
+
+def test_an_unknown_profile_is_answered_with_the_right_ones():
+    with pytest.raises(InputError, match="unknown profile 'fast'; choose from full, quick, smoke"):
+        load_profile("fast")
+
+
+# Overrides
+
+
+def changed(**changes):
+    return override(load_profile("smoke"), changes)
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_none_leaves_a_setting_as_the_profile_has_it(name):
+    assert changed(**{name: None}) == load_profile("smoke")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("target", 7, lambda p: {data.target for data in p.datasets.values()}),
+        ("epochs", 7, lambda p: {p.training.epochs}),
+        ("batch_size", 7, lambda p: {p.training.batch_size}),
+        ("statistics", "subtracted", lambda p: {p.statistics}),
+        ("strategy", "magnitude", lambda p: {a.pruning.strategy for a in amnesiac(p)}),
+        ("prune_first", 0.7, lambda p: {a.pruning.first for a in amnesiac(p)}),
+        ("prune_last", 0.7, lambda p: {a.pruning.last for a in amnesiac(p)}),
+    ],
+)
+def test_a_setting_is_changed_everywhere_it_stands_and_nowhere_else(name, value, read):
+    own, plain = changed(**{name: value}), load_profile("smoke")
+    assert read(own) == {value} != read(plain)
+    different = [key for key, part in plain if part != getattr(own, key)]
+    assert len(different) == 1
+
+
+def amnesiac(profile):
+    models = [model for data in profile.datasets.values() for model in data.models.values()]
+    return [model.amnesiac for model in models if model.amnesiac is not None]
+
+
+def test_one_batch_protocol_takes_the_place_of_the_other():
+    protocols = [a.protocol for a in amnesiac(changed(target_images=30))]
+    assert len(protocols) >= 6 and all(p == {"target_images": 30} for p in protocols)
+    protocols = [a.protocol for a in amnesiac(changed(target_images=30, share="0.5"))]
+    assert len(protocols) >= 6 and all(p == {"share": 0.5} for p in protocols)
+
+
+def test_settings_that_were_never_chosen_stay_so():
+    raw = load_profile("smoke").model_dump()
+    raw["datasets"]["mnist"]["models"]["MLP"]["amnesiac"] = None
+    own = override(Profile.model_validate(raw), {"share": 0.5, "prune_first": 0.5})
+    models = own.datasets["mnist"].models
+    assert models["MLP"].amnesiac is None
+    assert (models["LeNet"].amnesiac.protocol, models["LeNet"].amnesiac.pruning.first) == (
+        {"share": 0.5},
+        0.5,
+    )
+
+
+@pytest.mark.parametrize("seeds", [3, "3", [3]])
+def test_one_seed_is_a_list_of_one_and_of_every_part(seeds):
+    own = changed(seeds=seeds)
+    assert own.seeds == own.figure_3.seeds == own.figure_4.seeds == own.sisa.seeds == (3,)
+
+
+@pytest.mark.parametrize("value", ["LeNet, ConvNet", ["ConvNet", "LeNet"]])
+def test_only_the_models_named_stay(value):
+    models = [list(data.models) for data in changed(models=value).datasets.values()]
+    assert models == [["LeNet"], ["ConvNet"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shares": 0.5}, "unknown parameter 'shares'; choose from models, seeds, share"),
+        ({"models": "VGG"}, "unknown model 'VGG'; choose from AlexNet, "),
+        ({"models": "MLP,"}, "unknown model ''; choose from"),
+        ({"models": []}, "models = [] names none; choose from AlexNet, ConvNet"),
+        ({"models": False}, "unknown model False; choose from AlexNet, ConvNet"),
+        ({"models": [["MLP"]]}, "unknown model ['MLP']; choose from"),
+        ({"seeds": "0,0"}, "seeds = ['0', '0']: Value error, each seed may stand there once"),
+        ({"seeds": []}, "seeds = []: Tuple should have at least 1 item"),
+        ({"seeds": "0;1"}, "seeds.0 = '0;1': Input should be a valid integer"),
+        ({"seeds": True}, "seeds = True: a setting is a number or a word"),
+        ({"epochs": True}, "epochs = True: a setting is a number or a word"),
+        ({"epochs": "many"}, "training.epochs = 'many': Input should be a valid integer"),
+        ({"share": "much"}, "amnesiac.protocol.share = 'much': Input should be a valid number"),
+        ({"statistics": "gone"}, "statistics = 'gone': Input should be 'kept' or 'subtracted'"),
+    ],
+)
+def test_what_a_setting_cannot_be_is_refused(changes, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        changed(**changes)
