@@ -23,7 +23,7 @@ from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from partial_unlearning.update_log import codecs, description
 from partial_unlearning.update_log import commands as log_commands
-from partial_unlearning.update_log.batches import BatchCodec, id_type
+from partial_unlearning.update_log.codecs import BatchCodec, id_type
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import from_ranges, to_ranges
 from partial_unlearning.update_log.row_files import Rows, RowWriter

@@ -14,10 +14,10 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, build_mask
 from partial_unlearning.state import Layout
 from partial_unlearning.system.threads import one_thread
-from partial_unlearning.update_log.batches import BatchCodec
 from partial_unlearning.update_log.checked_json import digest
 from partial_unlearning.update_log.codecs import (
     VALUES,
+    BatchCodec,
     Bitmask,
     Indices,
     Seeded,

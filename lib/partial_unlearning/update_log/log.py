@@ -13,14 +13,12 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log import checked_json as sealed
-from partial_unlearning.update_log.batches import BatchCodec, id_type
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import RowBlock
+from partial_unlearning.update_log.codecs import BatchCodec, RowBlock, add_rows, id_type
 from partial_unlearning.update_log.description import Description, describe
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import Entry, Ledger, to_ranges, weights_digest
 from partial_unlearning.update_log.row_files import Rows, RowWriter
-from partial_unlearning.update_log.sums import add_rows
 
 ROOT = "zarr.json"  # written last, so a log exists once it is complete
 CUT = "cut.json"  # there while a log is shortened, saying to how many steps

@@ -15,9 +15,7 @@ import numpy as np
 from google_crc32c import value as crc32c
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log.codecs import Row
-from partial_unlearning.update_log.folder import Folder
-from partial_unlearning.update_log.tail import Tail, open_tail
+from partial_unlearning.update_log.folder import Folder, Row, Tail, open_tail
 
 _SUM = 4  # bytes of a CRC32C
 _FILE = re.compile(r"(?:c\.(\d+)\.0|tail\.(\d+))")
