@@ -1,1 +1,95 @@
-"""Layer-wise partial machine unlearning: models, update recorders and unlearners."""
+"""Layer-wise partial machine unlearning: models, update recorders, unlearners and an update log.
+
+Record a training run of any model, then take back what one sample taught it:
+
+>>> import tempfile, torch
+>>> from partial_unlearning import Layout, forget, open_log, record
+>>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+>>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+>>> ids, folder = torch.arange(12), tempfile.mkdtemp() + "/log"
+>>> recording = record(model, folder, ids=ids, batch_size=3, sparsity_first=0, sparsity_last=0)
+>>> for batch in ids.split(3):
+...     optimizer.zero_grad()
+...     model(torch.eye(4)[batch % 4]).square().sum().backward()
+...     optimizer.step()
+...     recording.step(batch, epoch=0)
+>>> recording.close()
+>>> log, trained = open_log(folder, model), Layout.of(model).vector(model)
+>>> request = forget(log, model, [7])  # sample 7 was in the third of four steps
+>>> log.affected_steps([7])
+[2]
+>>> torch.equal(Layout.of(model).vector(model), trained - log.sum([2]))
+True
+
+A name is loaded when it is first used: ``import partial_unlearning`` alone does not load torch.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from partial_unlearning.errors import InputError
+from partial_unlearning.system.lazy import lazy_names
+
+try:
+    __version__ = version("partial-unlearning")
+except PackageNotFoundError:  # a checkout that was not installed
+    __version__ = "0+unknown"
+
+_HOMES = {
+    "batching": "BatchPlan confined_plan plan_batches reduced_plan shuffled_plan",
+    "masks": "FixedMask GlobalMagnitudeMask LayerMagnitudeMask Mask SelectionMask "
+    "build_mask keep_all",
+    "metrics": "accuracy",
+    "models": "build",
+    "recorders.background": "BackgroundRecorder",
+    "recorders.recorders": "MemoryLog UpdateRecorder",
+    "samples": "Split",
+    "state": "Layout",
+    "training": "Callback fit make_optimizer",
+    "unlearners": "amnesiac gradient sisa",
+    "update_log.log": "append_to create exists open_log",
+    "update_log.recording": "record",
+    "update_log.requests": "carry_out forget preview preview_undo undo",
+}
+"""Module -> the names of it that are used as ``partial_unlearning.NAME``."""
+
+__all__ = ["InputError", *(name for names in _HOMES.values() for name in names.split())]
+
+if TYPE_CHECKING:
+    from partial_unlearning.batching import BatchPlan as BatchPlan
+    from partial_unlearning.batching import confined_plan as confined_plan
+    from partial_unlearning.batching import plan_batches as plan_batches
+    from partial_unlearning.batching import reduced_plan as reduced_plan
+    from partial_unlearning.batching import shuffled_plan as shuffled_plan
+    from partial_unlearning.masks import FixedMask as FixedMask
+    from partial_unlearning.masks import GlobalMagnitudeMask as GlobalMagnitudeMask
+    from partial_unlearning.masks import LayerMagnitudeMask as LayerMagnitudeMask
+    from partial_unlearning.masks import Mask as Mask
+    from partial_unlearning.masks import SelectionMask as SelectionMask
+    from partial_unlearning.masks import build_mask as build_mask
+    from partial_unlearning.masks import keep_all as keep_all
+    from partial_unlearning.metrics import accuracy as accuracy
+    from partial_unlearning.models import build as build
+    from partial_unlearning.recorders.background import BackgroundRecorder as BackgroundRecorder
+    from partial_unlearning.recorders.recorders import MemoryLog as MemoryLog
+    from partial_unlearning.recorders.recorders import UpdateRecorder as UpdateRecorder
+    from partial_unlearning.samples import Split as Split
+    from partial_unlearning.state import Layout as Layout
+    from partial_unlearning.training import Callback as Callback
+    from partial_unlearning.training import fit as fit
+    from partial_unlearning.training import make_optimizer as make_optimizer
+    from partial_unlearning.unlearners import amnesiac as amnesiac
+    from partial_unlearning.unlearners import gradient as gradient
+    from partial_unlearning.unlearners import sisa as sisa
+    from partial_unlearning.update_log.log import append_to as append_to
+    from partial_unlearning.update_log.log import create as create
+    from partial_unlearning.update_log.log import exists as exists
+    from partial_unlearning.update_log.log import open_log as open_log
+    from partial_unlearning.update_log.recording import record as record
+    from partial_unlearning.update_log.requests import carry_out as carry_out
+    from partial_unlearning.update_log.requests import forget as forget
+    from partial_unlearning.update_log.requests import preview as preview
+    from partial_unlearning.update_log.requests import preview_undo as preview_undo
+    from partial_unlearning.update_log.requests import undo as undo
+else:
+    __getattr__ = lazy_names(_HOMES, package=__name__)

@@ -151,20 +151,26 @@ class WeightsOnly:
         return positions[self.is_weight.to(positions.device)[positions]]
 
 
-def random_depth(layout: Layout, *, first: float, last: float, seed: int) -> Mask:
-    """Random pruning on a straight line from ``first`` layer to ``last``."""
-    return FixedMask.draw(layout, depth_schedule(first, last, len(layout.layers)), seed=seed)
+def random_depth(layout: Layout, *, sparsity_first: float, sparsity_last: float, seed: int) -> Mask:
+    """Random pruning on a straight line from the first layer to the last."""
+    return FixedMask.draw(
+        layout, depth_schedule(sparsity_first, sparsity_last, len(layout.layers)), seed=seed
+    )
 
 
-def layer_magnitude(layout: Layout, *, first: float, last: float, seed: int) -> Mask:
+def layer_magnitude(
+    layout: Layout, *, sparsity_first: float, sparsity_last: float, seed: int
+) -> Mask:
     """Layer-wise magnitude pruning with the same schedule; ``seed`` draws nothing here."""
-    schedule = depth_schedule(first, last, len(layout.layers))
+    schedule = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
     return LayerMagnitudeMask(layout, tuple(schedule))
 
 
-def global_magnitude(layout: Layout, *, first: float, last: float, seed: int) -> Mask:
+def global_magnitude(
+    layout: Layout, *, sparsity_first: float, sparsity_last: float, seed: int
+) -> Mask:
     """Global pruning that keeps as many entries as the same schedule keeps layer by layer."""
-    schedule = depth_schedule(first, last, len(layout.layers))
+    schedule = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
     sizes = layout.layer_sizes
     kept = sum(kept_count(p, n) for p, n in zip(schedule, sizes, strict=True))
     return GlobalMagnitudeMask(layout, 1 - kept / layout.size)
@@ -177,7 +183,9 @@ STRATEGIES = {
 }
 
 
-def build_mask(strategy: str, layout: Layout, *, first: float, last: float, seed: int) -> Mask:
+def build_mask(
+    strategy: str, layout: Layout, *, sparsity_first: float, sparsity_last: float, seed: int
+) -> Mask:
     """The pruning mask of a strategy in :data:`STRATEGIES`.
 
     Raises:
@@ -185,7 +193,9 @@ def build_mask(strategy: str, layout: Layout, *, first: float, last: float, seed
     """
     if strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
-    return STRATEGIES[strategy](layout, first=first, last=last, seed=seed)
+    return STRATEGIES[strategy](
+        layout, sparsity_first=sparsity_first, sparsity_last=sparsity_last, seed=seed
+    )
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,29 @@
-"""``partial-unlearning log`` and ``forget``: the update log from the command line."""
+"""``partial-unlearning log`` and ``forget``: the update log from the command line.
+
+Torch is loaded by the commands that need it, when they run: ``log info`` does without.
+"""
 
 import csv
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import safetensors
-import torch
-from safetensors.torch import save
-from torch import Tensor
 
+import partial_unlearning
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
-from partial_unlearning.update_log import StoredLog, forget, open_log, preview, undo
 from partial_unlearning.update_log.description import Description
-from partial_unlearning.update_log.history import Entry, from_ranges, weights_digest
+from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.history import Entry, from_ranges
+from partial_unlearning.update_log.log_files import LogFiles
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from partial_unlearning.update_log.log import StoredLog
+    from partial_unlearning.update_log.requests import Preview
 
 log_argument = click.argument("path", metavar="PATH")
 
@@ -24,24 +33,24 @@ def log_group() -> None:
     """Look at an update log, or check it."""
 
 
-def _ledger_line(entry: Entry) -> str:
+def _history_line(entry: Entry) -> str:
     steps = len(from_ranges(entry.asked))
-    what = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
-    return f"  {entry.time}  {what}, {steps} steps -> weights {entry.weights[:12]}"
+    name = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
+    return f"  {entry.time}  {name}, {steps} steps -> weights {entry.weights[:12]}"
 
 
-def _facts(log: StoredLog) -> dict[str, object]:
-    said, steps = log.description, len(log)
-    dense = 4 * log.size
-    each = log.bytes_per_step()
+def _facts(log: LogFiles) -> dict[str, object]:
+    about, steps, each = log.description, len(log), log.bytes_per_step()
+    sparsity = f"{about.sparsity_first:g} to {about.sparsity_last:g}"
+    dense = each / (4 * log.size)
     return {
-        "model": f"{log.size} entries in {len(said.layers)} layers, {said.fingerprint[:12]}",
-        "pruning": f"{said.strategy}, {said.first:g} to {said.last:g}, seed {said.seed}",
-        "update": f"{said.kept} values in {said.values}, positions {said.positions}",
+        "model": f"{log.size} entries in {len(about.layers)} layers, {about.fingerprint[:12]}",
+        "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}",
+        "update": f"{about.kept} values in {about.values}, positions {about.positions}",
         "steps": steps,
-        "bytes": f"{log.folder.total()}, {each} a step, {each / dense:.2%} of a dense float32 log",
-        "recording": "ended" if steps == log.ledger.trained_steps else "not ended",
-        "versions": ", ".join(f"{name} {number}" for name, number in said.versions.items()),
+        "bytes": f"{log.folder.total()}, {each} a step, {dense:.2%} of a dense float32 log",
+        "recording": "ended" if steps == log.history.trained_steps else "not ended",
+        "versions": ", ".join(f"{name} {number}" for name, number in about.versions.items()),
     }
 
 
@@ -49,25 +58,25 @@ def _facts(log: StoredLog) -> dict[str, object]:
 @log_argument
 def info(path: str) -> None:
     """Say what the log at PATH (a folder or URL) holds."""
-    log = open_log(path)
+    log = LogFiles(Folder(path))
     for name, value in _facts(log).items():
         click.echo(f"{name:10}{value}")
-    for entry in log.ledger.entries:
-        click.echo(_ledger_line(entry))
+    for entry in log.history.entries:
+        click.echo(_history_line(entry))
 
 
 @log_group.command("verify")
 @log_argument
 def verify(path: str) -> None:
     """Read every byte of the log at PATH and check it; exit status 2 if anything is wrong."""
-    log = open_log(path)
+    log = partial_unlearning.open_log(path)
     problems = list(log.verify())
     if problems:
         raise InputError("\n".join(problems))
     click.echo(f"{len(log)} steps, every one as it was written")
 
 
-def read_ids(path: Path) -> Tensor:
+def read_ids(path: Path) -> list[int]:
     """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
 
     Raises:
@@ -90,10 +99,10 @@ def read_ids(path: Path) -> Tensor:
         ) from error
     if not ids:
         raise InputError(f"{path} holds no sample ids; give at least one")
-    return torch.tensor(ids)
+    return ids
 
 
-def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
+def read_weights(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str] | None]:
     """Tensors by name, and the file's own metadata.
 
     Raises:
@@ -107,10 +116,15 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
 
 
 def write_weights(
-    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None, said: Description
+    path: Path,
+    tensors: dict[str, "Tensor"],
+    metadata: dict[str, str] | None,
+    description: Description,
 ) -> None:
     """Write tensors, whole or not at all; tied ones under all their names."""
-    for name, first in said.tied.items():
+    from safetensors.torch import save  # loads torch
+
+    for name, first in description.tied.items():
         if name in tensors:
             tensors[name] = tensors[first].clone()
     write_atomic(path, save(tensors, metadata))
@@ -131,26 +145,23 @@ def forget_command(
     """Subtract what training learned in every step that saw the given samples."""
     if (ids is None) == (request is None) or (dry_run and ids is None):
         raise InputError("give either --ids, with or without --dry-run, or --undo")
-    if not dry_run and out is None:
+    if out is None and not dry_run:
         raise InputError("give --out, the file to write the new weights to, or --dry-run")
-    log = open_log(path)
+    log = partial_unlearning.open_log(path)
     tensors, metadata = read_weights(weights)
-    if ids is not None:
-        _say(log, tensors, read_ids(ids))
-    if dry_run:
+    if out is None or dry_run:
+        _plan(log, tensors, ids, request)
         return
 
     def save() -> None:
         write_weights(out, tensors, metadata, log.description)
         shutil.copymode(weights, out)  # private weights stay private
 
-    before = weights_digest(log.description.layout, tensors)
-    if request is None:
-        entry = forget(log, tensors, read_ids(ids), save)
-    else:
-        entry = undo(log, tensors, request, save)
+    with log.locked():  # from the plan to its end: nobody changes the history in between
+        plan = _plan(log, tensors, ids, request)
+        entry = partial_unlearning.carry_out(log, tensors, plan, save)
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
-    if entry.weights == before:
+    if entry.weights == plan.weights:
         click.echo(UNCHANGED[entry.kind])
 
 
@@ -160,20 +171,32 @@ UNCHANGED = {
 }
 
 
-def _say(log: StoredLog, tensors: dict[str, Tensor], ids: Tensor) -> None:
-    """Tell what a request means before it is carried out."""
-    seen, kept = preview(log, tensors, ids), log.description.kept
-    click.echo(f"{len(ids)} sample ids, from {ids.min()} to {ids.max()}")
+def _plan(
+    log: "StoredLog", tensors: dict[str, "Tensor"], ids: Path | None, request: int | None
+) -> "Preview":
+    """The plan of a request; what forgetting means is told before it is carried out."""
+    if ids is None:
+        assert request is not None, "either sample ids or a request"
+        return partial_unlearning.preview_undo(log, tensors, request)
+    numbers = read_ids(ids)
+    plan = partial_unlearning.preview(log, tensors, numbers)
+    click.echo(f"{len(numbers)} sample ids, from {min(numbers)} to {max(numbers)}")
+    _tell(plan, log.description)
+    return plan
+
+
+def _tell(plan: "Preview", about: Description) -> None:
     click.echo(
-        f"{seen.affected} of {seen.steps} steps are affected ({seen.share:.1%} of the training); "
-        f"{seen.subtracted} of them are subtracted already"
+        f"{len(plan.asked)} of {plan.steps} steps are affected "
+        f"({plan.affected_fraction:.1%} of the training); "
+        f"{len(plan.subtracted)} of them are subtracted already"
     )
-    if seen.also:
-        click.echo(f"{seen.also} more steps of earlier requests are still in these weights")
+    if plan.also:
+        click.echo(f"{len(plan.also)} more steps of earlier requests are still in these weights")
     click.echo(
-        f"of each step {kept} of {log.size} entries were recorded ({kept / log.size:.1%}); "
-        "the rest of what it did stays in the weights"
+        f"of each step {about.kept} of {about.size} entries were recorded "
+        f"({about.kept / about.size:.1%}); the rest of what it did stays in the weights"
     )
-    click.echo(f"{seen.nbytes} bytes to read; log verify checks them beforehand")
-    if seen.warning:
-        click.echo(f"warning: {seen.warning}", err=True)
+    click.echo(f"{plan.nbytes} bytes to read; log verify checks them beforehand")
+    if plan.warning:
+        click.echo(f"warning: {plan.warning}", err=True)

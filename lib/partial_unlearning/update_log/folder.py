@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import fsspec
 import numpy as np
@@ -57,6 +57,14 @@ class Folder:
                 return os.path.getsize(self.path(name))
             self.fs.invalidate_cache()
             return self.fs.size(self.path(name))
+        except FileNotFoundError:
+            return None
+
+    def version(self, name: str) -> str | None:
+        """Tells whether a file has changed: another text each time; None when there is none."""
+        try:
+            self.fs.invalidate_cache()
+            return str(self.fs.ukey(self.path(name)))
         except FileNotFoundError:
             return None
 
@@ -155,24 +163,6 @@ def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
     return buffer[:end]
 
 
-class Tail(Protocol):
-    """What is appended is kept, even if the process is killed, once ``saved`` says so."""
-
-    saved: int
-
-    def append(self, *parts: Row) -> None:
-        """Add parts to the end."""
-        ...
-
-    def flush(self) -> None:
-        """Save everything appended so far."""
-        ...
-
-    def close(self) -> None:
-        """Let the file go."""
-        ...
-
-
 class LocalTail:
     """On this disk: every append goes to the operating system at once.
 
@@ -191,7 +181,7 @@ class LocalTail:
         self.saved = len(content)
 
     def append(self, *parts: Row) -> None:
-        """See :class:`Tail`."""
+        """Add parts to the end."""
         written, size = os.writev(self._file.fileno(), parts), sum(map(len, parts))
         if written != size:  # a full disk takes a part
             raise OSError(f"only {written} of {size} bytes could be written")
@@ -204,7 +194,7 @@ class LocalTail:
             os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def close(self) -> None:
-        """See :class:`Tail`."""
+        """Save everything and let the file go."""
         self.flush()
         self._file.close()
 
@@ -221,18 +211,22 @@ class RemoteTail:
         self.saved = len(content)
 
     def append(self, *parts: Row) -> None:
-        """See :class:`Tail`."""
+        """Add parts to the end."""
         self._content += b"".join(parts)
 
     def flush(self) -> None:
-        """See :class:`Tail`."""
+        """Write the file."""
         if self._content:
             self._folder.put(self._name, bytes(self._content))
         self.saved = len(self._content)
 
     def close(self) -> None:
-        """See :class:`Tail`."""
+        """Write the file."""
         self.flush()
+
+
+Tail = LocalTail | RemoteTail
+"""What is appended is kept, even if the process is killed, once ``saved`` says so."""
 
 
 def open_tail(folder: Folder, name: str, content: bytes) -> Tail:
