@@ -24,11 +24,11 @@ True
 A name is loaded when it is first used: ``import partial_unlearning`` alone does not load torch.
 """
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.system.lazy import lazy_names
 
 try:
     __version__ = version("partial-unlearning")
@@ -53,7 +53,7 @@ _HOMES = {
 }
 """Module -> the names of it that are used as ``partial_unlearning.NAME``."""
 
-__all__ = ["InputError", *(name for names in _HOMES.values() for name in names.split())]
+__all__ = ["InputError", "__version__", *" ".join(_HOMES.values()).split()]
 
 if TYPE_CHECKING:
     from partial_unlearning.batching import BatchPlan as BatchPlan
@@ -92,4 +92,12 @@ if TYPE_CHECKING:
     from partial_unlearning.update_log.requests import preview_undo as preview_undo
     from partial_unlearning.update_log.requests import undo as undo
 else:
-    __getattr__ = lazy_names(_HOMES, package=__name__)
+
+    def __getattr__(name: str) -> object:
+        """Load a name of :data:`__all__` (PEP 562)."""
+        for home, names in _HOMES.items():
+            if name in names.split():
+                module = import_module(f"{__name__}.{home}")
+                found = getattr(module, name, None)
+                return import_module(f"{module.__name__}.{name}") if found is None else found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,14 +16,14 @@ def digest(content: Any) -> str:  # noqa: ANN401 (anything that JSON can hold)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def write(folder: Folder, name: str, content: dict) -> None:
+def write(folder: Folder, name: str, content: dict[str, Any]) -> None:
     """Write content with its digest, as the ``zarr.json`` of a Zarr group."""
     attributes = {"format": FORMAT, "content": content, "digest": digest(content)}
     document = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     folder.put(name, json.dumps(document).encode())
 
 
-def read(folder: Folder, name: str) -> dict:
+def read(folder: Folder, name: str) -> dict[str, Any]:
     """Read what :func:`write` wrote.
 
     Raises:
@@ -46,4 +46,4 @@ def read(folder: Folder, name: str) -> dict:
     whole = found == {"zarr_format": 3, "node_type": "group"} and len(attributes) == 3
     if not whole or version != FORMAT or digest(content) != recorded:
         raise InputError(f"{path} is damaged: its digest does not match; restore it from a copy")
-    return content
+    return dict(content)

@@ -55,8 +55,11 @@ class Description:
     @classmethod
     def load(cls, content: dict[str, Any]) -> Self:
         """From what :meth:`dump` gave."""
-        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
-        return cls(**{**lists, "shapes": tuple(map(tuple, content["shapes"]))})
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in content.items()
+        }
+        return cls(**{**fields, "shapes": tuple(map(tuple, content["shapes"]))})
 
     def dump(self) -> dict[str, Any]:
         """As JSON can hold it."""

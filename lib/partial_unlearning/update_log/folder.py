@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-import fsspec
+import fsspec  # type: ignore[import-untyped]
 import numpy as np
-from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
 from partial_unlearning.errors import InputError
 
 Row = bytes | np.ndarray
-"""A row of bytes; an array is uint8 and read-only."""
+"""A row of bytes; an array is uint8 and read-only. (Type checkers know no array as a buffer.)"""
 
 
 class Folder:
@@ -27,7 +27,7 @@ class Folder:
         InputError: fsspec cannot reach such a URL.
     """
 
-    def __init__(self, url: str | os.PathLike) -> None:
+    def __init__(self, url: str | os.PathLike[str]) -> None:
         try:
             self.fs, self.root = fsspec.core.url_to_fs(os.fspath(url))
         except (ValueError, ImportError) as error:
@@ -56,7 +56,8 @@ class Folder:
             if self.local:
                 return os.path.getsize(self.path(name))
             self.fs.invalidate_cache()
-            return self.fs.size(self.path(name))
+            size: int = self.fs.size(self.path(name))
+            return size
         except FileNotFoundError:
             return None
 
@@ -70,7 +71,7 @@ class Folder:
 
     def total(self) -> int:
         """Bytes of all files."""
-        return self.fs.du(self.root)
+        return int(self.fs.du(self.root))
 
     def read(self, name: str, *ranges: tuple[int, int]) -> np.ndarray:
         """Bytes of a file as uint8: all of it, or ascending ranges one after the other.
@@ -159,7 +160,7 @@ def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
         buffer, end = np.empty(sum(stop - start for start, stop in ranges), dtype=np.uint8), 0
         for start, stop in ranges:
             file.seek(start)
-            end += file.readinto(buffer[end : end + stop - start])
+            end += file.readinto(buffer[end : end + stop - start].data)
     return buffer[:end]
 
 
@@ -182,7 +183,7 @@ class LocalTail:
 
     def append(self, *parts: Row) -> None:
         """Add parts to the end."""
-        written, size = os.writev(self._file.fileno(), parts), sum(map(len, parts))
+        written, size = os.writev(self._file.fileno(), parts), sum(map(len, parts))  # type: ignore[arg-type]
         if written != size:  # a full disk takes a part
             raise OSError(f"only {written} of {size} bytes could be written")
         self.saved += written
@@ -212,7 +213,7 @@ class RemoteTail:
 
     def append(self, *parts: Row) -> None:
         """Add parts to the end."""
-        self._content += b"".join(parts)
+        self._content += b"".join(parts)  # type: ignore[arg-type]
 
     def flush(self) -> None:
         """Write the file."""

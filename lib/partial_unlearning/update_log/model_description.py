@@ -85,7 +85,7 @@ class ModelDescription(Description):
     def digest(self, weights: State) -> str:
         """SHA-256 of the flat vector of a model, by which its weights are known."""
         vector = self.layout.vector(weights).cpu().numpy().astype("<f4", copy=False)
-        return hashlib.sha256(vector).hexdigest()
+        return hashlib.sha256(vector.data).hexdigest()
 
     def check(self, weights: State) -> None:
         """Make sure that a model, or the tensors of a weights file, are those of this log.

@@ -140,7 +140,7 @@ def record(
     keep: Sequence[Stateful] = (),
     generators: Sequence[torch.Generator] = (),
     resume: bool = False,
-    **settings: Any,  # noqa: ANN401 (those of create),
+    **settings: Any,  # noqa: ANN401 (those of create)
 ) -> Recording:
     """Begin to record, or go on with it.
 
@@ -154,18 +154,18 @@ def record(
             none.
         settings: of a new log, see :func:`create`.
 
-    Raises:
-        InputError: there is a log and ``resume`` is not set, or it is of another model.
-
     Returns:
         What the loop tells of its steps.
+
+    Raises:
+        InputError: there is a log and ``resume`` is not set, or it is of another model.
 
     Example:
         >>> from tempfile import mkdtemp
         >>> model = nn.Linear(3, 2)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         >>> recording = record(model, mkdtemp() + "/log", ids=torch.arange(8), batch_size=4)
-        >>> for step, ids in enumerate(torch.arange(8).split(4)):
+        >>> for ids in torch.arange(8).split(4):
         ...     optimizer.zero_grad()
         ...     model(torch.ones(4, 3)).square().sum().backward()
         ...     optimizer.step()
