@@ -2,6 +2,10 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +16,17 @@ import zarr
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from partial_unlearning import append_to, create, exists, forget, open_log, record, undo
+from partial_unlearning import (
+    append_to,
+    carry_out,
+    create,
+    exists,
+    forget,
+    open_log,
+    preview,
+    record,
+    undo,
+)
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import build_mask
@@ -672,6 +686,85 @@ def test_forget_says_what_it_read_and_how_much_of_a_step_it_can_take_back(copied
     assert "as before: all of it was subtracted already" in said
     undo = ["--log", path, "--weights", again, "--undo", 1, "--out", tmp_path / "back.safetensors"]
     assert "other requests still ask" in run(log_commands.forget_command, *undo)
+
+
+def test_a_look_at_a_log_does_not_load_torch(copied):
+    path, _ = copied
+    code = """if True:
+        import sys
+        from partial_unlearning.__main__ import commands
+        commands(sys.argv[1:], standalone_mode=False)
+        print("torch" in sys.modules)
+    """
+    command = [sys.executable, "-c", code, "log", "info", str(path)]
+    output = subprocess.check_output(command, text=True)
+    assert f"steps     {STEPS}\n" in output
+    assert output.endswith("\nFalse\n")
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often files of a log are read and written, and weights hashed, from now on."""
+    counts = Counter()
+
+    def count(owner: type, name: str, key: Callable[..., str]) -> None:
+        original = getattr(owner, name)
+
+        def counting(*arguments: object) -> object:
+            counts[key(*arguments)] += 1
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    count(Folder, "read", lambda folder, name, *_: f"read {name}")
+    count(Folder, "put", lambda folder, name, *_: f"write {name}")
+    count(model_description.ModelDescription, "digest", lambda *_: "hash")
+    return counts
+
+
+def test_a_request_by_command_reads_the_history_once(copied, tmp_path, counted):
+    path, weights = copied
+    old, new = tmp_path / "old.safetensors", tmp_path / "new.safetensors"
+    save_file(weights, old)
+    (tmp_path / "ids.csv").write_text("101\n")
+    for request in (["--ids", tmp_path / "ids.csv"], ["--undo", 1]):
+        counted.clear()
+        arguments = ["--log", path, "--weights", old, *request, "--out", new]
+        run(log_commands.forget_command, *arguments)
+        assert counted["read requests.json"] == 1
+        assert counted["write requests.json"] == 1
+        assert counted["hash"] == 2
+        old, new = new, old
+
+
+def test_what_another_process_wrote_meanwhile_is_seen(copied):
+    path, weights = copied
+    mine, other = open_log(path), open_log(path)
+    ours = {name: tensor.clone() for name, tensor in weights.items()}
+    forget(other, weights, IDS[:2])
+    entry = forget(mine, ours, IDS[5:7])
+    assert entry.request == 2
+    both = set(mine.affected_steps(IDS[:2])) | set(mine.affected_steps(IDS[5:7]))
+    assert from_ranges(entry.subtracted) == both
+    assert other.history.entries == mine.history.entries
+    with mine.locked(), pytest.raises(InputError, match="another process"):
+        forget(other, weights, IDS[:2])
+
+
+def test_a_preview_can_be_carried_out_as_it_is(copied):
+    path, weights = copied
+    log = open_log(path)
+    before = vector(log, weights)
+    forget(log, weights, IDS[:2])
+    with log.locked():
+        plan = preview(log, weights, IDS[1:4])
+        entry = carry_out(log, weights, plan)
+    first, second = (set(log.affected_steps(ids)) for ids in (IDS[:2], IDS[1:4]))
+    assert (plan.request, plan.asked, plan.subtracted) == (2, second, first & second)
+    assert plan.nbytes == len(second - first) * log.description.update_bytes
+    assert plan.affected_fraction == len(second) / STEPS
+    assert entry == log.history.entries[-1]
+    assert torch.allclose(vector(log, weights), before - log.sum(first | second), atol=1e-6)
 
 
 def test_a_run_whose_log_has_ended_says_how_to_go_on(copied):

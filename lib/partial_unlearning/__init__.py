@@ -36,9 +36,8 @@ except PackageNotFoundError:  # a checkout that was not installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "batching": "BatchPlan confined_plan plan_batches reduced_plan shuffled_plan",
-    "masks": "FixedMask GlobalMagnitudeMask LayerMagnitudeMask Mask SelectionMask "
-    "build_mask keep_all",
+    "batching": "BatchPlan confined_plan plan_batches shuffled_plan",
+    "masks": "FixedMask Mask SelectionMask build_mask keep_all",
     "metrics": "accuracy",
     "models": "build",
     "recorders.background": "BackgroundRecorder",
@@ -59,11 +58,8 @@ if TYPE_CHECKING:
     from partial_unlearning.batching import BatchPlan as BatchPlan
     from partial_unlearning.batching import confined_plan as confined_plan
     from partial_unlearning.batching import plan_batches as plan_batches
-    from partial_unlearning.batching import reduced_plan as reduced_plan
     from partial_unlearning.batching import shuffled_plan as shuffled_plan
     from partial_unlearning.masks import FixedMask as FixedMask
-    from partial_unlearning.masks import GlobalMagnitudeMask as GlobalMagnitudeMask
-    from partial_unlearning.masks import LayerMagnitudeMask as LayerMagnitudeMask
     from partial_unlearning.masks import Mask as Mask
     from partial_unlearning.masks import SelectionMask as SelectionMask
     from partial_unlearning.masks import build_mask as build_mask
