@@ -48,8 +48,10 @@ def test_every_public_name_is_there_for_python_and_for_type_checkers():
     names = set(partial_unlearning.__all__)
     assert all(getattr(partial_unlearning, name) is not None for name in names)
     tree = ast.parse(Path(partial_unlearning.__file__).read_text())
-    aliases = [a for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names]
-    assert {a.name for a in aliases if a.asname} == names - {"InputError", "__version__"}
+    typed = next(node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(typed.test) == "TYPE_CHECKING"
+    imported = {alias.name for node in typed.body for alias in node.names}
+    assert imported == names - {"InputError", "__version__"}
     with pytest.raises(AttributeError, match="no attribute 'forgets'"):
         _ = partial_unlearning.forgets
 

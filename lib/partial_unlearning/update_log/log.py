@@ -314,16 +314,9 @@ def create(
         batch_size = batch_size or max(len(batch) for _, _, batch in plan)
     if ids is None or batch_size is None:
         raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
-    description = describe(
-        model,
-        strategy=strategy,
-        sparsity_first=sparsity_first,
-        sparsity_last=sparsity_last,
-        seed=seed,
-        values=values,
-        buffers=buffers,
-        batch=BatchCodec(batch_size, id_type(int(ids.max()))),
-    )
+    batch = BatchCodec(batch_size, id_type(int(ids.max())))
+    sparsity = (sparsity_first, sparsity_last)
+    description = describe(model, batch, strategy, sparsity, seed, values, buffers)
     folder = Folder(path)
     sizes = {"updates": description.update_bytes, "batches": description.batches.nbytes}
     for name, nbytes in sizes.items():

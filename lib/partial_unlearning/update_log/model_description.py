@@ -127,14 +127,12 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def describe(
     model: nn.Module,
-    *,
+    batch: BatchCodec,
     strategy: str,
-    sparsity_first: float,
-    sparsity_last: float,
+    sparsity: tuple[float, float],
     seed: int,
     values: str,
     buffers: str,
-    batch: BatchCodec,
 ) -> ModelDescription:
     """Describe a log to be; arguments as of :func:`create`.
 
@@ -144,14 +142,14 @@ def describe(
     """
     _check_choice("values", values, tuple(VALUE_BYTES))
     _check_choice("buffers", buffers, BUFFERS)
-    sparsity = {"sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
+    first, last = sparsity
     layout = Layout.of(model)
-    mask = build_mask(strategy, layout, **sparsity, seed=seed)
+    mask = build_mask(strategy, layout, sparsity_first=first, sparsity_last=last, seed=seed)
     kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size))
     if not len(kept):
         raise InputError(
-            f"pruning from {sparsity_first} to {sparsity_last} keeps nothing: there is no log to "
-            "make; choose a sparsity below 1"
+            f"pruning from {first} to {last} keeps nothing: there is no log to make; choose a "
+            "sparsity below 1"
         )
     draft = ModelDescription(
         names=layout.names,
@@ -163,7 +161,8 @@ def describe(
         buffer_names=tuple(sorted(layout.buffers)),
         buffers=buffers,
         strategy=strategy,
-        **sparsity,
+        sparsity_first=first,
+        sparsity_last=last,
         seed=seed,
         kept=len(kept),
         mask_digest=_positions_digest(kept) if mask.fixed else "",
