@@ -140,6 +140,8 @@ def test_unknown_ids_and_steps_are_named(finished):
         log.affected_steps(torch.tensor([7, 100]))
     with pytest.raises(InputError, match="no recorded batch"):
         log.affected_steps(torch.tensor([], dtype=torch.int64))
+    with pytest.raises(InputError, match="1 of 2 sample ids .* first is 1180591620717411303424"):
+        log.affected_steps([100, 2**70])
     with pytest.raises(InputError, match="no update of step 24"):
         log.sum([3, 24])
     with pytest.raises(InputError, match="no update of step -1"):

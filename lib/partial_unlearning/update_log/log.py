@@ -117,7 +117,7 @@ class StoredLog(LogFiles):
         Raises:
             InputError: no ids, or an id in no batch, so that nothing could be removed for it.
         """
-        asked = np.unique(torch.as_tensor(ids).cpu().numpy())
+        asked = np.unique(ids.cpu().numpy() if isinstance(ids, Tensor) else ids)
         steps: list[int] = []
         seen = np.zeros(len(asked), dtype=bool)
         for block, rows in self._batches.blocks(np.arange(len(self))):
