@@ -116,15 +116,12 @@ def read_weights(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str] | None
 
 
 def write_weights(
-    path: Path,
-    tensors: dict[str, "Tensor"],
-    metadata: dict[str, str] | None,
-    description: Description,
+    path: Path, tensors: dict[str, "Tensor"], metadata: dict[str, str] | None, tied: dict[str, str]
 ) -> None:
-    """Write tensors, whole or not at all; tied ones under all their names."""
+    """Write tensors, whole or not at all; ``tied`` ones (name -> first name) under all names."""
     from safetensors.torch import save  # loads torch
 
-    for name, first in description.tied.items():
+    for name, first in tied.items():
         if name in tensors:
             tensors[name] = tensors[first].clone()
     write_atomic(path, save(tensors, metadata))
@@ -154,7 +151,7 @@ def forget_command(
         return
 
     def save() -> None:
-        write_weights(out, tensors, metadata, log.description)
+        write_weights(out, tensors, metadata, log.description.tied)
         shutil.copymode(weights, out)  # private weights stay private
 
     with log.locked():  # from the plan to its end: nobody changes the history in between

@@ -189,12 +189,7 @@ class LogWriter(StoredLog):
         self._batch_of[step] = Batch(batch.epoch, batch.ids.clone())  # the loop may reuse its own
 
     def record(self, step: int, positions: Tensor, values: Tensor) -> None:
-        """Append the update of the next step (Eq. 6).
-
-        Args:
-            step: counted from 0 over the whole run.
-            positions: those kept, sorted, int64, shape ``(k,)``.
-            values: of the update at these positions, float, shape ``(k,)``.
+        """Append the update of the next step (Eq. 6): positions int64, values float, ``(k,)``.
 
         Raises:
             InputError: not the next step, no batch known for it, or it cannot be written.
@@ -346,12 +341,7 @@ def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> St
 def append_to(
     path: str | os.PathLike[str], model: nn.Module, plan: BatchPlan | None = None
 ) -> LogWriter:
-    """Open a log for appending.
-
-    Args:
-        path: folder or fsspec URL.
-        model: checked to be of the log's architecture.
-        plan: the batches, where they are known beforehand.
+    """Open a log for appending; arguments as of :func:`create`.
 
     Raises:
         InputError: as :func:`open_log`; or another process is writing to it.

@@ -32,11 +32,9 @@ class LogFiles:
     def __init__(self, folder: Folder) -> None:
         self.folder, self.history = folder, History(folder)
         self.description = self._description_type.load(checked_json.read(folder, ROOT))
-        per_shard = self.description.per_shard
-        self._updates = self._rows_type(folder, "updates", self.description.update_bytes, per_shard)
-        self._batches = self._rows_type(
-            folder, "batches", self.description.batches.nbytes, per_shard
-        )
+        rows, about = self._rows_type, self.description
+        self._updates = rows(folder, "updates", about.update_bytes, about.per_shard)
+        self._batches = rows(folder, "batches", about.batches.nbytes, about.per_shard)
 
     @property
     def size(self) -> int:
