@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from partial_unlearning import (
     append_to,
-    carry_out,
     create,
     exists,
     forget,
@@ -41,6 +40,8 @@ from partial_unlearning.update_log.codecs import BatchCodec, id_type
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import from_ranges, to_ranges
 from partial_unlearning.update_log.recording import Recording
+from partial_unlearning.update_log.request_files import read_ids
+from partial_unlearning.update_log.requests import carry_out
 from partial_unlearning.update_log.row_files import Rows, RowWriter
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -790,7 +791,7 @@ def test_a_request_that_touches_nearly_everything_warns(copied, tmp_path):
 def test_a_bad_list_of_ids_is_refused(tmp_path, text):
     (tmp_path / "ids.csv").write_text(text)
     with pytest.raises(InputError, match=r"ids\.csv"):
-        log_commands.read_ids(tmp_path / "ids.csv")
+        read_ids(tmp_path / "ids.csv")
 
 
 def test_wrong_combinations_of_options_are_refused(copied, tmp_path):

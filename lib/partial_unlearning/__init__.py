@@ -48,16 +48,16 @@ _HOMES = {
     "unlearners": "amnesiac gradient sisa",
     "update_log.log": "append_to create exists open_log",
     "update_log.recording": "record",
-    "update_log.requests": "carry_out forget preview preview_undo undo",
+    "update_log.requests": "forget preview undo",
 }
 """Module -> the names of it that are used as ``partial_unlearning.NAME``."""
 
 __all__ = [
     "BackgroundRecorder", "BatchPlan", "Callback", "FixedMask", "InputError", "Layout", "Mask",
     "MemoryLog", "SelectionMask", "Split", "UpdateRecorder", "__version__", "accuracy", "amnesiac",
-    "append_to", "build", "build_mask", "carry_out", "confined_plan", "create", "exists", "fit",
-    "forget", "gradient", "keep_all", "make_optimizer", "open_log", "plan_batches", "preview",
-    "preview_undo", "record", "shuffled_plan", "sisa", "undo",
+    "append_to", "build", "build_mask", "confined_plan", "create", "exists", "fit", "forget",
+    "gradient", "keep_all", "make_optimizer", "open_log", "plan_batches", "preview", "record",
+    "shuffled_plan", "sisa", "undo",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -73,13 +73,7 @@ if TYPE_CHECKING:
     from partial_unlearning.unlearners import amnesiac, gradient, sisa
     from partial_unlearning.update_log.log import append_to, create, exists, open_log
     from partial_unlearning.update_log.recording import record
-    from partial_unlearning.update_log.requests import (
-        carry_out,
-        forget,
-        preview,
-        preview_undo,
-        undo,
-    )
+    from partial_unlearning.update_log.requests import forget, preview, undo
 else:
 
     def __getattr__(name: str) -> object:
