@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from partial_unlearning import update_log
+from partial_unlearning import exists, open_log, record
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log import description
+from partial_unlearning.update_log import model_description
 from partial_unlearning.update_log.checkpoint import write_checkpoint
+from partial_unlearning.update_log.log import StoredLog
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -36,8 +37,8 @@ def train(path: Path, result: Path, report: Callable[[int], object]) -> None:
     model = nn.Sequential(nn.Linear(20, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 4))
     optimizer, generator = torch.optim.Adam(model.parameters()), torch.Generator().manual_seed(1)
     images, labels = torch.randn(len(IDS), 20), torch.randint(0, 4, (len(IDS),))
-    settings = {"ids": IDS, "batch_size": BATCH, "first": 0.5, "last": 0.0}
-    recording = update_log.record(
+    settings = {"ids": IDS, "batch_size": BATCH, "sparsity_first": 0.5, "sparsity_last": 0.0}
+    recording = record(
         model, path, keep=[optimizer], generators=[generator], resume=True, **settings
     )
     for epoch in range(recording.epoch, EPOCHS):
@@ -94,12 +95,12 @@ def _same(first: object, second: object) -> bool:
     return first == second
 
 
-def _check(path: Path, reported: int, reference: update_log.StoredLog) -> str:
+def _check(path: Path, reported: int, reference: StoredLog) -> str:
     """Look at what a killed process left."""
-    if not update_log.exists(path):
+    if not exists(path):
         return "lost" if reported else "whole"  # killed before there was a log
     try:
-        log = update_log.open_log(path)
+        log = open_log(path)
         problems = list(log.verify())
         held = len(log)
     except InputError:
@@ -127,7 +128,7 @@ def kills(count: int, *, seed: int) -> Counter[str]:
             began = time.perf_counter()
             train(folder / log, folder / f"{log}.pt", lambda _: None)
         whole_run = time.perf_counter() - began
-        reference = update_log.open_log(folder / "whole")
+        reference = open_log(folder / "whole")
         expected = torch.load(folder / "whole.pt")
         done, runs = 0, 0
         while True:
@@ -145,10 +146,10 @@ def kills(count: int, *, seed: int) -> Counter[str]:
                 return found
 
 
-def _same_log(path: Path, reference: update_log.StoredLog) -> bool:
+def _same_log(path: Path, reference: StoredLog) -> bool:
     """Whether a finished log holds what the uninterrupted run's holds."""
-    log = update_log.open_log(path)
-    weights = [each.ledger.entries[-1].weights for each in (log, reference)]
+    log = open_log(path)
+    weights = [each.history.entries[-1].weights for each in (log, reference)]
     return weights[0] == weights[1] and _check(path, STEPS, reference) == "whole"
 
 
@@ -163,7 +164,7 @@ def flips(count: int, *, seed: int) -> Counter[str]:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "log"
         train(path, Path(name) / "result.pt", lambda _: None)
-        log = update_log.open_log(path)
+        log = open_log(path)
         write_checkpoint(log.folder, [nn.Linear(3, 3)], [], {"steps": len(log)})  # flipped as well
         expected = _everything(log)
         files = {f: f.read_bytes() for f in sorted(path.rglob("*")) if f.is_file()}
@@ -178,15 +179,15 @@ def flips(count: int, *, seed: int) -> Counter[str]:
     return found
 
 
-def _everything(log: update_log.StoredLog) -> list[object]:
+def _everything(log: StoredLog) -> list[object]:
     """All that a log can be asked."""
-    entries, ids = log.ledger.entries, IDS[:5]
-    return [log.sum(range(len(log))), log.affected(ids), len(log), entries, log.description]
+    entries, ids = log.history.entries, IDS[:5]
+    return [log.sum(range(len(log))), log.affected_steps(ids), len(log), entries, log.description]
 
 
 def _judge(path: Path, expected: list[object]) -> str:
     try:
-        log = update_log.open_log(path)
+        log = open_log(path)
         if list(log.verify()):
             return "detected"
     except InputError:
@@ -196,15 +197,15 @@ def _judge(path: Path, expected: list[object]) -> str:
 
 def measure(*, kill_count: int, flip_count: int, seed: int = 0) -> dict[str, dict[str, int]]:
     """Kills and flips, with small shards."""
-    usual = description.SHARD_BYTES
-    description.SHARD_BYTES = SHARD_BYTES
+    usual = model_description.SHARD_BYTES
+    model_description.SHARD_BYTES = SHARD_BYTES
     try:
         return {
             "kills": dict(kills(kill_count, seed=seed)),
             "bit_flips": dict(flips(flip_count, seed=seed)),
         }
     finally:
-        description.SHARD_BYTES = usual
+        model_description.SHARD_BYTES = usual
 
 
 if __name__ == "__main__":

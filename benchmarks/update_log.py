@@ -14,10 +14,12 @@ from pathlib import Path
 import click
 import torch
 import zarr
-from partial_unlearning import update_log
+from partial_unlearning import create, forget, open_log
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.update_log.codecs import Indices
+from partial_unlearning.update_log.log import Batch, LogWriter
+from partial_unlearning.update_log.recording import Recording
 from reproduction.costs.public_notebook import NotebookScheme
 from reproduction.costs.timing import alternate
 from reproduction.machine.memory import keep_freed_memory, peak_memory
@@ -56,10 +58,10 @@ class Step:
         return ids
 
 
-def new_log(path: Path, model: nn.Module, **settings: object) -> update_log.LogWriter:
+def new_log(path: Path, model: nn.Module, **settings: object) -> LogWriter:
     """A log with the settings that all measurements share."""
-    chosen = {"first": PRUNING, "last": PRUNING, "ids": IDS, "batch_size": BATCH, **settings}
-    return update_log.create(path, model, **chosen)
+    ends = {"sparsity_first": PRUNING, "sparsity_last": PRUNING}
+    return create(path, model, **{**ends, "ids": IDS, "batch_size": BATCH, **settings})
 
 
 def _train(step: Step) -> None:
@@ -67,7 +69,7 @@ def _train(step: Step) -> None:
         step()
 
 
-def _train_recording(step: Step, recording: update_log.Recording) -> None:
+def _train_recording(step: Step, recording: Recording) -> None:
     """Until the last step is in the log: what is done beside training is all counted."""
     for _ in range(TOGETHER):
         recording.step(step(), 0)
@@ -91,7 +93,7 @@ def step_overhead(folder: Path) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {name: {} for name in names}
     for name, rounds in ROUNDS.items():
         step = Step(name)
-        recording = update_log.Recording(step.model, new_log(folder / name, step.model))
+        recording = Recording(step.model, new_log(folder / name, step.model))
         peer = NotebookScheme(folder / f"{name}_peer")
         plain = partial(_train, step)
         ours = alternate(
@@ -111,7 +113,7 @@ def step_overhead(folder: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def fill(log: update_log.LogWriter, steps: int) -> None:
+def fill(log: LogWriter, steps: int) -> None:
     """Record noise. Bytes and times of reading do not depend on the values."""
     generator = torch.Generator().manual_seed(0)
     kept = log.description.kept
@@ -121,7 +123,7 @@ def fill(log: update_log.LogWriter, steps: int) -> None:
         ids = IDS[torch.randint(1, len(IDS), (BATCH,), generator=generator)]
         if step % 2 == 0:
             ids[0] = 0  # the person who will ask
-        log.announce(step, update_log.Batch(step // 469, ids))
+        log.announce(step, Batch(step // 469, ids))
         log.record(step, positions, values)
     log.close()
 
@@ -142,8 +144,8 @@ def bytes_over_limit(folder: Path, steps: int = 500) -> dict[str, dict[str, floa
             for pruning in (PRUNING, 0.99) if kind == "magnitude" else (PRUNING,):
                 model = build(name, classes=10, seed=0, width=WIDTHS[name])
                 label = f"{kind} {name} {pruning:.0%}"
-                settings = {"strategy": strategy, "first": pruning, "last": pruning}
-                log = new_log(folder / label, model, **settings)
+                ends = {"sparsity_first": pruning, "sparsity_last": pruning}
+                log = new_log(folder / label, model, strategy=strategy, **ends)
                 fill(log, steps)
                 limit = steps * limit_bytes(log.size, 1 - pruning, magnitude=kind != "seeded")
                 detail[label] = log.folder.total() / limit
@@ -169,15 +171,15 @@ def unlearning(folder: Path) -> dict[str, object]:
     """Unlearning every second step of a log of 4,000, against memory and retraining."""
     step = Step("MLP")
     fill(new_log(folder / "half", step.model), 2 * AFFECTED)
-    log = update_log.open_log(folder / "half")
+    log = open_log(folder / "half")
     layout, person = Layout.of(step.model), torch.tensor([0])
     in_memory = torch.randn(AFFECTED, log.description.kept).to(torch.bfloat16)
-    affected = log.affected(person)
+    affected = log.affected_steps(person)
     assert len(affected) == AFFECTED
 
     def unlearn() -> None:  # all of it: from opening the log to changed weights
-        opened = update_log.open_log(folder / "half", step.model)
-        layout.subtract(step.model, opened.sum(opened.affected(person)))
+        opened = open_log(folder / "half", step.model)
+        layout.subtract(step.model, opened.sum(opened.affected_steps(person)))
 
     sides = {
         "unlearn": unlearn,
@@ -219,12 +221,11 @@ def memory(folder: Path) -> dict[str, object]:
         per_shard = log.description.per_shard
         fill(log, per_shard)
         _lengthen(path, -(-steps // per_shard))
-        opened = update_log.open_log(path)
+        opened = open_log(path)
         ids = torch.cat([next(opened.batches()).ids, torch.tensor([0])])
         seconds = time.perf_counter()
         found[str(len(opened))] = {
-            "peak_mb": peak_memory(lambda log=opened, ids=ids: update_log.forget(log, model, ids))
-            / 2**20,
+            "peak_mb": peak_memory(lambda log=opened, ids=ids: forget(log, model, ids)) / 2**20,
             "seconds": time.perf_counter() - seconds,
         }
     allowed = (4 * 4 * Layout.of(model).size + (64 << 20)) / 2**20
@@ -235,7 +236,7 @@ def against_zarr(folder: Path, steps: int = 210) -> dict[str, dict[str, float]]:
     """The same array written and summed through the zarr library, over our time."""
     model = build("MLP", classes=10, seed=0)
     log = new_log(folder / "ours", model)
-    row = torch.zeros(log.description.updates.nbytes, dtype=torch.uint8).numpy()
+    row = torch.zeros(log.description.update_bytes, dtype=torch.uint8).numpy()
     values, positions = torch.zeros(log.description.kept), log.mask.kept()
     rows, shard = (1, len(row)), (log.description.per_shard, len(row))
     array = zarr.create_array(
@@ -246,7 +247,7 @@ def against_zarr(folder: Path, steps: int = 210) -> dict[str, dict[str, float]]:
         dtype="uint8",
         compressors=[zarr.codecs.Crc32cCodec()],
     )
-    batch, count = update_log.Batch(0, IDS[:BATCH]), iter(range(steps))
+    batch, count = Batch(0, IDS[:BATCH]), iter(range(steps))
 
     def write_ours() -> None:
         log.announce(step := next(count), batch)
@@ -261,7 +262,7 @@ def against_zarr(folder: Path, steps: int = 210) -> dict[str, dict[str, float]]:
         return _fast_sum(read)
 
     writing = alternate({"ours": write_ours, "zarr": write_theirs}, rounds=steps // 14, calls=13)
-    reader = update_log.open_log(folder / "ours")
+    reader = open_log(folder / "ours")
     reading = alternate(
         {"ours": lambda: reader.sum(range(log.description.per_shard)), "zarr": sum_theirs},
         rounds=9,

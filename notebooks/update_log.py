@@ -27,24 +27,24 @@
 #   only that recorded updates are kept safely and subtracted exactly once.
 # - Requests can only be answered for steps that were recorded. If you train on later, record that too.
 #
-# Run your own script with this repository's `.venv/bin/python`, or install the repository into your environment with `pip install -e`. The
-# package is called `lib`, so that a folder `lib/` beside your script would hide it.
+# Run your own script with this repository's `.venv/bin/python`, or install the library alone into your own environment: `pip install .`
+# in a checkout brings PyTorch and a few small packages, nothing of the book.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
 
 # %%
 import csv
+import struct
 import tempfile
 from pathlib import Path
 
 import torch
 from IPython.display import display
-from partial_unlearning import update_log
+from partial_unlearning import forget, open_log, preview, record, undo
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.update_log.commands import forget_command, log_group
 from reproduction.chapters.tables import simple_table
-from reproduction.datasets.idx import write_idx
 from reproduction.datasets.sets import load
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -64,11 +64,18 @@ folder = Path(temporary.name)
 # some of the embedded digits into IDX files and pretends that each person drew eight of them. With files of your
 # own, these are the cells to replace.
 
+
 # %%
+def write_idx(path, values):
+    """The format of MNIST's files, for bytes: two zeros, the type, dimensions, sizes, values."""
+    head = struct.pack(f">HBB{values.dim()}I", 0, 8, values.dim(), *values.shape)
+    path.write_bytes(head + values.numpy().tobytes())
+
+
 sample = load("mnist", source="sample")
 chosen = torch.randperm(len(sample.train), generator=torch.Generator().manual_seed(0))[:images_used]
-_ = write_idx(folder / "images-idx3-ubyte", (255 * sample.train.images[chosen, 0]).byte())
-_ = write_idx(folder / "labels-idx1-ubyte", sample.train.labels[chosen].byte())
+write_idx(folder / "images-idx3-ubyte", (255 * sample.train.images[chosen, 0]).byte())
+write_idx(folder / "labels-idx1-ubyte", sample.train.labels[chosen].byte())
 
 # %%
 images = read_image_file(str(folder / "images-idx3-ubyte"))[:, None].float() / 255
@@ -93,7 +100,7 @@ def batches(generator):
 #
 # The loop is a plain one: any module, any optimizer, any order of samples. What is new are the lines marked 1, 2 and 3.
 #
-# - `record` makes the log. `first` and `last` are the fractions pruned in the first and the last layer; between them they lie
+# - `record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer; between them they lie
 #   on a straight line. Which entries are kept is drawn from a seed, so the log holds only their values.
 # - `recording.step` comes right after `optimizer.step()` and says which samples the step saw.
 # - `recording.close` notes down which weights the training led to.
@@ -105,8 +112,8 @@ model.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
 generator = torch.Generator().manual_seed(1)
 
-recording = update_log.record(
-    model, folder / "log", ids=ids, batch_size=32, first=0.9, last=0.5
+recording = record(
+    model, folder / "log", ids=ids, batch_size=32, sparsity_first=0.9, sparsity_last=0.5
 )  # 1
 for epoch in range(epochs):
     for batch in batches(generator):
@@ -125,19 +132,19 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # `resume`, and save now and then; nothing else changes:
 #
 # ```python
-# recording = update_log.record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)
+# recording = record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)
 # for epoch in range(recording.epoch, epochs):
 #     ...
 #     recording.checkpoint(epoch + 1)
 # ```
 #
 # Started again after any interruption, this ends with the same weights, bit by bit, and the same log as a run that was never
-# interrupted. The tests kill it at random moments to see that it does. If you train with `partial_unlearning.training.fit` and a batch plan, use
-# `update_log.create(..., plan=plan)` with `partial_unlearning.recorders.recorders.UpdateRecorder` instead of these lines.
+# interrupted. The tests kill it at random moments to see that it does. If you train with `fit` of this library and a batch plan, use
+# `create(..., plan=plan)` with `UpdateRecorder` instead of these lines.
 #
 # ## What is in the log
 #
-# `python -m reproduction log info PATH` (a folder, or any URL that fsspec knows) tells what a log holds, and `log verify` reads every byte of it and
+# `partial-unlearning log info PATH` (a folder, or any URL that fsspec knows) tells what a log holds, and `log verify` reads every byte of it and
 # checks it.
 
 
@@ -156,14 +163,16 @@ run(log_group, "verify", folder / "log")
 # had the pictures been shuffled without regard to people:
 
 # %%
-log = update_log.open_log(folder / "log", model)
+log = open_log(folder / "log", model)
 shuffled = shuffled_plan(ids, batch_size=32, epochs=epochs, seed=0)
 rows = []
 for people in (1, 2, 4, 16):
     asked = ids[(person_of >= 5) & (person_of < 5 + people)]
-    seen = update_log.preview(log, model, asked)
+    seen = preview(log, model, asked)
     plain = f"{shuffled.affected_fraction(asked):.0%}"
-    rows.append([people, f"{seen.affected} of {seen.steps}", f"{seen.share:.0%}", plain])
+    rows.append(
+        [people, f"{len(seen.asked)} of {seen.steps}", f"{seen.affected_fraction:.0%}", plain]
+    )
 simple_table(
     rows,
     headings=("People", "Steps affected", "Share of training", "The same, had we shuffled"),
@@ -174,8 +183,8 @@ simple_table(
 # The command line does the same, with the ids in a CSV file. `--dry-run` only looks, and warns when nearly every step is affected:
 #
 # ```
-# python -m reproduction forget --log log --weights model.safetensors --ids ids.csv --dry-run
-# python -m reproduction forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors
+# partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --dry-run
+# partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors
 # ```
 
 # %%
@@ -185,20 +194,20 @@ with (folder / "ids.csv").open("w", newline="") as file:
 request = ["--log", folder / "log", "--weights", folder / "model.safetensors"]
 request += ["--ids", folder / "ids.csv"]
 run(forget_command, *request, "--dry-run")
-assert [entry.kind for entry in log.ledger.entries] == ["trained"]  # nothing was done yet
+assert [entry.kind for entry in log.history.entries] == ["trained"]  # nothing was done yet
 
 # %%
 forgotten = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-update_log.forget(log, forgotten, mine)
+forget(log, forgotten, mine)
 save_file(forgotten, folder / "new.safetensors")
 
 # %% [markdown]
 # The log is honest about what the subtraction was: the new weights are the old ones minus the sum of what was *recorded* of the affected
-# steps. The pruned part of those steps stays in the model; `first=0, last=0` would record everything.
+# steps. The pruned part of those steps stays in the model; `sparsity_first=0, sparsity_last=0` would record everything.
 
 # %%
 layout = log.description.layout
-steps = log.affected(mine)
+steps = log.affected_steps(mine)
 expected = layout.vector(model) - log.sum(steps)
 gap = (layout.vector(load_file(folder / "new.safetensors")) - expected).abs().max().item()
 print(f"{len(steps)} steps subtracted, largest gap {gap:.0e}")
@@ -244,9 +253,10 @@ simple_table(
 # %%
 rows = []
 for name, who in (("person 6", 6), ("person 5 again", 5)):
-    seen = update_log.preview(log, forgotten, ids[person_of == who])
-    update_log.forget(log, forgotten, ids[person_of == who])
-    rows.append([name, seen.affected, seen.subtracted, seen.affected - seen.subtracted])
+    seen = preview(log, forgotten, ids[person_of == who])
+    forget(log, forgotten, ids[person_of == who])
+    steps, before = len(seen.asked), len(seen.subtracted)
+    rows.append([name, steps, before, steps - before])
 display(
     simple_table(
         rows,
@@ -262,7 +272,7 @@ assert rows[-1][-1] == 0
 
 # %%
 for number in (1, 2, 3):
-    update_log.undo(log, forgotten, number)
+    undo(log, forgotten, number)
 gap = (layout.vector(forgotten) - layout.vector(trained)).abs().max().item()
 print(f"largest gap to the trained weights {gap:.0e}")
 assert gap < 1e-5
@@ -274,7 +284,7 @@ temporary.cleanup()
 # %% [markdown]
 # ## What to keep in mind
 #
-# - **Batch normalisation.** Its running statistics are recorded and subtracted like weights; `statistics="kept"` in `record` leaves them as
+# - **Batch normalisation.** Its running statistics are recorded and subtracted like weights; `buffers="keep"` in `record` leaves them as
 #   they are. [The ablations](partial_amnesiac.ipynb) show both for the paper's ResNet9.
 # - **The log is personal data too**: it lets anyone who has it add back what was taken, and tells who asked. So do all copies of the
 #   older weights; the checkpoint in the log is deleted at the first request, other copies are yours to delete.

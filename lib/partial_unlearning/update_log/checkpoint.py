@@ -56,7 +56,8 @@ def read_checkpoint(folder: Folder) -> dict[str, Any] | None:
     content = folder.read(FILE).tobytes()
     if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
         raise InputError(f"{folder.path(FILE)} is damaged; delete it to begin the run again")
-    return torch.load(io.BytesIO(content[_DIGEST:]), map_location="cpu", weights_only=True)
+    buffer = io.BytesIO(content[_DIGEST:])
+    return dict(torch.load(buffer, map_location="cpu", weights_only=True))
 
 
 def restore(
@@ -79,4 +80,4 @@ def restore(
     torch.set_rng_state(saved["torch"])
     if saved["cuda"]:
         torch.cuda.set_rng_state_all(saved["cuda"])
-    return saved["position"]
+    return dict(saved["position"])

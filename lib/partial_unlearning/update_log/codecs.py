@@ -1,25 +1,24 @@
-"""How an update becomes a row of bytes.
+"""How positions and batches become bytes, and how many; nothing here needs torch.
 
-A row is the code of the kept positions followed by their values. Positions of a seeded mask are
-rebuilt from the seed, so their code is empty; those of a magnitude mask are data, stored as one
-bit a weight or as packed indices, whichever is smaller.
+Kept positions of a seeded mask are rebuilt from the seed, so their code is empty; those of a
+magnitude mask are data, stored as one bit a weight or as packed indices, whichever is smaller.
 """
 
+import struct
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from partial_unlearning.errors import InputError
 
-VALUES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Types for stored values. At update sizes near 1e-8, float16 turns most of them to zero."""
 
-
-Row = bytes | np.ndarray
-"""A row of bytes; an array is uint8 and read-only."""
+_HEAD = np.dtype("<u4")  # epoch and number of ids
 
 
 def _whole_words(bits: int) -> int:
@@ -27,40 +26,22 @@ def _whole_words(bits: int) -> int:
     return -(-bits // 32) * 4
 
 
-class Positions(Protocol):
-    """A code for kept positions of fixed length.
-
-    Attributes:
-        nbytes: bytes it takes in a row.
-    """
-
-    nbytes: int
-
-    def encode(self, positions: Tensor) -> bytes:
-        """Code of sorted positions, int64, shape ``(k,)``."""
-        ...
-
-    def decode(self, code: np.ndarray) -> Tensor:
-        """The positions again."""
-        ...
-
-
 @dataclass(frozen=True)
 class Seeded:
-    """Positions known beforehand: nothing is stored."""
+    """Positions known beforehand, int64 ``(k,)``: nothing is stored."""
 
-    positions: Tensor
+    positions: "Tensor"
     nbytes: int = 0
 
-    def encode(self, positions: Tensor) -> bytes:
+    def encode(self, positions: "Tensor") -> bytes:
         """Nothing; InputError if these are not the positions known."""
-        if positions is self.positions or torch.equal(positions.cpu(), self.positions):
+        if positions is self.positions or self.positions.equal(positions.cpu()):
             return b""
         raise InputError("the update was pruned by another mask; use the log's own")
 
-    def decode(self, code: np.ndarray) -> Tensor:
+    def decode(self, code: np.ndarray) -> np.ndarray:
         """The positions known."""
-        return self.positions
+        return self.positions.numpy()
 
 
 @dataclass(frozen=True)
@@ -71,18 +52,18 @@ class Bitmask:
 
     @property
     def nbytes(self) -> int:
-        """See :class:`Positions`."""
+        """Bytes of the code."""
         return _whole_words(self.size)
 
-    def encode(self, positions: Tensor) -> bytes:
-        """See :class:`Positions`."""
+    def encode(self, positions: "Tensor") -> bytes:
+        """The code of sorted positions, int64 ``(k,)``."""
         bits = np.zeros(self.size, dtype=bool)
         bits[positions.cpu().numpy()] = True
         return np.packbits(bits).tobytes().ljust(self.nbytes, b"\0")
 
-    def decode(self, code: np.ndarray) -> Tensor:
-        """See :class:`Positions`."""
-        return torch.from_numpy(np.flatnonzero(np.unpackbits(code, count=self.size)))
+    def decode(self, code: np.ndarray) -> np.ndarray:
+        """The positions again, int64 ``(k,)``."""
+        return np.flatnonzero(np.unpackbits(code, count=self.size))
 
 
 @dataclass(frozen=True)
@@ -99,85 +80,87 @@ class Indices:
 
     @property
     def nbytes(self) -> int:
-        """See :class:`Positions`."""
+        """Bytes of the code."""
         return _whole_words(self.kept * self.width)
 
-    def encode(self, positions: Tensor) -> bytes:
-        """See :class:`Positions`."""
+    def encode(self, positions: "Tensor") -> bytes:
+        """The code of sorted positions, int64 ``(kept,)``."""
         whole = positions.cpu().numpy().astype(">u8").view(np.uint8).reshape(-1, 8)
         bits = np.unpackbits(whole, axis=1)[:, -self.width :]
         return np.packbits(bits).tobytes().ljust(self.nbytes, b"\0")
 
-    def decode(self, code: np.ndarray) -> Tensor:
-        """See :class:`Positions`."""
+    def decode(self, code: np.ndarray) -> np.ndarray:
+        """The positions again, int64 ``(kept,)``."""
         bits = np.zeros((self.kept, 64), dtype=np.uint8)
         packed = np.unpackbits(code, count=self.kept * self.width)
         bits[:, -self.width :] = packed.reshape(self.kept, self.width)
-        return torch.from_numpy(np.packbits(bits).view(">u8").astype(np.int64))
+        return np.packbits(bits).view(">u8").astype(np.int64)
+
+
+Positions = Seeded | Bitmask | Indices
+"""A code for kept positions, always of the same length."""
+
+
+def code_bytes(positions: str, size: int, kept: int) -> int:
+    """Bytes that ``kept`` positions of ``size`` take in a row.
+
+    Args:
+        positions: ``seeded``, ``bitmask`` or ``indices``.
+        size: entries of the model's flat vector.
+        kept: entries kept of an update.
+    """
+    sizes = {"bitmask": Bitmask(size).nbytes, "indices": Indices(size, kept).nbytes, "seeded": 0}
+    return sizes[positions]
 
 
 def smallest(size: int, kept: int) -> str:
     """Which of ``bitmask`` and ``indices`` takes fewer bytes."""
-    return "bitmask" if Bitmask(size).nbytes <= Indices(size, kept).nbytes else "indices"
+    return min(("bitmask", "indices"), key=lambda name: code_bytes(name, size, kept))
+
+
+def id_type(largest: int) -> str:
+    """The smallest unsigned integer type that holds ids up to ``largest``."""
+    return np.min_scalar_type(largest).newbyteorder("<").str if largest < 2**32 else "<i8"
 
 
 @dataclass(frozen=True)
-class UpdateCodec:
-    """An update of ``kept`` entries as a row of bytes.
+class BatchCodec:
+    """The epoch and the sample ids of a batch as a row.
 
     Attributes:
-        positions: the code of the positions.
-        kept: number of values.
-        values: a key of :data:`VALUES`.
+        batch_size: the most ids a batch can hold.
+        ids: numpy type of an id.
     """
 
-    positions: Positions
-    kept: int
-    values: str
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the stored values."""
-        return VALUES[self.values]
+    batch_size: int
+    ids: str
 
     @property
     def nbytes(self) -> int:
         """Bytes of a row."""
-        return self.positions.nbytes + self.kept * self.dtype.itemsize
+        return 2 * _HEAD.itemsize + self.batch_size * np.dtype(self.ids).itemsize
 
-    def values_of(self, rows: np.ndarray) -> Tensor:
-        """Stored values of rows ``(n, nbytes)``, shape ``(n, kept)``, in the rows' own memory."""
-        return torch.from_numpy(rows[:, self.positions.nbytes :]).view(self.dtype)
-
-    def positions_of(self, row: np.ndarray) -> Tensor:
-        """Positions of one row ``(nbytes,)``, int64, shape ``(kept,)``."""
-        return self.positions.decode(row[: self.positions.nbytes])
-
-
-class RowBlock:
-    """Memory for a few rows, filled and written again and again.
-
-    Attributes:
-        rows: uint8, shape ``(count, codec.nbytes)``; read-only.
-    """
-
-    def __init__(self, codec: UpdateCodec, count: int) -> None:
-        memory = np.zeros((count, codec.nbytes), dtype=np.uint8)
-        self._codec, self._values = codec, codec.values_of(memory)
-        self._codes = memory[:, : codec.positions.nbytes]
-        self.rows = memory.view()
-        self.rows.flags.writeable = False
-
-    def set(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Make rows of updates: positions int64 ``(k,)`` of them all and values float ``(n, k)``.
+    def encode(self, epoch: int, ids: "Tensor") -> bytes:
+        """The row of a batch.
 
         Raises:
-            InputError: not as many entries as the log keeps, or others.
+            InputError: no ids, more than a batch holds, or one that the log has no room for.
         """
-        count, entries = values.shape
-        if entries != self._codec.kept:
-            kept = self._codec.kept
-            raise InputError(f"an update of {entries} entries, where the log keeps {kept}")
-        if code := self._codec.positions.encode(positions):
-            self._codes[first : first + count] = np.frombuffer(code, dtype=np.uint8)
-        self._values[first : first + count].copy_(values)
+        given = ids.detach().cpu().numpy().ravel().astype(np.int64, copy=False)
+        if not 1 <= len(given) <= self.batch_size:
+            raise InputError(f"a batch of {len(given)} samples; the log has 1..{self.batch_size}")
+        row = given.astype(self.ids)
+        if row.astype(np.int64).tobytes() != given.tobytes():  # quicker than looking at each id
+            largest = np.iinfo(self.ids).max
+            raise InputError(f"sample ids {given.min()}..{given.max()}; the log has 0..{largest}")
+        padding = row[:1].tobytes() * (self.batch_size - len(row))  # one of its own ids
+        return struct.pack("<II", epoch, len(row)) + row.tobytes() + padding
+
+    def padded_ids(self, rows: np.ndarray) -> np.ndarray:
+        """Ids of rows ``(n, nbytes)``, shape ``(n, batch_size)``; short batches repeat an id."""
+        return np.ascontiguousarray(rows[:, 2 * _HEAD.itemsize :]).view(self.ids)
+
+    def decode(self, row: np.ndarray) -> tuple[int, np.ndarray]:
+        """Epoch and sample ids, int64, of a row."""
+        epoch, count = np.ascontiguousarray(row[: 2 * _HEAD.itemsize]).view(_HEAD).tolist()
+        return epoch, self.padded_ids(row[None])[0, :count].astype(np.int64)

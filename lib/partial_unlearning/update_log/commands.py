@@ -1,17 +1,13 @@
 """``partial-unlearning log`` and ``forget``: the update log from the command line."""
 
-import csv
-import shutil
 from pathlib import Path
 
 import click
-import torch
-from torch import Tensor
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log import StoredLog, forget, open_log, preview, undo
-from partial_unlearning.update_log.history import Entry, from_ranges, weights_digest
-from partial_unlearning.update_log.weights import read_weights, write_weights
+from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.history import Entry, from_ranges
+from partial_unlearning.update_log.log_files import LogFiles
 
 log_argument = click.argument("path", metavar="PATH")
 
@@ -21,24 +17,24 @@ def log_group() -> None:
     """Look at an update log, or check it."""
 
 
-def _ledger_line(entry: Entry) -> str:
+def _history_line(entry: Entry) -> str:
     steps = len(from_ranges(entry.asked))
-    what = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
-    return f"  {entry.time}  {what}, {steps} steps -> weights {entry.weights[:12]}"
+    name = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
+    return f"  {entry.time}  {name}, {steps} steps -> weights {entry.weights[:12]}"
 
 
-def _facts(log: StoredLog) -> dict[str, object]:
-    said, steps = log.description, len(log)
-    dense = 4 * log.size
-    each = log.bytes_per_step()
+def _facts(log: LogFiles) -> dict[str, object]:
+    about, steps, each = log.description, len(log), log.bytes_per_step()
+    sparsity = f"{about.sparsity_first:g} to {about.sparsity_last:g}"
+    dense = each / (4 * log.size)
     return {
-        "model": f"{log.size} entries in {len(said.layers)} layers, {said.fingerprint[:12]}",
-        "pruning": f"{said.strategy}, {said.first:g} to {said.last:g}, seed {said.seed}",
-        "update": f"{said.kept} values in {said.values}, positions {said.positions}",
+        "model": f"{log.size} entries in {len(about.layers)} layers, {about.fingerprint[:12]}",
+        "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}",
+        "update": f"{about.kept} values in {about.values}, positions {about.positions}",
         "steps": steps,
-        "bytes": f"{log.folder.total()}, {each} a step, {each / dense:.2%} of a dense float32 log",
-        "recording": "ended" if steps == log.ledger.trained_steps else "not ended",
-        "versions": ", ".join(f"{name} {number}" for name, number in said.versions.items()),
+        "bytes": f"{log.folder.total()}, {each} a step, {dense:.2%} of a dense float32 log",
+        "recording": "ended" if steps == log.history.trained_steps else "not ended",
+        "versions": ", ".join(f"{name} {number}" for name, number in about.versions.items()),
     }
 
 
@@ -46,48 +42,24 @@ def _facts(log: StoredLog) -> dict[str, object]:
 @log_argument
 def info(path: str) -> None:
     """Say what the log at PATH (a folder or URL) holds."""
-    log = open_log(path)
+    log = LogFiles(Folder(path))
     for name, value in _facts(log).items():
         click.echo(f"{name:10}{value}")
-    for entry in log.ledger.entries:
-        click.echo(_ledger_line(entry))
+    for entry in log.history.entries:
+        click.echo(_history_line(entry))
 
 
 @log_group.command("verify")
 @log_argument
 def verify(path: str) -> None:
     """Read every byte of the log at PATH and check it; exit status 2 if anything is wrong."""
+    from partial_unlearning.update_log.log import open_log  # loads torch: log info does without
+
     log = open_log(path)
     problems = list(log.verify())
     if problems:
         raise InputError("\n".join(problems))
     click.echo(f"{len(log)} steps, every one as it was written")
-
-
-def read_ids(path: Path) -> Tensor:
-    """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
-
-    Raises:
-        InputError: no ids, several columns of which none is named ``id`` (the wrong one would
-            forget somebody else), or something that is not a whole number.
-    """
-    with path.open(newline="") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    names = rows[0] if rows else []
-    if len(names) > 1 and "id" not in names:
-        raise InputError(
-            f"{path} has {len(names)} columns and none is named id; name the one of sample ids so"
-        )
-    column = names.index("id") if "id" in names else 0
-    try:
-        ids = [int(row[column]) for row in rows["id" in names :]]
-    except (ValueError, IndexError) as error:
-        raise InputError(
-            f"{path}: {error}; give whole numbers, one a line or in a column named id"
-        ) from error
-    if not ids:
-        raise InputError(f"{path} holds no sample ids; give at least one")
-    return torch.tensor(ids)
 
 
 @click.command("forget")
@@ -105,49 +77,8 @@ def forget_command(
     """Subtract what training learned in every step that saw the given samples."""
     if (ids is None) == (request is None) or (dry_run and ids is None):
         raise InputError("give either --ids, with or without --dry-run, or --undo")
-    if not dry_run and out is None:
+    if out is None and not dry_run:
         raise InputError("give --out, the file to write the new weights to, or --dry-run")
-    log = open_log(path)
-    tensors, metadata = read_weights(weights)
-    if ids is not None:
-        _say(log, tensors, read_ids(ids))
-    if dry_run:
-        return
+    from partial_unlearning.update_log.request_files import answer  # loads torch
 
-    def save() -> None:
-        write_weights(out, tensors, metadata, log.description)
-        shutil.copymode(weights, out)  # private weights stay private
-
-    before = weights_digest(log.description.layout, tensors)
-    if request is None:
-        entry = forget(log, tensors, read_ids(ids), save)
-    else:
-        entry = undo(log, tensors, request, save)
-    click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
-    if entry.weights == before:
-        click.echo(UNCHANGED[entry.kind])
-
-
-UNCHANGED = {
-    "forget": "they are as before: all of it was subtracted already",
-    "undo": "they are as before: other requests still ask for these steps",
-}
-
-
-def _say(log: StoredLog, tensors: dict[str, Tensor], ids: Tensor) -> None:
-    """Tell what a request means before it is carried out."""
-    seen, kept = preview(log, tensors, ids), log.description.kept
-    click.echo(f"{len(ids)} sample ids, from {ids.min()} to {ids.max()}")
-    click.echo(
-        f"{seen.affected} of {seen.steps} steps are affected ({seen.share:.1%} of the training); "
-        f"{seen.subtracted} of them are subtracted already"
-    )
-    if seen.also:
-        click.echo(f"{seen.also} more steps of earlier requests are still in these weights")
-    click.echo(
-        f"of each step {kept} of {log.size} entries were recorded ({kept / log.size:.1%}); "
-        "the rest of what it did stays in the weights"
-    )
-    click.echo(f"{seen.nbytes} bytes to read; log verify checks them beforehand")
-    if seen.warning:
-        click.echo(f"warning: {seen.warning}", err=True)
+    answer(path, weights, ids, request, None if dry_run else out)

@@ -1,4 +1,4 @@
-"""One folder, on this disk or behind any fsspec URL."""
+"""One folder, on this disk or behind any fsspec URL, and files in it that grow at their end."""
 
 import fcntl
 import os
@@ -12,6 +12,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from partial_unlearning.errors import InputError
 
+Row = bytes | np.ndarray
+"""A row of bytes; an array is uint8 and read-only. (Type checkers know no array as a buffer.)"""
+
 
 class Folder:
     """Files by name, relative to one folder.
@@ -24,7 +27,7 @@ class Folder:
         InputError: fsspec cannot reach such a URL.
     """
 
-    def __init__(self, url: str | os.PathLike) -> None:
+    def __init__(self, url: str | os.PathLike[str]) -> None:
         try:
             self.fs, self.root = fsspec.core.url_to_fs(os.fspath(url))
         except (ValueError, ImportError) as error:
@@ -53,13 +56,22 @@ class Folder:
             if self.local:
                 return os.path.getsize(self.path(name))
             self.fs.invalidate_cache()
-            return self.fs.size(self.path(name))
+            size: int = self.fs.size(self.path(name))
+            return size
+        except FileNotFoundError:
+            return None
+
+    def version(self, name: str) -> str | None:
+        """Tells whether a file has changed: another text each time; None when there is none."""
+        try:
+            self.fs.invalidate_cache()
+            return str(self.fs.ukey(self.path(name)))
         except FileNotFoundError:
             return None
 
     def total(self) -> int:
         """Bytes of all files."""
-        return self.fs.du(self.root)
+        return int(self.fs.du(self.root))
 
     def read(self, name: str, *ranges: tuple[int, int]) -> np.ndarray:
         """Bytes of a file as uint8: all of it, or ascending ranges one after the other.
@@ -148,5 +160,76 @@ def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
         buffer, end = np.empty(sum(stop - start for start, stop in ranges), dtype=np.uint8), 0
         for start, stop in ranges:
             file.seek(start)
-            end += file.readinto(buffer[end : end + stop - start])
+            end += file.readinto(buffer[end : end + stop - start].data)
     return buffer[:end]
+
+
+class LocalTail:
+    """On this disk: every append goes to the operating system at once.
+
+    A log is not read while training. So what is on the disk leaves the system's memory, where it
+    would take the place of the training data, and ever new memory: in a virtual machine, getting
+    that can cost more than all else about recording.
+
+    Attributes:
+        saved: bytes that survive the end of this process.
+    """
+
+    def __init__(self, folder: Folder, name: str, content: bytes) -> None:
+        if content or folder.size(name) is not None:
+            folder.put(name, content)
+        self._file = open(folder.path(name), "ab", buffering=0)  # noqa: SIM115 (held)
+        self.saved = len(content)
+
+    def append(self, *parts: Row) -> None:
+        """Add parts to the end."""
+        written, size = os.writev(self._file.fileno(), parts), sum(map(len, parts))  # type: ignore[arg-type]
+        if written != size:  # a full disk takes a part
+            raise OSError(f"only {written} of {size} bytes could be written")
+        self.saved += written
+
+    def flush(self) -> None:
+        """Ask the disk as well, so that the content survives a power cut."""
+        os.fsync(self._file.fileno())
+        if hasattr(os, "posix_fadvise"):  # Linux has it
+            os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def close(self) -> None:
+        """Save everything and let the file go."""
+        self.flush()
+        self._file.close()
+
+
+class RemoteTail:
+    """Where files cannot grow: kept in memory and written whole at each flush.
+
+    Attributes:
+        saved: bytes that survive the end of this process.
+    """
+
+    def __init__(self, folder: Folder, name: str, content: bytes) -> None:
+        self._folder, self._name, self._content = folder, name, bytearray(content)
+        self.saved = len(content)
+
+    def append(self, *parts: Row) -> None:
+        """Add parts to the end."""
+        self._content += b"".join(parts)  # type: ignore[arg-type]
+
+    def flush(self) -> None:
+        """Write the file."""
+        if self._content:
+            self._folder.put(self._name, bytes(self._content))
+        self.saved = len(self._content)
+
+    def close(self) -> None:
+        """Write the file."""
+        self.flush()
+
+
+Tail = LocalTail | RemoteTail
+"""What is appended is kept, even if the process is killed, once ``saved`` says so."""
+
+
+def open_tail(folder: Folder, name: str, content: bytes) -> Tail:
+    """A tail that begins with ``content``, whatever the file held before."""
+    return (LocalTail if folder.local else RemoteTail)(folder, name, content)

@@ -1,11 +1,10 @@
-"""The ledger of a log: which steps are subtracted from which weights.
+"""The history of a log: which steps are subtracted from which weights.
 
 Weights are known by a digest. Each entry names the weights it led to and the steps that are
 subtracted in them, so nothing can be subtracted twice, whichever of the known weights a request
 is applied to. The ids of the people who asked are not kept: their steps are.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -13,17 +12,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.state import Layout, State
-from partial_unlearning.update_log import checked_json as sealed
+from partial_unlearning.update_log import checked_json
 from partial_unlearning.update_log.folder import Folder
 
 FILE = "requests.json"
-
-
-def weights_digest(layout: Layout, state: State) -> str:
-    """SHA-256 of a model's flat vector."""
-    vector = layout.vector(state).cpu().numpy().astype("<f4", copy=False)
-    return hashlib.sha256(vector).hexdigest()
 
 
 def to_ranges(steps: Iterable[int]) -> list[list[int]]:
@@ -40,7 +32,7 @@ def from_ranges(ranges: Iterable[Iterable[int]]) -> set[int]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger.
+    """One line of the history.
 
     Attributes:
         kind: ``trained`` (recording ended), ``resumed`` (from an earlier step, since the weights
@@ -60,29 +52,43 @@ class Entry:
     time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-class Ledger:
-    """The entries of a log, in the order they were made."""
+class History:
+    """The entries of a log, in the order they were made.
+
+    The file is read when it is first asked for, and again only when it has changed: another
+    process may have written to it, unless this one holds the lock.
+    """
 
     def __init__(self, folder: Folder) -> None:
-        self.folder = folder
+        self._folder = folder
+        self._entries: tuple[Entry, ...] = ()
+        self._version: str | None = None
 
     def create(self) -> None:
-        """Begin an empty ledger."""
-        sealed.write(self.folder, FILE, {"entries": []})
+        """Begin an empty history."""
+        self._write(())
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> tuple[Entry, ...]:
         """All entries.
 
         Raises:
-            InputError: the ledger is missing or damaged.
+            InputError: the history is missing or damaged.
         """
-        return [Entry(**entry) for entry in sealed.read(self.folder, FILE)["entries"]]
+        version = self._folder.version(FILE)  # looked at first: what is read is no older
+        if version is None or version != self._version:
+            content = checked_json.read(self._folder, FILE)
+            self._entries = tuple(Entry(**entry) for entry in content["entries"])
+            self._version = version
+        return self._entries
 
     def append(self, entry: Entry) -> None:
-        """Add an entry."""
-        entries = [asdict(known) for known in [*self.entries, entry]]
-        sealed.write(self.folder, FILE, {"entries": entries})
+        """Add an entry; the caller holds the lock."""
+        self._write((*self.entries, entry))
+
+    def _write(self, entries: tuple[Entry, ...]) -> None:
+        checked_json.write(self._folder, FILE, {"entries": [asdict(entry) for entry in entries]})
+        self._entries, self._version = entries, self._folder.version(FILE)
 
     @property
     def trained_steps(self) -> int:

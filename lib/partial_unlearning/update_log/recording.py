@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +16,18 @@ from partial_unlearning.update_log.checkpoint import (
     restore,
     write_checkpoint,
 )
-from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges, weights_digest
+from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
 
 
 class Recording:
     """Records every step of a training loop; :func:`record` makes one.
+
+    Args:
+        model: the model to train.
+        log: the log to write.
+        keep: what a checkpoint must hold beside the model.
+        generators: random generators that the loop draws from.
 
     Attributes:
         log: the log that is written.
@@ -36,7 +43,8 @@ class Recording:
         generators: Sequence[torch.Generator] = (),
     ) -> None:
         self.model, self.log = model, log
-        self._parts, self._generators = [model, *keep], list(generators)
+        self._parts: list[Stateful] = [model, *keep]
+        self._generators = list(generators)
         self.steps, self.epoch = len(log), 0
         self._subtracted: set[int] = set()
         self._resume()
@@ -50,27 +58,27 @@ class Recording:
         That is its checkpoint; or the end of a finished run whose weights are given, as they
         were or after requests; or the beginning.
         """
-        ended, saved = self.log.ledger.trained_steps, read_checkpoint(self.log.folder)
+        ended, saved = self.log.history.trained_steps, read_checkpoint(self.log.folder)
         interrupted = saved is not None and saved["position"]["steps"] > ended
-        digest = weights_digest(self.log.description.layout, self.model)
-        if saved and (interrupted or not self.log.ledger.knows(digest)):
+        digest = self.log.description.digest(self.model)
+        if saved and (interrupted or not self.log.history.knows(digest)):
             self._go_to(**restore(saved, self._parts, self._generators))
             return
-        if ended and not self.log.ledger.knows(digest):
-            last = self.log.ledger.entries[-1].weights[:12]
+        if ended and not self.log.history.knows(digest):
+            last = self.log.history.entries[-1].weights[:12]
             raise InputError(
                 "this log has ended, and its checkpoint went with the first request; to train on, "
                 f"load its last weights ({last}) into the model first, or record to a new folder"
             )
         if ended:
-            self._subtracted = self.log.ledger.subtracted(digest)
+            self._subtracted = self.log.history.subtracted(digest)
             self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
         self._cut(ended)
 
     def _go_to(self, steps: int, epoch: int, subtracted: list[list[int]]) -> None:
         self.epoch, self._subtracted = epoch, from_ranges(subtracted)
-        if steps < self.log.ledger.trained_steps:  # it had ended, but its weights were lost
-            self.log.ledger.append(Entry("resumed", 0, [[0, steps]], "", []))
+        if steps < self.log.history.trained_steps:  # it had ended, but its weights were lost
+            self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
         self._cut(steps)
 
     def _cut(self, steps: int) -> None:
@@ -87,8 +95,11 @@ class Recording:
         """Record the step that was just made; call it right after ``optimizer.step()``.
 
         Args:
-            ids: sample ids of the batch, int64.
+            ids: sample ids of the batch, int64, shape ``(n,)``.
             epoch: counted from 0.
+
+        Raises:
+            InputError: ids that the log has no room for, or steps that could not be written.
         """
         self.log.announce(self.steps, Batch(epoch, ids))
         self._recorder.on_step_end(self.steps, self.model)
@@ -100,7 +111,14 @@ class Recording:
         self._recorder.on_train_begin(self.model)
 
     def checkpoint(self, epoch: int) -> None:
-        """Save all that is needed to go on from here, beginning with ``epoch``."""
+        """Save all that is needed to go on from here.
+
+        Args:
+            epoch: the one to begin with, counted from 0.
+
+        Raises:
+            InputError: steps could not be written.
+        """
         self._recorder.on_epoch_end(epoch, self.model)
         self.log.flush()
         position = {"steps": self.steps, "epoch": epoch, "subtracted": to_ranges(self._subtracted)}
@@ -117,12 +135,12 @@ class Recording:
 
 def record(
     model: nn.Module,
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     keep: Sequence[Stateful] = (),
     generators: Sequence[torch.Generator] = (),
     resume: bool = False,
-    **settings: object,
+    **settings: Any,  # noqa: ANN401 (those of create)
 ) -> Recording:
     """Begin to record, or go on with it.
 
@@ -136,20 +154,25 @@ def record(
             none.
         settings: of a new log, see :func:`create`.
 
+    Returns:
+        What the loop tells of its steps.
+
     Raises:
         InputError: there is a log and ``resume`` is not set, or it is of another model.
 
     Example:
-        The three lines that a training script needs::
-
-            recording = record(model, "log", ids=all_ids, batch_size=128)  # 1
-            for epoch in range(epochs):
-                for ids, images, labels in loader:
-                    optimizer.zero_grad()
-                    loss(model(images), labels).backward()
-                    optimizer.step()
-                    recording.step(ids, epoch)  # 2
-            recording.close()  # 3
+        >>> from tempfile import mkdtemp
+        >>> model = nn.Linear(3, 2)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> recording = record(model, mkdtemp() + "/log", ids=torch.arange(8), batch_size=4)
+        >>> for ids in torch.arange(8).split(4):
+        ...     optimizer.zero_grad()
+        ...     model(torch.ones(4, 3)).square().sum().backward()
+        ...     optimizer.step()
+        ...     recording.step(ids, epoch=0)
+        >>> recording.close()
+        >>> recording.log.affected_steps([6])
+        [1]
     """
     known = resume and exists(path)
     log = append_to(path, model) if known else create(path, model, **settings)

@@ -1,6 +1,6 @@
 """Deletion requests: from sample ids to weights without the steps that saw them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -8,99 +8,147 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.history import Entry, to_ranges, weights_digest
-from partial_unlearning.update_log.log import ROOT, StoredLog
+from partial_unlearning.update_log.history import Entry, to_ranges
+from partial_unlearning.update_log.log import StoredLog
 
 NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a request would do.
+    """What a request will do to given weights: the plan that is carried out.
 
     Attributes:
-        affected: steps whose batch holds any of the samples.
-        subtracted: those of them that are subtracted from these weights already.
-        also: steps of earlier requests that these weights still hold, and will lose as well.
-        steps: steps of the log.
-        nbytes: bytes that will be read.
+        kind: ``forget`` or ``undo``.
+        request: its number.
+        asked: steps that the request affects.
+        before: steps that are subtracted from these weights already.
+        after: steps that will be: those of all requests that stand then.
+        weights: digest of these weights.
+        steps: number of steps in the log.
+        row_bytes: bytes of a stored update.
     """
 
-    affected: int
-    subtracted: int
-    also: int
+    kind: str
+    request: int
+    asked: set[int]
+    before: set[int]
+    after: set[int]
+    weights: str
     steps: int
-    nbytes: int
+    row_bytes: int
 
     @property
-    def share(self) -> float:
-        """The share of all training steps that the request affects, in 0..1."""
-        return self.affected / self.steps
+    def subtracted(self) -> set[int]:
+        """Affected steps that are subtracted from these weights already."""
+        return self.asked & self.before
+
+    @property
+    def also(self) -> set[int]:
+        """Steps of earlier requests that these weights still hold, and will lose as well."""
+        return self.after - self.before - self.asked
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of stored updates that will be read."""
+        return len(self.before ^ self.after) * self.row_bytes
+
+    @property
+    def affected_fraction(self) -> float:
+        """The fraction of all training steps that the request affects, 0..1."""
+        return len(self.asked) / self.steps
 
     @property
     def warning(self) -> str | None:
         """Why the request cannot end well, if it cannot."""
-        if self.share < NEARLY_ALL:
+        if self.affected_fraction < NEARLY_ALL:
             return None
         return (
-            f"{self.share:.0%} of all steps saw these samples: without them little of the "
-            "training is left, in the retained data as well. Train with the samples of one person "
-            "in few batches (a batch plan with a small affected share)"
+            f"{self.affected_fraction:.0%} of all steps saw these samples: without them little of "
+            "the training is left, in the retained data as well. Train with the samples of one "
+            "person in few batches (a batch plan with a small affected fraction)"
         )
 
 
-def _standing(log: StoredLog) -> set[int]:
-    return set().union(*log.ledger.requests().values())
+def _plan(
+    log: StoredLog, weights: State, kind: str, request: int, asked: set[int], after: set[int]
+) -> Preview:
+    """The plan of a request, with what the weights have lost before it."""
+    log.description.check(weights)
+    digest = log.description.digest(weights)
+    before = log.history.subtracted(digest)
+    size = log.description.update_bytes
+    return Preview(kind, request, asked, before, after, digest, len(log), size)
 
 
-def preview(log: StoredLog, weights: State, ids: Tensor) -> Preview:
+def preview(log: StoredLog, weights: State, ids: Tensor | Sequence[int]) -> Preview:
     """Look what :func:`forget` would do; nothing is changed.
+
+    Args:
+        log: the log of the training.
+        weights: the trained model, or its tensors by name; or the result of a request.
+        ids: sample ids, whole numbers, shape ``(n,)``.
 
     Raises:
         InputError: as :func:`forget`.
     """
-    log.description.check(weights)
-    asked = set(log.affected(ids))
-    had = log.ledger.subtracted(weights_digest(log.description.layout, weights))
-    also = _standing(log) - had - asked
-    moved = len(asked - had) + len(also)
-    return Preview(
-        len(asked), len(asked & had), len(also), len(log), moved * log.description.updates.nbytes
-    )
+    asked = set(log.affected_steps(ids))
+    after = asked.union(*log.history.requests().values())
+    return _plan(log, weights, "forget", log.history.next_request(), asked, after)
 
 
-def _settle(log: StoredLog, weights: State, wanted: set[int]) -> str:
-    """Change weights, in place, so that exactly ``wanted`` is subtracted; return their digest."""
-    log.description.check(weights)
+def preview_undo(log: StoredLog, weights: State, request: int) -> Preview:
+    """Look what :func:`undo` would do; nothing is changed.
+
+    Raises:
+        InputError: as :func:`undo`.
+    """
+    requests = log.history.requests()
+    if request not in requests:
+        raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
+    asked = requests.pop(request)
+    return _plan(log, weights, "undo", request, asked, set().union(*requests.values()))
+
+
+def _subtract(log: StoredLog, weights: State, plan: Preview) -> None:
+    """Change weights, in place, so that exactly ``plan.after`` is subtracted."""
+    update = log.sum(plan.after - plan.before)
+    if plan.before - plan.after:
+        update -= log.sum(plan.before - plan.after)
     layout = log.description.layout
-    digest = weights_digest(layout, weights)
-    had = log.ledger.subtracted(digest)
-    if not log.ledger.entries:  # never closed: these are the weights that recording led to
-        log.ledger.append(Entry("trained", 0, [[0, len(log)]], digest, []))
-    update = log.sum(wanted - had)
-    if had - wanted:
-        update -= log.sum(had - wanted)
-    if log.description.statistics == "kept":
+    if log.description.buffers == "keep":
         update *= layout.is_weight
     layout.subtract(weights, update)
-    return weights_digest(layout, weights)
-
-
-def _note(
-    log: StoredLog, kind: str, number: int, asked: set[int], weights: str, subtracted: set[int]
-) -> Entry:
-    entry = Entry(kind, number, to_ranges(asked), weights, to_ranges(subtracted))
-    log.ledger.append(entry)
-    log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
-    return entry
 
 
 def _nothing() -> None:
     """The weights are saved by whoever called."""
 
 
+def carry_out(
+    log: StoredLog, weights: State, plan: Preview, save: Callable[[], object] = _nothing
+) -> Entry:
+    """Do what a preview says, in place, and note it down.
+
+    The caller holds the lock of the log since before the preview, and left the weights alone.
+    """
+    if not log.history.entries:  # never closed: these are the weights that recording led to
+        log.history.append(Entry("trained", 0, [[0, plan.steps]], plan.weights, []))
+    _subtract(log, weights, plan)
+    digest = log.description.digest(weights)
+    save()
+    asked, after = to_ranges(plan.asked), to_ranges(plan.after)
+    entry = Entry(plan.kind, plan.request, asked, digest, after)
+    log.history.append(entry)
+    log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
+    return entry
+
+
 def forget(
-    log: StoredLog, weights: State, ids: Tensor, save: Callable[[], object] = _nothing
+    log: StoredLog,
+    weights: State,
+    ids: Tensor | Sequence[int],
+    save: Callable[[], object] = _nothing,
 ) -> Entry:
     """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7), and note it down.
 
@@ -111,18 +159,19 @@ def forget(
     Args:
         log: the log of the training.
         weights: the trained model, or its tensors by name; or the result of a request.
-        ids: sample ids, int64.
-        save: called when the weights are changed and before the ledger says so. A process killed
+        ids: sample ids, whole numbers, shape ``(n,)``.
+        save: called when the weights are changed and before the history says so. A process killed
             in between can repeat the request.
 
+    Returns:
+        The new line of the history.
+
     Raises:
-        InputError: ids that were not trained on, or weights that the log does not know.
+        InputError: ids that were not trained on, weights that the log does not know, or another
+            process is writing to the log.
     """
-    with log.folder.locked(ROOT):
-        asked = set(log.affected(ids))
-        digest = _settle(log, weights, wanted := _standing(log) | asked)
-        save()
-        return _note(log, "forget", log.ledger.next_request(), asked, digest, wanted)
+    with log.locked():
+        return carry_out(log, weights, preview(log, weights, ids), save)
 
 
 def undo(
@@ -130,14 +179,18 @@ def undo(
 ) -> Entry:
     """Take a request back: add again what no other request asks for, to float32 rounding.
 
+    Args:
+        log: the log of the training.
+        weights: the model, or its tensors by name, in any state that the log knows; in place.
+        request: the number of the request, see :attr:`Entry.request`.
+        save: as for :func:`forget`.
+
+    Returns:
+        The new line of the history.
+
     Raises:
-        InputError: no such request stands, or weights that the log does not know.
+        InputError: no such request stands, weights that the log does not know, or another process
+            is writing to the log.
     """
-    with log.folder.locked(ROOT):
-        requests = log.ledger.requests()
-        if request not in requests:
-            raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
-        asked = requests.pop(request)
-        digest = _settle(log, weights, wanted := set().union(*requests.values()))
-        save()
-        return _note(log, "undo", request, asked, digest, wanted)
+    with log.locked():
+        return carry_out(log, weights, preview_undo(log, weights, request), save)

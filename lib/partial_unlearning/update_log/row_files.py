@@ -10,24 +10,24 @@ moment leaves whole rows, and any Zarr library can read the full shards.
 import json
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from google_crc32c import value as crc32c
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log.codecs import Row
-from partial_unlearning.update_log.folder import Folder
-from partial_unlearning.update_log.tail import Tail, open_tail
+from partial_unlearning.update_log.folder import Folder, Row, Tail, open_tail
 
 _SUM = 4  # bytes of a CRC32C
 _FILE = re.compile(r"(?:c\.(\d+)\.0|tail\.(\d+))")
 
 
 def _checksum(content: Row) -> bytes:
-    return crc32c(content).to_bytes(_SUM, "little")
+    checksum: int = crc32c(content)
+    return checksum.to_bytes(_SUM, "little")
 
 
-def document(rows: int, row_bytes: int, per_shard: int) -> dict:
+def document(rows: int, row_bytes: int, per_shard: int) -> dict[str, Any]:
     """The ``zarr.json`` of such an array."""
     little = {"name": "bytes", "configuration": {"endian": "little"}}
     sharding = {
@@ -164,7 +164,7 @@ class Rows:
     def _end(self, shard: int) -> bytes:
         """All that follows the last slot of a full shard."""
         name, end = self._shard(shard), self.per_shard * self.slot
-        return self.folder.read(name, (end, self.folder.size(name))).tobytes()
+        return self.folder.read(name, (end, self.folder.size(name) or end)).tobytes()
 
     def _verify_document(self, shards: int) -> Iterator[str]:
         path = self.folder.path(f"{self.name}/zarr.json")
@@ -192,9 +192,7 @@ class RowWriter(Rows):
 
     def __init__(self, folder: Folder, name: str, row_bytes: int, per_shard: int) -> None:
         super().__init__(folder, name, row_bytes, per_shard)
-        self._tail_file: Tail | None = None
-        self.saved = 0
-        self.cut(self.count())
+        self._begin(self.count())
 
     def _count_saved(self) -> None:
         full = min(self._tail_file.saved // self.slot, self.per_shard)
@@ -202,8 +200,11 @@ class RowWriter(Rows):
 
     def cut(self, rows: int) -> None:
         """Keep the first ``rows`` rows and go on from there."""
-        if self._tail_file:
-            self._tail_file.close()
+        self._tail_file.close()
+        self._begin(rows)
+
+    def _begin(self, rows: int) -> None:
+        """Open the tail that holds the last of the first ``rows`` rows."""
         self._number, self._filled = divmod(rows, self.per_shard)
         if rows and not self._filled:  # a killed process may have left the last shard unnamed
             self._number, self._filled = self._number - 1, self.per_shard
@@ -213,7 +214,7 @@ class RowWriter(Rows):
             places = np.arange(self._filled)
             self.at(self._number, places)  # refuses damage
             kept = self._slots(self._number, places)[1].tobytes()
-        self._tail_file = open_tail(self.folder, self._tail(self._number), kept)
+        self._tail_file: Tail = open_tail(self.folder, self._tail(self._number), kept)
         self._count_saved()
         self._remove_beyond()
         if self._filled == self.per_shard:
@@ -235,7 +236,7 @@ class RowWriter(Rows):
         match = _FILE.fullmatch(name)
         return int(match[1] or match[2]) if match else -1
 
-    def extend(self, rows: Sequence[Row]) -> None:
+    def extend(self, rows: Sequence[Row] | np.ndarray) -> None:
         """Write rows, all those of one shard at once."""
         room = self.per_shard - self._filled
         for start in (0, *range(room, len(rows), self.per_shard)):

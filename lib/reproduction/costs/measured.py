@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from partial_unlearning import update_log
+from partial_unlearning import create, open_log, record
 from partial_unlearning.metrics import Accuracy
 from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import UpdateRecorder
@@ -80,26 +80,28 @@ def record_run(config: Config, folder: Path, settings: Mapping[str, Settings]) -
     plan = make_plan(config, data, config["protocol"])
     model = fresh_model(config, data)
     writers = {
-        label: update_log.create(folder / config["model"] / label, model, plan=plan, **chosen)
+        label: create(folder / config["model"] / label, model, plan=plan, **chosen)
         for label, chosen in settings.items()
     }
     recorders = [UpdateRecorder(log.mask, log) for log in writers.values()]
     train(config, model, data.train, plan, recorders)
     for log in writers.values():
         log.close(model)
-    logs = {label: update_log.open_log(log.folder.root, model) for label, log in writers.items()}
-    affected = next(iter(logs.values())).affected(target_ids(config, data, plan))
+    logs = {label: open_log(log.folder.root, model) for label, log in writers.items()}
+    affected = next(iter(logs.values())).affected_steps(target_ids(config, data, plan))
     return Recorded(config, model, logs, affected)
 
 
 def schedule(config: Config, **more: object) -> Settings:
     """The pruning that the configuration has, for :func:`create`."""
-    return {**config["pruning"], "seed": config["seed"], **more}
+    pruning = config["pruning"]
+    ends = {"sparsity_first": pruning["first"], "sparsity_last": pruning["last"]}
+    return {"strategy": pruning["strategy"], **ends, "seed": config["seed"], **more}
 
 
 def uniform(pruning: float, **more: object) -> Settings:
     """Random pruning by the same fraction in each layer."""
-    return {"first": pruning, "last": pruning, **more}
+    return {"sparsity_first": pruning, "sparsity_last": pruning, **more}
 
 
 class Stepper:
@@ -130,8 +132,8 @@ def step_times(config: Config, folder: Path, *, rounds: int) -> Times:
     """Times of a step without recording, with ours, and with the notebook's scheme."""
     keep_freed_memory()  # else page faults meet one side or another by chance
     plain, ours, theirs = Stepper(config), Stepper(config), Stepper(config)
-    settings = {"ids": ours.batch, "batch_size": len(ours.batch), "first": 0.9, "last": 0.9}
-    recording = update_log.record(ours.model, folder / f"timed {config['model']}", **settings)
+    settings = {"ids": ours.batch, "batch_size": len(ours.batch), **uniform(0.9)}
+    recording = record(ours.model, folder / f"timed {config['model']}", **settings)
     scheme = NotebookScheme(folder / f"notebook {config['model']}")
     scheme.on_train_begin(theirs.model)
     sides = {
@@ -164,5 +166,5 @@ def answer(run: Recorded, label: str) -> nn.Module:
     """All that a request takes: look up its steps, sum their updates, subtract the sum."""
     log, data = run.logs[label], load_data(run.config)
     asked = data.train.of_class(run.config["target"]).cpu()
-    steps = log.affected(asked[torch.isin(asked, log.plan().ids)])
+    steps = log.affected_steps(asked[torch.isin(asked, log.plan().ids)])
     return forget(deepcopy(run.model), log, steps)

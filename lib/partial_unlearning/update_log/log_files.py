@@ -1,0 +1,89 @@
+"""The files of an update log, counted and checked. It needs no torch: a look at a log is quick."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from partial_unlearning.errors import InputError
+from partial_unlearning.update_log import checked_json
+from partial_unlearning.update_log.description import Description
+from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.history import History
+from partial_unlearning.update_log.row_files import Rows
+
+ROOT = "zarr.json"  # written last, so a log exists once it is complete
+CUT = "cut.json"  # there while a log is shortened, saying to how many steps
+
+
+class LogFiles:
+    """An update log without the meaning of its rows.
+
+    Attributes:
+        folder: where the files are.
+        description: the metadata.
+        history: the requests so far.
+
+    Raises:
+        InputError: there is no log, or its description is damaged or of another format.
+    """
+
+    _description_type: ClassVar[type[Description]] = Description
+    _rows_type: ClassVar[type[Rows]] = Rows
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder, self.history = folder, History(folder)
+        self.description = self._description_type.load(checked_json.read(folder, ROOT))
+        rows, about = self._rows_type, self.description
+        self._updates = rows(folder, "updates", about.update_bytes, about.per_shard)
+        self._batches = rows(folder, "batches", about.batches.nbytes, about.per_shard)
+
+    @property
+    def size(self) -> int:
+        """Number of entries of the model's flat vector."""
+        return self.description.size
+
+    def __len__(self) -> int:
+        """Number of steps in the files: those from 0 on whose batch and update are both whole.
+
+        Raises:
+            InputError: a file in between, or at the end of a finished log, is missing.
+        """
+        before, updates, after = (
+            part.count() for part in (self._batches, self._updates, self._batches)
+        )
+        cut = self._cut_to()
+        # Batches are written just before their updates; a log may grow while it is counted.
+        ahead = self.description.pending if self.folder.local else self.description.per_shard
+        if cut is None and (before - updates > ahead or updates > after):
+            raise InputError(
+                f"the log {self.folder.root} holds {updates} updates but {after} batches: files "
+                "are missing; restore them from a copy"
+            )
+        steps = min(updates, before, updates if cut is None else cut)
+        least = self.history.trained_steps
+        if steps < least:
+            raise InputError(
+                f"the log {self.folder.root} ended with {least} steps, but holds {steps} now; "
+                "restore its files from a copy"
+            )
+        return steps
+
+    def _cut_to(self) -> int | None:
+        """To how many steps a killed process was shortening the log, None if none was."""
+        if self.folder.size(CUT) is None:
+            return None
+        steps: int = checked_json.read(self.folder, CUT)["steps"]
+        return steps
+
+    def bytes_per_step(self) -> int:
+        """Bytes that one step takes in the files, checksums and index included."""
+        rows = (self._updates, self._batches)
+        return sum(r.slot + len(r.index()) // r.per_shard for r in rows)
+
+    def verify(self) -> Iterator[str]:
+        """Read everything; yield a message for each thing that is damaged or missing."""
+        for part in (self._updates, self._batches):
+            yield from part.verify()
+        try:
+            len(self)
+        except InputError as error:
+            yield str(error)

@@ -1,0 +1,134 @@
+"""Requests by files: sample ids from CSV, weights from and to safetensors, and what is told."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import click
+import safetensors
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from partial_unlearning.errors import InputError
+from partial_unlearning.system.files import write_atomic
+from partial_unlearning.update_log.description import Description
+from partial_unlearning.update_log.log import StoredLog, open_log
+from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
+
+UNCHANGED = {
+    "forget": "they are as before: all of it was subtracted already",
+    "undo": "they are as before: other requests still ask for these steps",
+}
+
+
+def read_ids(path: Path) -> list[int]:
+    """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
+
+    Raises:
+        InputError: no ids, several columns of which none is named ``id`` (the wrong one would
+            forget somebody else), or something that is not a whole number.
+    """
+    with path.open(newline="") as file:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
+    names = rows[0] if rows else []
+    if len(names) > 1 and "id" not in names:
+        raise InputError(
+            f"{path} has {len(names)} columns and none is named id; name the one of sample ids so"
+        )
+    column = names.index("id") if "id" in names else 0
+    try:
+        ids = [int(row[column]) for row in rows["id" in names :]]
+    except (ValueError, IndexError) as error:
+        raise InputError(
+            f"{path}: {error}; give whole numbers, one a line or in a column named id"
+        ) from error
+    if not ids:
+        raise InputError(f"{path} holds no sample ids; give at least one")
+    return ids
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
+    """Tensors by name, and the file's own metadata.
+
+    Raises:
+        InputError: no such file, or not a safetensors file.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(f"cannot read {path} as safetensors weights: {error}") from error
+
+
+def write_weights(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None, tied: dict[str, str]
+) -> None:
+    """Write tensors, whole or not at all; ``tied`` ones (name -> first name) under all names."""
+    for name, first in tied.items():
+        if name in tensors:
+            tensors[name] = tensors[first].clone()
+    write_atomic(path, to_bytes(tensors, metadata))
+
+
+def _plan(
+    log: StoredLog, tensors: dict[str, Tensor], ids: Path | None, request: int | None
+) -> Preview:
+    """The plan of a request; what forgetting means is told before it is carried out."""
+    if ids is None:
+        assert request is not None, "either sample ids or a request"
+        return preview_undo(log, tensors, request)
+    numbers = read_ids(ids)
+    plan = preview(log, tensors, numbers)
+    click.echo(f"{len(numbers)} sample ids, from {min(numbers)} to {max(numbers)}")
+    _tell(plan, log.description)
+    return plan
+
+
+def _tell(plan: Preview, about: Description) -> None:
+    click.echo(
+        f"{len(plan.asked)} of {plan.steps} steps are affected "
+        f"({plan.affected_fraction:.1%} of the training); "
+        f"{len(plan.subtracted)} of them are subtracted already"
+    )
+    if plan.also:
+        click.echo(f"{len(plan.also)} more steps of earlier requests are still in these weights")
+    click.echo(
+        f"of each step {about.kept} of {about.size} entries were recorded "
+        f"({about.kept / about.size:.1%}); the rest of what it did stays in the weights"
+    )
+    click.echo(f"{plan.nbytes} bytes to read; log verify checks them beforehand")
+    if plan.warning:
+        click.echo(f"warning: {plan.warning}", err=True)
+
+
+def answer(
+    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None
+) -> None:
+    """Carry out a request and tell about it.
+
+    Args:
+        path: the log, a folder or URL.
+        weights: safetensors file.
+        ids: CSV of the sample ids to forget, or None.
+        request: number of the request to undo, where there are no ids.
+        out: where to write the new weights; None only tells what would be done.
+
+    Raises:
+        InputError: as :func:`forget` and :func:`undo`, or a file cannot be read or written.
+    """
+    log = open_log(path)
+    tensors, metadata = read_weights(weights)
+    if out is None:
+        _plan(log, tensors, ids, request)
+        return
+
+    def save() -> None:
+        write_weights(out, tensors, metadata, log.description.tied)
+        shutil.copymode(weights, out)  # private weights stay private
+
+    with log.locked():  # from the plan to its end: nobody changes the history in between
+        plan = _plan(log, tensors, ids, request)
+        entry = carry_out(log, tensors, plan, save)
+    click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
+    if entry.weights == plan.weights:
+        click.echo(UNCHANGED[entry.kind])
