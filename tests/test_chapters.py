@@ -15,7 +15,7 @@ from reproduction.chapters import assumptions, forgotten, layers, mixing
 from reproduction.chapters import comparison as rows
 from reproduction.chapters import search_tables as choices
 from reproduction.chapters.comparison import ACCURACIES, CLASSES, comparison, every_method, of_kind
-from reproduction.chapters.curves import consistent, panels, share_panels, unlearning
+from reproduction.chapters.curves import panels, share_panels, unlearning
 from reproduction.chapters.figures import Curve
 from reproduction.chapters.forgotten import forgotten_table
 from reproduction.chapters.layers import layer_table
@@ -137,15 +137,6 @@ def test_curves_are_means_over_seeds_and_drop_the_doubled_points():
     retrained["config"] = retrained["config"] | {"experiment": "retrained"}
     (panel,) = panels([amnesiac(), retrained], "forward")
     assert panel.retrained == Curve([0], [97])
-
-
-def test_ways_have_to_begin_and_end_where_the_rows_say():
-    assert consistent([amnesiac()])
-    late, early = amnesiac(), amnesiac()
-    late["curves"]["proposed"]["forward"][-1] = point(0, 61)
-    early["curves"]["baseline"]["backward"][0] = point(80, 95)
-    assert not consistent([late]) and not consistent([early])
-    assert consistent([late], tolerance=1.0)
 
 
 def test_forgotten_is_the_first_time_and_never_the_trained_model():

@@ -9,10 +9,10 @@ from partial_unlearning.system.progress import progress
 
 from reproduction.machine.memory import keep_freed_memory
 from reproduction.machine.workers import worker_pool
+from reproduction.study.cache import weights_file
 from reproduction.study.experiments import KINDS
 from reproduction.study.provenance import code_facts, provenance
-from reproduction.study.runs.setup import device, load_data
-from reproduction.study.runs.trained import trained_model, weights_path
+from reproduction.study.runs.setup import device, load_data, trained_model
 from reproduction.study.stored_runs import Config, Result, find, run_hash, save
 
 # Experiments that start from the same plainly trained model.
@@ -52,7 +52,7 @@ def _train_weights(config: Config) -> None:
 
 def _untrained(configs: Iterable[Config]) -> list[Config]:
     """One configuration for each trained model that several runs start from and nobody has yet."""
-    return list({path: c for c in configs if not (path := weights_path(c)).exists()}.values())
+    return list({path: c for c in configs if not (path := weights_file(c)).exists()}.values())
 
 
 def run_missing(profile: str, configs: list[Config], *, jobs: int) -> None:

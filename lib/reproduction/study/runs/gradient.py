@@ -18,8 +18,7 @@ from partial_unlearning.unlearners.gradient import (
 from torch import Tensor, nn
 
 from reproduction.datasets.sets import Dataset
-from reproduction.study.runs.setup import load_data, measure, point, row
-from reproduction.study.runs.trained import trained_model
+from reproduction.study.runs.setup import load_data, measure, point, row, trained_model
 from reproduction.study.stored_runs import Config
 
 

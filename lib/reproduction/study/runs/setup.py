@@ -6,17 +6,18 @@ from typing import Any
 
 import torch
 from partial_unlearning.batching import BatchPlan, plan_batches
-from partial_unlearning.masks import Mask, WeightsOnly
 from partial_unlearning.metrics import Accuracy, accuracy
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
-from partial_unlearning.state import Layout
+from partial_unlearning.system.files import make_folder
 from partial_unlearning.training import Callback, fit, make_optimizer
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from reproduction.datasets import sets as data_sets
 from reproduction.datasets.sets import Dataset
-from reproduction.study.stored_runs import Config
+from reproduction.study.cache import weights_file
+from reproduction.study.stored_runs import Config, run_hash
 
 
 def device() -> torch.device:
@@ -72,6 +73,26 @@ def train(
     return fit(model, split, plan, optimizer, callbacks, title=title)
 
 
+def trained_model(config: Config, data: Dataset) -> nn.Module:
+    """The model of a configuration after plain training, from the cache or trained now."""
+    path, model = weights_file(config), fresh_model(config, data)
+    if path.exists():
+        load_model(model, path, device=next(model.parameters()).device.type)
+        return model
+    train(config, model, data.train, make_plan(config, data, {"share": 1.0}))
+    make_folder(path.parent)
+    half = path.with_suffix(f".{run_hash(config)}.part")
+    save_model(model, half)
+    half.replace(path)
+    return model
+
+
+def target_ids(config: Config, data: Dataset, plan: BatchPlan) -> Tensor:
+    """The ids of the deletion request: all target images that were trained on."""
+    ids = data.train.of_class(config["target"]).cpu()
+    return ids[torch.isin(ids, plan.ids)]
+
+
 def measure(config: Config, model: nn.Module, data: Dataset) -> Accuracy:
     """Accuracy of the model on the evaluation split."""
     return accuracy(model, data.evaluation, target=config["target"], classes=len(data.classes))
@@ -89,16 +110,3 @@ def row(config: Config, method: str, measured: Accuracy) -> dict[str, Any]:
 def point(measured: Accuracy) -> dict[str, float]:
     """D_t and D_r in percent."""
     return {"d_t": measured.d_t, "d_r": measured.d_r}
-
-
-def recorded(config: Config, layout: Layout, mask: Mask) -> Mask:
-    """The mask as the configuration reads "update": with batch-norm statistics, or without."""
-    if config["statistics"] == "subtracted":
-        return mask
-    return WeightsOnly(mask, layout.is_weight)
-
-
-def target_ids(config: Config, data: Dataset, plan: BatchPlan) -> Tensor:
-    """The ids of the deletion request: all target images that were trained on."""
-    ids = data.train.of_class(config["target"]).cpu()
-    return ids[torch.isin(ids, plan.ids)]

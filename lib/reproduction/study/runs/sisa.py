@@ -11,8 +11,7 @@ from partial_unlearning.unlearners.sisa import Recipe, Sisa, aggregate, forget, 
 from torch import Tensor
 
 from reproduction.datasets.sets import Dataset
-from reproduction.study.runs.setup import device, load_data, measure, row
-from reproduction.study.runs.trained import trained_model
+from reproduction.study.runs.setup import device, load_data, measure, row, trained_model
 from reproduction.study.stored_runs import Config
 
 DRAWS = 1000
