@@ -1,7 +1,10 @@
 """Runs: stored with provenance, found by hash, never half-written, the same for the same seed."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -12,7 +15,7 @@ from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from reproduction import places
 from reproduction.datasets.sets import load
-from reproduction.study import provenance, runner, table_rows
+from reproduction.study import kinds, provenance, runner, single_run
 from reproduction.study import results as access
 from reproduction.study import stored_runs as store
 from reproduction.study.experiments import EXPERIMENTS, TABLES, base_config, configs_of
@@ -48,7 +51,7 @@ def test_a_run_keeps_all_that_it_came_from(results_folder):
 
 def test_a_stored_run_is_read_and_not_run_again(results_folder, monkeypatch):
     first = small("table_1")
-    monkeypatch.setattr(runner, "KINDS", {})  # running anything would now fail
+    monkeypatch.setattr(single_run, "KINDS", {})  # running anything would now fail
     assert small("table_1") == first
 
 
@@ -96,11 +99,11 @@ def test_the_recipe_changes_the_hash(monkeypatch):
 def test_an_interrupted_run_leaves_nothing_and_finished_ones_stay(results_folder, monkeypatch):
     finished, calls = small("table_1", seeds="0"), []
 
-    def interrupted(config):
+    def interrupted(kind, config):
         calls.append(config)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "KINDS", dict.fromkeys(runner.KINDS, interrupted))
+    monkeypatch.setattr(kinds.Kind, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         small("table_1", seeds="0,1")
     assert len(calls) == 1
@@ -112,15 +115,21 @@ def test_an_interrupted_run_leaves_nothing_and_finished_ones_stay(results_folder
 
 def test_runs_side_by_side_agree_with_runs_one_by_one(tmp_path, monkeypatch):
     """Worker processes are fresh, so they keep results in the real folder: under another name."""
-    configs = configs_of("table_3", override(load_profile("smoke"), {"models": "MLP"}))
-    alone = [runner.KINDS[config["experiment"]](config)["rows"] for config in configs]
+    changes = {"models": "MLP", "seeds": 7}
+    configs = configs_of("table_3", override(load_profile("smoke"), changes))
+    configs += configs_of("turned_label_flipping", override(load_profile("smoke"), changes))
+    runs = [kinds.KINDS[config["experiment"]] for config in configs]
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
+    alone = [kind.run(config)["rows"] for kind, config in zip(runs, configs, strict=True)]
+    monkeypatch.undo()
     profile = f"test-{tmp_path.name}"
     try:
-        runner.run_missing(profile, configs, jobs=2)
+        assert runner.run_missing(profile, configs, jobs=2) == len(configs) == 3
         assert [store.find(profile, config)["rows"] for config in configs] == alone
     finally:
-        for config in configs:
-            store.run_path(profile, config).unlink(missing_ok=True)
+        made = [path for k, c in zip(runs, configs, strict=True) for path in k.shared_files(c)]
+        for path in (*made, *(store.run_path(profile, config) for config in configs)):
+            path.unlink(missing_ok=True)
         store.run_path(profile, configs[0]).parent.rmdir()
         (places.results() / profile).rmdir()
 
@@ -142,12 +151,12 @@ def test_tables_csv_follows_the_contract(results_folder):
 
 def test_changed_settings_stay_out_of_tables_csv(results_folder):
     small("table_1", share=0.5)
-    assert table_rows.table_rows("smoke", 1).empty
+    assert access.table_rows("smoke", 1).empty
 
 
 def test_the_committed_tables_csv_is_what_the_committed_runs_say():
     committed = pd.read_csv(places.results() / "full" / "tables.csv")
-    runs = table_rows.collect(load_profile("full"))
+    runs = access.every_row("full")
     assert len(committed) and list(committed.run) == list(runs.run)
     assert (committed.d_r - runs.d_r).abs().max() < 0.006  # two decimals
 
@@ -233,7 +242,7 @@ def test_every_profile_resolves_every_experiment(name):
     profile = load_profile(name)
     for experiment in EXPERIMENTS:
         for config in configs_of(experiment, profile):
-            assert config["experiment"] in runner.KINDS
+            assert config["experiment"] in kinds.KINDS
             assert config["source"] == profile.source
 
 
@@ -288,3 +297,16 @@ def test_impossible_runs_leave_nothing_behind(results_folder, changes, message):
     with pytest.raises(InputError, match=re.escape(message)):
         small("table_1", **changes)
     assert list(results_folder.rglob("*.json")) == []
+
+
+def test_who_only_reads_results_imports_no_torch():
+    code = """if True:
+        import sys
+        from reproduction.study import results
+        assert len(results.results("table_1", "full")) > 0
+        print("torch" in sys.modules)
+    """
+    environment = {**os.environ, "PYTHONPATH": str(places.root() / "lib")}
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert found.stdout.strip() == "False"

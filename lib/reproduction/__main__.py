@@ -89,9 +89,7 @@ def _check_data(profile: str) -> None:
 def _run_all(profile: str, jobs: int) -> None:
     """Everything the notebooks will look up: side by side that takes half the time."""
     _check_data(profile)
-    for name in EXPERIMENTS:
-        click.echo(f"{name} ({profile})", err=True)
-        access.results(name, profile, jobs=jobs)
+    access.run_everything(profile, jobs=jobs)
 
 
 @main.command()
@@ -149,6 +147,7 @@ def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -
     """
     changes = book_machine.parse_parameters(parameters)
     found = access.results(experiment, profile, jobs=jobs, **changes)
+    access.write_tables(profile)
     if not found:
         raise InputError(
             f"{experiment} has no runs with these settings under profile {profile}: "

@@ -30,9 +30,3 @@ def path_file(config: Config, method: dict[str, Any]) -> Path:
     keys = (*_TRAINING, "columns", "experiment")
     depends_on = {key: config[key] for key in keys if key in config}
     return _named(config["experiment"], config, {**depends_on, "method": method}, ".json")
-
-
-def files_of_gradient_run(config: Config) -> list[Path]:
-    """The files that a run of label flipping or optimization makes or finds."""
-    methods = (config["baseline"], config["proposed"])
-    return [weights_file(config), *(path_file(config, method) for method in methods)]

@@ -1,31 +1,68 @@
-"""Which runs an experiment of the paper is made of, and which code makes each kind of run."""
+"""The families of methods, and which runs an experiment of the paper is made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from partial_unlearning.errors import InputError
+from pydantic import BaseModel
 
-from reproduction.study.profiles import Amnesiac, DataSettings, ModelSettings, Profile
-from reproduction.study.runs import activation_maps as maps
-from reproduction.study.runs import amnesiac, gradient, retrained, sisa
-from reproduction.study.runs import pruning_strategies as shares
-from reproduction.study.runs import trials as tuning_runs
+from reproduction.study.profiles import Amnesiac, ModelSettings, Pair, Profile
 from reproduction.study.stored_runs import Config
 
-KINDS: dict[str, Callable[[Config], dict[str, Any]]] = {
-    "amnesiac": amnesiac.run,
-    "label_flipping": gradient.run,
-    "optimization": gradient.run,
-    "retrained": retrained.run,
-    "shares": shares.run,
-    "maps": maps.run,
-    "sisa": sisa.run,
-    "tune_protocol": tuning_runs.protocol,
-    "tune_pruning": tuning_runs.pruning,
-    "tune_label_flipping": tuning_runs.descent,
-    "tune_optimization": tuning_runs.descent,
+
+@dataclass(frozen=True)
+class Family:
+    """A family of unlearning methods, everything that is particular to it.
+
+    Attributes:
+        name: of its runs, and of its settings in a profile (a field of :class:`ModelSettings`).
+        tables: data set -> number of the table that compares its methods.
+        run: "module:function" in :mod:`reproduction.study.runs` that makes a run.
+        settings: what a profile says of it for one model; a :class:`Pair` where the naive and the
+            partial method take gradient steps from the same trained model.
+        trials: the runs that tuning makes for it, name -> "module:function".
+    """
+
+    name: str
+    tables: dict[str, int]
+    run: str
+    settings: type[BaseModel]
+    trials: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether both methods take gradient steps from the same trained model."""
+        return self.settings is Pair
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            "amnesiac",
+            tables={"mnist": 1, "organamnist": 2},
+            run="amnesiac:run",
+            settings=Amnesiac,
+            trials={"tune_protocol": "trials:protocol", "tune_pruning": "trials:pruning"},
+        ),
+        Family(
+            "label_flipping",
+            tables={"mnist": 3, "organamnist": 4},
+            run="gradient:run",
+            settings=Pair,
+            trials={"tune_label_flipping": "trials:descent"},
+        ),
+        Family(
+            "optimization",
+            tables={"mnist": 5, "organamnist": 6},
+            run="gradient:run",
+            settings=Pair,
+            trials={"tune_optimization": "trials:descent"},
+        ),
+    )
 }
+PAIRS = [family.name for family in FAMILIES.values() if family.is_pair]
 
 
 @dataclass(frozen=True)
@@ -38,12 +75,9 @@ class Table:
 
 
 TABLES = {
-    1: Table(1, "amnesiac", "mnist"),
-    2: Table(2, "amnesiac", "organamnist"),
-    3: Table(3, "label_flipping", "mnist"),
-    4: Table(4, "label_flipping", "organamnist"),
-    5: Table(5, "optimization", "mnist"),
-    6: Table(6, "optimization", "organamnist"),
+    number: Table(number, family.name, dataset)
+    for family in FAMILIES.values()
+    for dataset, number in family.tables.items()
 }
 
 
@@ -76,10 +110,9 @@ def family_settings(settings: ModelSettings, family: str) -> dict[str, Any] | No
 
 def _family_configs(profile: Profile, family: str, dataset: str) -> list[Config]:
     """One configuration for each model and seed that has settings for this family."""
-    data: DataSettings = profile.datasets[dataset]
     return [
         {**base_config(profile, dataset, model, seed), "experiment": family, **chosen}
-        for model, settings in data.models.items()
+        for model, settings in profile.datasets[dataset].models.items()
         if (chosen := family_settings(settings, family)) is not None
         for seed in profile.seeds
     ]
@@ -87,8 +120,8 @@ def _family_configs(profile: Profile, family: str, dataset: str) -> list[Config]
 
 def _retrained(config: Config) -> Config:
     """The reference run for a configuration: the same model and seed without the target data."""
-    family = {"baseline", "proposed", *Amnesiac.model_fields}
-    kept = {key: value for key, value in config.items() if key not in family}
+    own = FAMILIES[config["experiment"]].settings.model_fields
+    kept = {key: value for key, value in config.items() if key not in own}
     return {**kept, "experiment": "retrained"}
 
 
@@ -200,8 +233,8 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "figure_4": _figure_4,
     "plain_shuffle": _under({"share": 1.0}),
     "kept_images": _under({"target_images": 100}),
-    **{f"turned_{f}": _with_proposed(f, _turned) for f in ("label_flipping", "optimization")},
-    **{f"same_step_{f}": _with_proposed(f, _same_step) for f in ("label_flipping", "optimization")},
+    **{f"turned_{family}": _with_proposed(family, _turned) for family in PAIRS},
+    **{f"same_step_{family}": _with_proposed(family, _same_step) for family in PAIRS},
     "sisa": _sisa,
 }
 

@@ -1,14 +1,15 @@
 """One training run, one deletion request, answered by amnesiac and partial amnesiac unlearning."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from partial_unlearning.masks import Mask, build_mask
-from partial_unlearning.metrics import History
+from partial_unlearning.metrics import Accuracy, History
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.amnesiac import ORDERS, undone
 from torch import Tensor, nn
 
+from reproduction.datasets.sets import Dataset
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training
 from reproduction.study.runs.setup import fresh_model, load_data, measure, point, row
 from reproduction.study.stored_runs import Config
@@ -18,15 +19,16 @@ OTHER_READING = {"kept": "subtracted", "subtracted": "kept"}
 LAST_EPOCHS = (1, 2, 3)
 """Ablation: what subtracting all of the last few epochs only would have done."""
 
-Judge = Callable[[nn.Module], dict[str, float]]
 
-
-def _curves(run: RecordedTraining, sums: Tensor, judge: Judge) -> dict[str, list[dict[str, float]]]:
+def _curves(
+    config: Config, run: RecordedTraining, sums: Tensor, trained: Accuracy, data: Dataset
+) -> dict[str, list[dict[str, float]]]:
     """D_t and D_r after each epoch undone, in either order, beginning with the trained model."""
-    return {
-        order: [judge(run.model), *(judge(run.without(u)) for u in undone(sums, order))]
-        for order in ORDERS
-    }
+    curves = {}
+    for order in ORDERS:
+        after = [measure(config, run.without(update), data) for update in undone(sums, order)]
+        curves[order] = [point(measured) for measured in (trained, *after)]
+    return curves
 
 
 def stopped(sums: Tensor, order: str, epochs: int) -> Tensor:
@@ -48,21 +50,22 @@ def _less(config: Config, sums: Tensor) -> dict[str, Tensor]:
     return ways
 
 
-def _unlearned(config: Config, run: RecordedTraining) -> dict[str, nn.Module]:
-    """The model after each way of unlearning.
+def _unlearned(config: Config, run: RecordedTraining) -> Iterator[tuple[str, nn.Module]]:
+    """The model after each way of unlearning, one at a time, with the name of its row.
 
     Where there are batch-norm statistics, the reading of them that the configuration does not
     follow comes along as an ablation.
     """
     methods = {"baseline": run.sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
-    models = {name: run.without(update) for name, update in methods.items()}
+    for name, update in methods.items():
+        yield name, run.without(update)
     if Layout.of(run.model).buffers:
         other = OTHER_READING[config["statistics"]]
         for name, update in methods.items():
             model = run.without(update, keep_buffers=not run.keep_buffers)
-            models[f"{name}_statistics_{other}"] = model
-    less = _less(config, run.sums)
-    return {**models, **{name: run.without(update) for name, update in less.items()}}
+            yield f"{name}_statistics_{other}", model
+    for name, update in _less(config, run.sums).items():
+        yield name, run.without(update)
 
 
 def _facts(run: RecordedTraining, mask: Mask) -> dict[str, float]:
@@ -98,20 +101,15 @@ def run(config: Config) -> dict[str, Any]:
     recorded = record_training(
         config, data, model, config["protocol"], masks={"proposed": mask}, callbacks=[history]
     )
-    unlearned = _unlearned(config, recorded)
-
-    def judge(model: nn.Module) -> dict[str, float]:
-        return point(measure(config, model, data))
-
+    trained, sums = history.curve[-1], {"baseline": recorded.sums, **recorded.pruned}
     return {
         "rows": [
-            row(config, "trained", history.curve[-1]),
-            *(row(config, name, measure(config, m, data)) for name, m in unlearned.items()),
+            row(config, "trained", trained),
+            *(row(config, n, measure(config, m, data)) for n, m in _unlearned(config, recorded)),
         ],
         "curves": {
             "training": [untrained, *map(point, history.curve)],
-            "baseline": _curves(recorded, recorded.sums, judge),
-            "proposed": _curves(recorded, recorded.pruned["proposed"], judge),
+            **{name: _curves(config, recorded, sums[name], trained, data) for name in sums},
         },
         "facts": _facts(recorded, mask),
     }

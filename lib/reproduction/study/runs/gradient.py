@@ -1,13 +1,15 @@
 """Label flipping and optimization-based unlearning, naive and with layer-wise partial updates."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 from partial_unlearning.masks import SelectionMask, depth_schedule
-from partial_unlearning.metrics import Accuracy, forgotten
+from partial_unlearning.metrics import forgotten
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
+from partial_unlearning.system.files import write_atomic
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.gradient import (
     ASCEND,
@@ -18,7 +20,8 @@ from partial_unlearning.unlearners.gradient import (
 from torch import Tensor, nn
 
 from reproduction.datasets.sets import Dataset
-from reproduction.study.runs.setup import load_data, measure, point, row, trained_model
+from reproduction.study.cache import path_file
+from reproduction.study.runs.setup import accuracies, load_data, measure, trained_model
 from reproduction.study.stored_runs import Config
 
 
@@ -73,12 +76,20 @@ def _objective(config: Config, target: Split, classes: int) -> tuple[Tensor, flo
     return target.labels, ASCEND
 
 
-def _measured(
+def _path(
     config: Config, method: dict[str, Any], model: nn.Module, data: Dataset
-) -> list[Accuracy]:
-    """Accuracy after every step of one method."""
-    path: list[Accuracy] = []
-    unlearn(config, method, model, data, lambda copy: path.append(measure(config, copy, data)))
+) -> list[dict[str, float]]:
+    """Accuracies after every step of one method, from the cache or computed now."""
+    file = path_file(config, method)
+    if file.exists():
+        return json.loads(file.read_text())
+    path: list[dict[str, float]] = []
+
+    def note(unlearned: nn.Module) -> None:
+        path.append(accuracies(config, measure(config, unlearned, data)))
+
+    unlearn(config, method, model, data, note)
+    write_atomic(file, json.dumps(path))
     return path
 
 
@@ -90,14 +101,18 @@ def run(config: Config) -> dict[str, Any]:
     """
     data = load_data(config)
     model = trained_model(config, data)
-    trained = measure(config, model, data)
+    trained = accuracies(config, measure(config, model, data))
     paths = {
-        name: _measured(config, config[name], model, data) for name in ("baseline", "proposed")
+        name: [trained, *_path(config, config[name], model, data)]
+        for name in ("baseline", "proposed")
     }
     return {
         "rows": [
-            row(config, "trained", trained),
-            *(row(config, name, path[-1]) for name, path in paths.items()),
+            {"method": "trained", **trained},
+            *({"method": name, **path[-1]} for name, path in paths.items()),
         ],
-        "curves": {name: [point(trained), *map(point, path)] for name, path in paths.items()},
+        "curves": {
+            name: [{key: step[key] for key in ("d_t", "d_r")} for step in path]
+            for name, path in paths.items()
+        },
     }

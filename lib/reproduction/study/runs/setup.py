@@ -100,11 +100,16 @@ def measure(config: Config, model: nn.Module, data: Dataset) -> Accuracy:
 
 def row(config: Config, method: str, measured: Accuracy) -> dict[str, Any]:
     """A method's accuracies in percent, by the names that ``tables.csv`` has for them."""
+    return {"method": method, **accuracies(config, measured)}
+
+
+def accuracies(config: Config, measured: Accuracy) -> dict[str, float]:
+    """D_t, D_r and the accuracies on three classes, in percent."""
     classes = {
         f"class_{letter}": measured.of(label)
         for letter, label in zip("abc", config["columns"], strict=True)
     }
-    return {"method": method, **point(measured), **classes}
+    return {**point(measured), **classes}
 
 
 def point(measured: Accuracy) -> dict[str, float]:
