@@ -20,7 +20,7 @@ from reproduction.study import results as access
 from reproduction.study import stored_runs as store
 from reproduction.study.experiments import EXPERIMENTS, TABLES, base_config, configs_of
 from reproduction.study.overrides import OVERRIDES, override
-from reproduction.study.profiles import load_profile, names
+from reproduction.study.profiles import Pruning, load_profile, names
 from reproduction.study.runs import amnesiac, gradient
 from reproduction.study.runs import pruning_strategies as shares
 from reproduction.study.runs.setup import load_data, trained_model
@@ -32,15 +32,15 @@ def results_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def small(name: str, **changes) -> list[dict]:
+def small(name: str, **changes) -> list[store.Result]:
     return access.results(name, "smoke", models="MLP", epochs=1, **changes)
 
 
 def test_a_run_keeps_all_that_it_came_from(results_folder):
     result = small("table_1")[0]
-    assert result["config"]["training"]["epochs"] == 1
-    assert result["config"]["seed"] == 0
-    origin = result["provenance"]
+    assert result.config.training.epochs == 1
+    assert result.config.seed == 0
+    origin = result.provenance
     assert origin["data_digest"] == load("mnist", source="sample").digest
     assert re.fullmatch(r"[0-9a-f]{40}", origin["commit"] or "0" * 40)
     assert origin["code_digest"] == provenance.code_digest()
@@ -56,27 +56,27 @@ def test_a_stored_run_is_read_and_not_run_again(results_folder, monkeypatch):
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(results_folder):
-    config = small("table_1")[0]["config"]
+    config = small("table_1")[0].config
     again = amnesiac.run(config)
     stored = store.find("smoke", config)
-    assert again["rows"] == stored["rows"]
-    assert again["curves"] == stored["curves"]
-    assert amnesiac.run({**config, "seed": 1})["curves"] != stored["curves"]
+    assert again["rows"] == stored.rows
+    assert again["curves"] == stored.curves
+    assert amnesiac.run(config.model_copy(update={"seed": 1}))["curves"] != stored.curves
 
 
 def test_the_rows_agree_with_the_ends_of_the_curves(results_folder):
     result = small("table_1")[0]
-    rows = {row["method"]: row for row in result["rows"]}
+    rows = {row["method"]: row for row in result.rows}
     for method in ("baseline", "proposed"):
         for order in ("backward", "forward"):
-            curve = result["curves"][method][order]
+            curve = result.curves[method][order]
             assert curve[-1]["d_t"] == pytest.approx(rows[method]["d_t"], abs=0.2)
             assert curve[0] == {key: rows["trained"][key] for key in ("d_t", "d_r")}
 
 
 def test_batch_norm_models_show_both_readings_of_their_statistics(results_folder):
     result = access.results("figure_1", "smoke", models="ResNet9", epochs=1)[0]
-    methods = [row["method"] for row in result["rows"]]
+    methods = [row["method"] for row in result.rows]
     assert "baseline_statistics_subtracted" in methods
     assert "proposed_statistics_subtracted" in methods
 
@@ -84,9 +84,10 @@ def test_batch_norm_models_show_both_readings_of_their_statistics(results_folder
 def test_every_setting_changes_the_hash(results_folder):
     config = configs_of("table_1", load_profile("smoke"))[0]
     hashes = {store.run_hash(config)}
-    for key in config:
-        hashes.add(store.run_hash({**config, key: "changed"}))
-    assert len(hashes) == len(config) + 1
+    fields = config.model_dump(mode="json")
+    for key in fields:
+        hashes.add(store.hash_of({**fields, key: "changed"}))
+    assert len(hashes) == len(fields) + 1
 
 
 def test_the_recipe_changes_the_hash(monkeypatch):
@@ -108,9 +109,7 @@ def test_an_interrupted_run_leaves_nothing_and_finished_ones_stay(results_folder
         small("table_1", seeds="0,1")
     assert len(calls) == 1
     runs = sorted((results_folder / "smoke" / "runs").iterdir())
-    assert [json.loads(path.read_text()) for path in runs] == sorted(
-        finished, key=lambda result: store.run_name(result["config"])
-    )
+    assert [path.stem for path in runs] == sorted(store.run_name(r.config) for r in finished)
 
 
 def test_runs_side_by_side_agree_with_runs_one_by_one(tmp_path, monkeypatch):
@@ -118,14 +117,14 @@ def test_runs_side_by_side_agree_with_runs_one_by_one(tmp_path, monkeypatch):
     changes = {"models": "MLP", "seeds": 7}
     configs = configs_of("table_3", override(load_profile("smoke"), changes))
     configs += configs_of("turned_label_flipping", override(load_profile("smoke"), changes))
-    runs = [kinds.KINDS[config["experiment"]] for config in configs]
+    runs = [kinds.KINDS[config.experiment] for config in configs]
     monkeypatch.setattr(places, "results", lambda: tmp_path)
     alone = [kind.run(config)["rows"] for kind, config in zip(runs, configs, strict=True)]
     monkeypatch.undo()
     profile = f"test-{tmp_path.name}"
     try:
         assert runner.run_missing(profile, configs, jobs=2) == len(configs) == 3
-        assert [store.find(profile, config)["rows"] for config in configs] == alone
+        assert [store.find(profile, config).rows for config in configs] == alone
     finally:
         made = [path for k, c in zip(runs, configs, strict=True) for path in k.shared_files(c)]
         for path in (*made, *(store.run_path(profile, config) for config in configs)):
@@ -165,11 +164,11 @@ def test_slowness_is_measured_at_the_naive_methods_own_step():
     profile = load_profile("quick")
     changed, plain = (configs_of(n, profile) for n in ("same_step_optimization", "table_5"))
     for config, own in zip(changed[:3], plain[:3], strict=True):
-        assert config["baseline"] == own["baseline"]
+        assert config.baseline == own.baseline
         for name in ("optimizer", "learning_rate", "max_epochs"):
-            assert config["proposed"][name] == own["baseline"][name]
+            assert getattr(config.proposed, name) == getattr(own.baseline, name)
         for name in ("first", "last"):
-            assert config["proposed"][name] == own["proposed"][name]
+            assert getattr(config.proposed, name) == getattr(own.proposed, name)
 
 
 def test_code_is_named_as_it_was_before_the_first_run(monkeypatch):
@@ -182,21 +181,22 @@ def test_label_flipping_and_optimization_have_a_point_for_each_step(results_fold
     for table in (3, 5):
         result = small(f"table_{table}")[0]
         for method in ("baseline", "proposed"):
-            steps = len(result["curves"][method]) - 1
-            assert 1 <= steps <= result["config"][method]["max_epochs"]
-            last = result["curves"][method][-1]
-            row = next(row for row in result["rows"] if row["method"] == method)
+            steps = len(result.curves[method]) - 1
+            assert 1 <= steps <= getattr(result.config, method).max_epochs
+            last = result.curves[method][-1]
+            row = next(row for row in result.rows if row["method"] == method)
             assert last == {key: row[key] for key in ("d_t", "d_r")}
 
 
 def test_gradient_unlearning_ends_at_the_first_step_that_has_done_enough(results_folder):
-    config = small("table_5")[0]["config"]
+    config = small("table_5")[0].config
     data = load_data(config)
-    target = data.train.subset(data.train.of_class(config["target"]))
-    method = config["baseline"] | {"learning_rate": 0.005, "max_epochs": 30}
+    target = data.train.subset(data.train.of_class(config.target))
+    method = config.baseline.model_copy(update={"learning_rate": 0.005, "max_epochs": 30})
     seen = []
     unlearned, steps = gradient.unlearn(
         config,
+        "optimization",
         method,
         trained_model(config, data),
         data,
@@ -225,7 +225,7 @@ def test_the_code_digest_follows_the_code(tmp_path, monkeypatch):
 
 def test_figure_4_compares_strategies_that_keep_equally_many(results_folder):
     layout = Layout.of(build("LeNet", classes=10, seed=0))
-    pruning = {"first": 0.9, "last": 0.3}
+    pruning = Pruning(first=0.9, last=0.3)
     update = torch.randn(layout.size)
     kept = {
         name: len(mask.kept(update))
@@ -233,8 +233,8 @@ def test_figure_4_compares_strategies_that_keep_equally_many(results_folder):
     }
     assert max(kept.values()) - min(kept.values()) <= len(layout.layers)  # rounding, layer by layer
     result = access.results("figure_4", "smoke", models="LeNet,ConvNet", epochs=1)[0]
-    assert len(result["rows"]) == 6
-    assert result["facts"]["affected_share"] == pytest.approx(result["config"]["share"], abs=0.06)
+    assert len(result.rows) == 6
+    assert result.facts["affected_share"] == pytest.approx(result.config.share, abs=0.06)
 
 
 @pytest.mark.parametrize("name", names())
@@ -242,15 +242,15 @@ def test_every_profile_resolves_every_experiment(name):
     profile = load_profile(name)
     for experiment in EXPERIMENTS:
         for config in configs_of(experiment, profile):
-            assert config["experiment"] in kinds.KINDS
-            assert config["source"] == profile.source
+            assert config.experiment in kinds.KINDS
+            assert config.source == profile.source
 
 
 def test_quick_and_smoke_have_all_models_of_all_tables():
     for name in ("smoke", "quick"):
         for number, table in TABLES.items():
             configs = configs_of(f"table_{number}", load_profile(name))
-            models = {c["model"] for c in configs if c["experiment"] == table.family}
+            models = {c.model for c in configs if c.experiment == table.family}
             assert models == set(load_profile(name).datasets[table.dataset].models)
 
 
@@ -310,3 +310,14 @@ def test_who_only_reads_results_imports_no_torch():
     command = [sys.executable, "-c", code]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert found.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(places.results().glob("*/runs/*.json")), ids=lambda p: p.stem
+)
+def test_a_committed_run_is_read_and_written_as_it_is(path, results_folder):
+    stored = json.loads(path.read_text())
+    config = kinds.configured(**stored["config"])
+    assert store.run_name(config) == path.stem
+    result = store.Result.model_validate({**stored, "config": config})
+    assert json.loads(store.save("copy", result).read_text()) == stored

@@ -8,25 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from reproduction import places
-from reproduction.study.stored_runs import Config, run_hash
+from reproduction.study.configs import Config
+from reproduction.study.profiles import GradientSettings
+from reproduction.study.stored_runs import hash_of
 
 # All that plain training depends on.
-_TRAINING = ("dataset", "source", "tuning", "target", "model", "width", "seed", "training")
+_TRAINING = {"dataset", "source", "tuning", "target", "model", "width", "seed", "training"}
 
 
-def _named(kind: str, config: Config, depends_on: dict[str, Any], suffix: str) -> Path:
-    parts = [kind, config["dataset"], config["model"], run_hash(depends_on)]
+def _file(kind: str, config: Config, depends_on: dict[str, Any], suffix: str) -> Path:
+    parts = [kind, config.dataset, config.model, hash_of(depends_on)]
     return places.results() / "cache" / f"{'-'.join(parts)}{suffix}"
 
 
 def weights_file(config: Config) -> Path:
     """The plainly trained model that a run starts from."""
-    depends_on = {key: config[key] for key in _TRAINING if key in config}
-    return _named("trained", config, depends_on, ".safetensors")
+    depends_on = config.model_dump(mode="json", include=_TRAINING)
+    return _file("trained", config, depends_on, ".safetensors")
 
 
-def path_file(config: Config, method: dict[str, Any]) -> Path:
-    """Accuracy after every step of one gradient method, a row of ``tables.csv`` each."""
-    keys = (*_TRAINING, "columns", "experiment")
-    depends_on = {key: config[key] for key in keys if key in config}
-    return _named(config["experiment"], config, {**depends_on, "method": method}, ".json")
+def path_file(config: Config, method: GradientSettings) -> Path:
+    """Accuracies after every step of one gradient method."""
+    depends_on = config.model_dump(mode="json", include=_TRAINING | {"columns", "experiment"})
+    depends_on["method"] = method.model_dump()
+    return _file(config.experiment, config, depends_on, ".json")

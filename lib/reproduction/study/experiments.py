@@ -1,88 +1,18 @@
-"""The families of methods, and which runs an experiment of the paper is made of."""
+"""Which runs an experiment of the paper is made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from partial_unlearning.errors import InputError
-from pydantic import BaseModel
 
-from reproduction.study.profiles import Amnesiac, ModelSettings, Pair, Profile
-from reproduction.study.stored_runs import Config
-
-
-@dataclass(frozen=True)
-class Family:
-    """A family of unlearning methods, everything that is particular to it.
-
-    Attributes:
-        name: of its runs, and of its settings in a profile (a field of :class:`ModelSettings`).
-        tables: data set -> number of the table that compares its methods.
-        run: "module:function" in :mod:`reproduction.study.runs` that makes a run.
-        settings: what a profile says of it for one model; a :class:`Pair` where the naive and the
-            partial method take gradient steps from the same trained model.
-        trials: the runs that tuning makes for it, name -> "module:function".
-    """
-
-    name: str
-    tables: dict[str, int]
-    run: str
-    settings: type[BaseModel]
-    trials: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_pair(self) -> bool:
-        """Whether both methods take gradient steps from the same trained model."""
-        return self.settings is Pair
+from reproduction.study.configs import Config, PairConfig
+from reproduction.study.families import PAIRS, TABLES
+from reproduction.study.kinds import configured
+from reproduction.study.profiles import GradientSettings, ModelSettings, Profile
 
 
-FAMILIES = {
-    family.name: family
-    for family in (
-        Family(
-            "amnesiac",
-            tables={"mnist": 1, "organamnist": 2},
-            run="amnesiac:run",
-            settings=Amnesiac,
-            trials={"tune_protocol": "trials:protocol", "tune_pruning": "trials:pruning"},
-        ),
-        Family(
-            "label_flipping",
-            tables={"mnist": 3, "organamnist": 4},
-            run="gradient:run",
-            settings=Pair,
-            trials={"tune_label_flipping": "trials:descent"},
-        ),
-        Family(
-            "optimization",
-            tables={"mnist": 5, "organamnist": 6},
-            run="gradient:run",
-            settings=Pair,
-            trials={"tune_optimization": "trials:descent"},
-        ),
-    )
-}
-PAIRS = [family.name for family in FAMILIES.values() if family.is_pair]
-
-
-@dataclass(frozen=True)
-class Table:
-    """One of Tables 1 to 6: a family of methods on a data set."""
-
-    number: int
-    family: str
-    dataset: str
-
-
-TABLES = {
-    number: Table(number, family.name, dataset)
-    for family in FAMILIES.values()
-    for dataset, number in family.tables.items()
-}
-
-
-def base_config(profile: Profile, dataset: str, model: str, seed: int) -> Config:
-    """What every run on a data set with a model has in common."""
+def base_config(profile: Profile, dataset: str, model: str, seed: int) -> dict[str, Any]:
+    """The fields that every configuration on a data set with a model has in common."""
     if dataset not in profile.datasets or model not in profile.datasets[dataset].models:
         known = {name: list(settings.models) for name, settings in profile.datasets.items()}
         raise InputError(
@@ -93,11 +23,11 @@ def base_config(profile: Profile, dataset: str, model: str, seed: int) -> Config
         "source": profile.source,
         "dataset": dataset,
         "target": settings.target,
-        "columns": list(settings.columns),
+        "columns": settings.columns,
         "model": model,
         "width": settings.models[model].width,
         "seed": seed,
-        "training": profile.training.model_dump(),
+        "training": profile.training,
         "statistics": profile.statistics,
     }
 
@@ -111,18 +41,11 @@ def family_settings(settings: ModelSettings, family: str) -> dict[str, Any] | No
 def _family_configs(profile: Profile, family: str, dataset: str) -> list[Config]:
     """One configuration for each model and seed that has settings for this family."""
     return [
-        {**base_config(profile, dataset, model, seed), "experiment": family, **chosen}
+        configured(experiment=family, **base_config(profile, dataset, model, seed), **chosen)
         for model, settings in profile.datasets[dataset].models.items()
         if (chosen := family_settings(settings, family)) is not None
         for seed in profile.seeds
     ]
-
-
-def _retrained(config: Config) -> Config:
-    """The reference run for a configuration: the same model and seed without the target data."""
-    own = FAMILIES[config["experiment"]].settings.model_fields
-    kept = {key: value for key, value in config.items() if key not in own}
-    return {**kept, "experiment": "retrained"}
 
 
 def _table(number: int) -> Callable[[Profile], list[Config]]:
@@ -130,7 +53,13 @@ def _table(number: int) -> Callable[[Profile], list[Config]]:
 
     def configs(profile: Profile) -> list[Config]:
         compared = _family_configs(profile, table.family, table.dataset)
-        return [*compared, *map(_retrained, compared)]
+        references = [
+            configured(
+                experiment="retrained", **base_config(profile, table.dataset, c.model, c.seed)
+            )
+            for c in compared
+        ]
+        return [*compared, *references]
 
     return configs
 
@@ -140,25 +69,22 @@ def _under(protocol: dict[str, float]) -> Callable[[Profile], list[Config]]:
 
     def configs(profile: Profile) -> list[Config]:
         return [
-            {**config, "protocol": protocol}
+            config.model_copy(update={"protocol": protocol})
             for config in _family_configs(profile, "amnesiac", "mnist")
-            if config["model"] in ("MLP", "LeNet")
+            if config.model in ("MLP", "LeNet")
         ]
 
     return configs
 
 
-Method = dict[str, Any]
-
-
 def _with_proposed(
-    family: str, change: Callable[[Method, Method], Method]
+    family: str, change: Callable[[PairConfig], GradientSettings]
 ) -> Callable[[Profile], list[Config]]:
     """The runs of a family with another proposed method, made from both sides' settings."""
 
     def configs(profile: Profile) -> list[Config]:
         return [
-            {**config, "proposed": change(config["baseline"], config["proposed"])}
+            config.model_copy(update={"proposed": change(config)})
             for dataset in profile.datasets
             for config in _family_configs(profile, family, dataset)
         ]
@@ -166,41 +92,43 @@ def _with_proposed(
     return configs
 
 
-def _turned(baseline: Method, proposed: Method) -> Method:
+def _turned(config: PairConfig) -> GradientSettings:
     """The proposed method with its depth schedule turned round."""
-    return {**proposed, "first": proposed["last"], "last": proposed["first"]}
+    ends = {"first": config.proposed.last, "last": config.proposed.first}
+    return config.proposed.model_copy(update=ends)
 
 
-def _same_step(baseline: Method, proposed: Method) -> Method:
+def _same_step(config: PairConfig) -> GradientSettings:
     """The proposed method's masks with the optimizer and the rate of the naive method."""
-    return {**baseline, "first": proposed["first"], "last": proposed["last"]}
+    ends = {"first": config.proposed.first, "last": config.proposed.last}
+    return config.baseline.model_copy(update=ends)
 
 
 def _figure_3(profile: Profile) -> list[Config]:
     wanted = profile.figure_3
     settings = profile.datasets[wanted.dataset].models[wanted.model].amnesiac
+    if settings is None:
+        return []
+    own = {"images": wanted.images, **settings.model_dump(include={"protocol", "pruning"})}
     return [
-        {
-            **base_config(profile, wanted.dataset, wanted.model, seed),
-            "experiment": "maps",
-            **settings.model_dump(include={"protocol", "pruning"}),
-            "target": target,
-            "images": wanted.images,
-        }
+        configured(
+            experiment="maps",
+            **{**base_config(profile, wanted.dataset, wanted.model, seed), "target": target},
+            **own,
+        )
         for target in wanted.targets
         for seed in wanted.seeds
-        if settings is not None
     ]
 
 
 def _figure_4(profile: Profile) -> list[Config]:
     return [
-        {
+        configured(
+            experiment="shares",
             **base_config(profile, dataset, model, seed),
-            "experiment": "shares",
-            "pruning": settings.pruning.model_dump(),
-            "share": share,
-        }
+            pruning=settings.pruning,
+            share=share,
+        )
         for dataset, model in profile.figure_4.models.items()
         if (settings := profile.datasets[dataset].models[model].amnesiac) is not None
         for share in profile.figure_4.shares
@@ -211,14 +139,14 @@ def _figure_4(profile: Profile) -> list[Config]:
 def _sisa(profile: Profile) -> list[Config]:
     wanted = profile.sisa
     return [
-        {
+        configured(
+            experiment="sisa",
             **base_config(profile, wanted.dataset, wanted.model, seed),
-            "experiment": "sisa",
-            "shards": shards,
-            "slices": slices,
-            "slice_epochs": wanted.epochs,
-            "partition": partition,
-        }
+            shards=shards,
+            slices=slices,
+            slice_epochs=wanted.epochs,
+            partition=partition,
+        )
         for shards, slices in wanted.designs
         for partition in ("iid", "by class")
         for seed in wanted.seeds

@@ -7,10 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from reproduction.study.cache import path_file, weights_file
-from reproduction.study.experiments import FAMILIES
-from reproduction.study.stored_runs import Config, Result
+from reproduction.study.configs import (
+    Config,
+    DescentTrials,
+    MapsConfig,
+    PairConfig,
+    ProtocolTrial,
+    PruningTrials,
+    SharesConfig,
+    SisaConfig,
+)
+from reproduction.study.families import FAMILIES, PAIRS, Family
 
 
 def _nothing(config: Config) -> list[Path]:
@@ -21,8 +31,8 @@ def _trained_weights(config: Config) -> list[Path]:
     return [weights_file(config)]
 
 
-def _weights_and_paths(config: Config) -> list[Path]:
-    methods = (config["baseline"], config["proposed"])
+def _weights_and_paths(config: PairConfig) -> list[Path]:
+    methods = (config.baseline, config.proposed)
     return [weights_file(config), *(path_file(config, method) for method in methods)]
 
 
@@ -31,32 +41,37 @@ class Kind:
     """A kind of run.
 
     Attributes:
-        code: "module:function" in :mod:`reproduction.study.runs`, configuration -> result.
+        config: the class of its configurations.
+        code: "module:function" in :mod:`reproduction.study.runs`, configuration -> results.
         shared_files: the cached files that such a run makes, or finds made by another run.
     """
 
+    config: type[Config]
     code: str
     shared_files: Callable[[Config], list[Path]] = _nothing
 
-    def run(self, config: Config) -> Result:
-        """Compute the result of a configuration."""
+    def run(self, config: Config) -> dict[str, Any]:
+        """Compute what a configuration gives, by the fields of :class:`Result`."""
         module, function = self.code.split(":")
         return getattr(import_module(f"reproduction.study.runs.{module}"), function)(config)
 
 
-def _kinds() -> dict[str, Kind]:
-    """The kinds of every family and of its tuning, and those that belong to none."""
-    found = {
-        "retrained": Kind("retrained:run"),
-        "shares": Kind("pruning_strategies:run"),
-        "maps": Kind("activation_maps:run"),
-        "sisa": Kind("sisa:run", _trained_weights),
-    }
-    for family in FAMILIES.values():
-        found[family.name] = Kind(family.run, _weights_and_paths if family.is_pair else _nothing)
-        for name, code in family.trials.items():
-            found[name] = Kind(code, _trained_weights if family.is_pair else _nothing)
-    return found
+def _of_family(family: Family) -> Kind:
+    return Kind(family.config, family.run, _weights_and_paths if family.is_pair else _nothing)
 
 
-KINDS = _kinds()
+KINDS = {
+    **{name: _of_family(family) for name, family in FAMILIES.items()},
+    "retrained": Kind(Config, "retrained:run"),
+    "shares": Kind(SharesConfig, "pruning_strategies:run"),
+    "maps": Kind(MapsConfig, "activation_maps:run"),
+    "sisa": Kind(SisaConfig, "sisa:run", _trained_weights),
+    "tune_protocol": Kind(ProtocolTrial, "trials:protocol"),
+    "tune_pruning": Kind(PruningTrials, "trials:pruning"),
+    **{f"tune_{name}": Kind(DescentTrials, "trials:descent", _trained_weights) for name in PAIRS},
+}
+
+
+def configured(**fields: Any) -> Config:  # noqa: ANN401 (whatever its fields hold)
+    """The configuration with these fields, of the class that its kind of run has."""
+    return KINDS[fields["experiment"]].config(**fields)

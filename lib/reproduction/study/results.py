@@ -7,11 +7,13 @@ import pandas as pd
 from partial_unlearning.system.files import write_atomic
 
 from reproduction import places
-from reproduction.study.experiments import EXPERIMENTS, TABLES, Table, configs_of
+from reproduction.study.configs import Config
+from reproduction.study.experiments import EXPERIMENTS, configs_of
+from reproduction.study.families import TABLES, Table
 from reproduction.study.overrides import Value, override
 from reproduction.study.profiles import Profile, load_profile
 from reproduction.study.runner import run_missing
-from reproduction.study.stored_runs import Config, Result, find, run_name
+from reproduction.study.stored_runs import Result, find, run_name
 
 COLUMNS = [
     *("table", "dataset", "family", "model", "method", "seed"),
@@ -70,20 +72,20 @@ def run_everything(profile: str, *, jobs: int) -> None:
 
 def _rows(table: Table, config: Config, result: Result) -> list[dict[str, Any]]:
     """A stored run's rows by the names of the result contract."""
-    share = result.get("facts", {}).get("affected_share")
+    share = result.facts.get("affected_share")
     return [
         {
             "table": table.number,
             "dataset": table.dataset,
             "family": table.family,
-            "model": config["model"],
-            "seed": config["seed"],
-            "width": config["width"],
+            "model": config.model,
+            "seed": config.seed,
+            "width": config.width,
             "affected_share": share,
             "run": run_name(config),
             **row,
         }
-        for row in result["rows"]
+        for row in result.rows
     ]
 
 
@@ -96,10 +98,10 @@ def _frame(profile: str, tables: Iterable[Table]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for table in tables:
         configs = configs_of(f"table_{table.number}", settings)
-        compared = {(c["model"], c["seed"]) for c in configs if c["experiment"] == table.family}
+        compared = {(c.model, c.seed) for c in configs if c.experiment == table.family}
         for config in configs:
             result = find(profile, config)
-            if result is not None and (config["model"], config["seed"]) in compared:
+            if result is not None and (config.model, config.seed) in compared:
                 rows += _rows(table, config, result)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"width": float, "affected_share": float})
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from partial_unlearning.system.progress import progress
 
 from reproduction.machine.workers import worker_pool
+from reproduction.study.configs import Config
 from reproduction.study.kinds import KINDS
-from reproduction.study.stored_runs import Config, find, run_hash
+from reproduction.study.stored_runs import find, run_hash
 
 _SLOWEST_FIRST = ("AlexNet", "ResNet9", "ConvNet", "LeNet", "MLP")
 """Long runs begin first, so that no core waits for one at the end; an unknown model before all."""
@@ -22,15 +23,15 @@ def _run(profile: str, config: Config) -> None:
 
 
 def _slowness(config: Config) -> int:
-    known = config["model"] in _SLOWEST_FIRST
-    return _SLOWEST_FIRST.index(config["model"]) if known else -1
+    known = config.model in _SLOWEST_FIRST
+    return _SLOWEST_FIRST.index(config.model) if known else -1
 
 
 def _to_make(configs: Iterable[Config]) -> set[Path]:
     """The files that several runs share, and that these runs will make."""
     found: set[Path] = set()
     for config in configs:
-        found.update(KINDS[config["experiment"]].shared_files(config))
+        found.update(KINDS[config.experiment].shared_files(config))
     return {path for path in found if not path.exists()}
 
 

@@ -5,10 +5,11 @@ import time
 import torch
 
 from reproduction.machine.memory import keep_freed_memory
+from reproduction.study.configs import Config
 from reproduction.study.kinds import KINDS
 from reproduction.study.provenance import code_facts, provenance
 from reproduction.study.runs.setup import device, load_data
-from reproduction.study.stored_runs import Config, save
+from reproduction.study.stored_runs import Result, save
 
 
 def run_and_save(profile: str, config: Config) -> None:
@@ -19,6 +20,6 @@ def run_and_save(profile: str, config: Config) -> None:
     keep_freed_memory()
     code_facts()
     started = time.monotonic()
-    outcome = KINDS[config["experiment"]].run(config)
+    outcome = KINDS[config.experiment].run(config)
     origin = provenance(started=started, device=device(), data_digest=load_data(config).digest)
-    save(profile, {"config": config, **outcome, "provenance": origin})
+    save(profile, Result(config=config, **outcome, provenance=origin))

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-from partial_unlearning.masks import Mask, build_mask
+from partial_unlearning.masks import Mask
 from partial_unlearning.metrics import Accuracy, History
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.amnesiac import ORDERS, undone
 from torch import Tensor, nn
 
 from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training
-from reproduction.study.runs.setup import fresh_model, load_data, measure, point, row
-from reproduction.study.stored_runs import Config
+from reproduction.study.runs.setup import fresh_model, load_data, measure, point, pruning_mask, row
 
 OTHER_READING = {"kept": "subtracted", "subtracted": "kept"}
 
@@ -21,7 +21,7 @@ LAST_EPOCHS = (1, 2, 3)
 
 
 def _curves(
-    config: Config, run: RecordedTraining, sums: Tensor, trained: Accuracy, data: Dataset
+    config: AmnesiacConfig, run: RecordedTraining, sums: Tensor, trained: Accuracy, data: Dataset
 ) -> dict[str, list[dict[str, float]]]:
     """D_t and D_r after each epoch undone, in either order, beginning with the trained model."""
     curves = {}
@@ -36,21 +36,21 @@ def stopped(sums: Tensor, order: str, epochs: int) -> Tensor:
     return (sums[-epochs:] if order == "backward" else sums[:epochs]).sum(0)
 
 
-def _less(config: Config, sums: Tensor) -> dict[str, Tensor]:
+def _less(config: AmnesiacConfig, sums: Tensor) -> dict[str, Tensor]:
     """Simpler ways of taking less back: ablations, and rivals with the setting their tuning chose.
 
     Returns:
         By the name of the row, what is subtracted.
     """
     ways = {f"last_{n}_epochs": sums[-n:].sum(0) for n in LAST_EPOCHS}
-    if config["scale"] is not None:
-        ways["scaled"] = config["scale"] * sums.sum(0)
-    if config["stop"] is not None:
-        ways["stopped"] = stopped(sums, **config["stop"])
+    if config.scale is not None:
+        ways["scaled"] = config.scale * sums.sum(0)
+    if config.stop is not None:
+        ways["stopped"] = stopped(sums, config.stop.order, config.stop.epochs)
     return ways
 
 
-def _unlearned(config: Config, run: RecordedTraining) -> Iterator[tuple[str, nn.Module]]:
+def _unlearned(config: AmnesiacConfig, run: RecordedTraining) -> Iterator[tuple[str, nn.Module]]:
     """The model after each way of unlearning, one at a time, with the name of its row.
 
     Where there are batch-norm statistics, the reading of them that the configuration does not
@@ -60,7 +60,7 @@ def _unlearned(config: Config, run: RecordedTraining) -> Iterator[tuple[str, nn.
     for name, update in methods.items():
         yield name, run.without(update)
     if Layout.of(run.model).buffers:
-        other = OTHER_READING[config["statistics"]]
+        other = OTHER_READING[config.statistics]
         for name, update in methods.items():
             model = run.without(update, keep_buffers=not run.keep_buffers)
             yield f"{name}_statistics_{other}", model
@@ -83,7 +83,7 @@ def _facts(run: RecordedTraining, mask: Mask) -> dict[str, float]:
     }
 
 
-def run(config: Config) -> dict[str, Any]:
+def run(config: AmnesiacConfig) -> dict[str, Any]:
     """Train, record, forget, measure.
 
     Args:
@@ -95,11 +95,11 @@ def run(config: Config) -> dict[str, Any]:
     """
     data = load_data(config)
     model = fresh_model(config, data)
-    mask = build_mask(**config["pruning"], layout=Layout.of(model), seed=config["seed"])
-    history = History(data.evaluation, target=config["target"], classes=len(data.classes))
+    mask = pruning_mask(config.pruning, model, config.seed)
+    history = History(data.evaluation, target=config.target, classes=len(data.classes))
     untrained = point(measure(config, model, data))
     recorded = record_training(
-        config, data, model, config["protocol"], masks={"proposed": mask}, callbacks=[history]
+        config, data, model, config.protocol, masks={"proposed": mask}, callbacks=[history]
     )
     trained, sums = history.curve[-1], {"baseline": recorded.sums, **recorded.pruned}
     return {

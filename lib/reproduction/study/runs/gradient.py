@@ -21,13 +21,15 @@ from torch import Tensor, nn
 
 from reproduction.datasets.sets import Dataset
 from reproduction.study.cache import path_file
+from reproduction.study.configs import Config, PairConfig
+from reproduction.study.profiles import GradientSettings
 from reproduction.study.runs.setup import accuracies, load_data, measure, trained_model
-from reproduction.study.stored_runs import Config
 
 
 def unlearn(
     config: Config,
-    method: dict[str, Any],
+    family: str,
+    method: GradientSettings,
     model: nn.Module,
     data: Dataset,
     each: Callable[[nn.Module], None] = lambda model: None,
@@ -36,6 +38,7 @@ def unlearn(
 
     Args:
         config: of the run.
+        family: "label_flipping" or "optimization".
         method: optimizer, rate, fractions and the most steps allowed.
         model: the trained model; stays as it is.
         data: whose training images of the target class are to be forgotten.
@@ -44,10 +47,10 @@ def unlearn(
     Returns:
         The copy, and how many steps it took.
     """
-    target = data.train.subset(data.train.of_class(config["target"]))
+    target = data.train.subset(data.train.of_class(config.target))
     copy, steps = deepcopy(model), 0
     layout = Layout.of(copy)
-    labels, sign = _objective(config, target, classes=len(data.classes))
+    labels, sign = _objective(config, family, target, classes=len(data.classes))
 
     def enough(epoch: int) -> bool:
         nonlocal steps
@@ -55,29 +58,29 @@ def unlearn(
         each(copy)
         return forgotten(copy, target.images, target.labels)
 
-    fractions = depth_schedule(method["first"], method["last"], len(layout.layers))
+    fractions = depth_schedule(method.first, method.last, len(layout.layers))
     unlearn_by_gradient(
         copy,
         target.images,
         labels,
         sign=sign,
-        optimizer=make_optimizer(method["optimizer"], copy, learning_rate=method["learning_rate"]),
-        selection=SelectionMask.draw(layout, fractions, seed=config["seed"]),
-        max_epochs=method["max_epochs"],
+        optimizer=make_optimizer(method.optimizer, copy, learning_rate=method.learning_rate),
+        selection=SelectionMask.draw(layout, fractions, seed=config.seed),
+        max_epochs=method.max_epochs,
         enough=enough,
     )
     return copy, steps
 
 
-def _objective(config: Config, target: Split, classes: int) -> tuple[Tensor, float]:
+def _objective(config: Config, family: str, target: Split, classes: int) -> tuple[Tensor, float]:
     """The labels to train on, and whether to descend on them or to ascend."""
-    if config["experiment"] == "label_flipping":
-        return flipped_labels(target.labels, classes=classes, seed=config["seed"]), DESCEND
+    if family == "label_flipping":
+        return flipped_labels(target.labels, classes=classes, seed=config.seed), DESCEND
     return target.labels, ASCEND
 
 
 def _path(
-    config: Config, method: dict[str, Any], model: nn.Module, data: Dataset
+    config: PairConfig, method: GradientSettings, model: nn.Module, data: Dataset
 ) -> list[dict[str, float]]:
     """Accuracies after every step of one method, from the cache or computed now."""
     file = path_file(config, method)
@@ -88,12 +91,12 @@ def _path(
     def note(unlearned: nn.Module) -> None:
         path.append(accuracies(config, measure(config, unlearned, data)))
 
-    unlearn(config, method, model, data, note)
+    unlearn(config, config.experiment, method, model, data, note)
     write_atomic(file, json.dumps(path))
     return path
 
 
-def run(config: Config) -> dict[str, Any]:
+def run(config: PairConfig) -> dict[str, Any]:
     """Unlearn one trained model by both methods.
 
     Returns:
@@ -102,9 +105,9 @@ def run(config: Config) -> dict[str, Any]:
     data = load_data(config)
     model = trained_model(config, data)
     trained = accuracies(config, measure(config, model, data))
+    methods = {"baseline": config.baseline, "proposed": config.proposed}
     paths = {
-        name: [trained, *_path(config, config[name], model, data)]
-        for name in ("baseline", "proposed")
+        name: [trained, *_path(config, method, model, data)] for name, method in methods.items()
     }
     return {
         "rows": [

@@ -5,21 +5,22 @@ from typing import Any
 from partial_unlearning.masks import Mask, build_mask, depth_schedule, kept_count
 from partial_unlearning.state import Layout
 
+from reproduction.study.configs import SharesConfig
+from reproduction.study.profiles import Pruning
 from reproduction.study.runs.recorded_training import record_training
 from reproduction.study.runs.setup import fresh_model, load_data, measure, row
-from reproduction.study.stored_runs import Config
 
 
-def strategies(layout: Layout, pruning: dict[str, Any], *, seed: int) -> dict[str, Mask]:
+def strategies(layout: Layout, pruning: Pruning, *, seed: int) -> dict[str, Mask]:
     """The masks compared; all of them keep equally many entries of an update.
 
     So that only the choice of entries differs, the uniform strategy prunes each layer by the
     share that the depth schedule prunes of the whole model.
     """
-    schedule = depth_schedule(pruning["first"], pruning["last"], len(layout.layers))
+    schedule = depth_schedule(pruning.first, pruning.last, len(layout.layers))
     kept = sum(kept_count(p, n) for p, n in zip(schedule, layout.layer_sizes, strict=True))
     uniform = 1 - kept / layout.size
-    ends = {"first": pruning["first"], "last": pruning["last"], "seed": seed}
+    ends = {"first": pruning.first, "last": pruning.last, "seed": seed}
     return {
         "random, decreasing with depth": build_mask("random", layout, **ends),
         "random, uniform": build_mask("random", layout, first=uniform, last=uniform, seed=seed),
@@ -28,7 +29,7 @@ def strategies(layout: Layout, pruning: dict[str, Any], *, seed: int) -> dict[st
     }
 
 
-def run(config: Config) -> dict[str, Any]:
+def run(config: SharesConfig) -> dict[str, Any]:
     """Train once, then forget whole updates and updates pruned by each strategy.
 
     Returns:
@@ -36,9 +37,9 @@ def run(config: Config) -> dict[str, Any]:
     """
     data = load_data(config)
     model = fresh_model(config, data)
-    masks = strategies(Layout.of(model), config["pruning"], seed=config["seed"])
+    masks = strategies(Layout.of(model), config.pruning, seed=config.seed)
     recorded = record_training(
-        config, data, model, {"share": config["share"]}, masks=masks, by_epoch=False
+        config, data, model, {"share": config.share}, masks=masks, by_epoch=False
     )
     rows = [row(config, "trained", measure(config, model, data))]
     for name, sums in {"amnesiac": recorded.sums, **recorded.pruned}.items():

@@ -14,8 +14,8 @@ from partial_unlearning.unlearners.amnesiac import forget, prune
 from torch import Tensor, nn
 
 from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import Config
 from reproduction.study.runs.setup import make_plan, target_ids, train
-from reproduction.study.stored_runs import Config
 
 
 @dataclass(frozen=True)
@@ -89,5 +89,5 @@ def record_training(
         name: prune(whole.sums, mask.kept()) if mask.fixed else changing[name].sums
         for name, mask in masks.items()
     }
-    keep_buffers = config["statistics"] == "kept"
+    keep_buffers = config.statistics == "kept"
     return RecordedTraining(model, plan, request, steps, whole.sums, pruned, keep_buffers)

@@ -10,11 +10,11 @@ from partial_unlearning.unlearners.amnesiac import prune
 from torch import Tensor, nn
 
 from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import Config, DescentTrials, ProtocolTrial, PruningTrials
 from reproduction.study.runs import gradient
 from reproduction.study.runs.amnesiac import stopped
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training
 from reproduction.study.runs.setup import fresh_model, load_data, measure, point, trained_model
-from reproduction.study.stored_runs import Config
 
 Trial = dict[str, Any]
 
@@ -25,17 +25,17 @@ def _judged(config: Config, model: nn.Module, target: Split, data: Dataset) -> d
     return {"forgotten": forgotten(model, target.images, target.labels), **reached}
 
 
-def _recorded(config: Config, data: Dataset) -> RecordedTraining:
-    return record_training(config, data, fresh_model(config, data), config["protocol"])
+def _recorded(config: ProtocolTrial, data: Dataset) -> RecordedTraining:
+    return record_training(config, data, fresh_model(config, data), config.protocol)
 
 
-def protocol(config: Config) -> dict[str, Any]:
+def protocol(config: ProtocolTrial) -> dict[str, Any]:
     """Conventional amnesiac unlearning under one batch protocol; the proposed method is not run."""
     data = load_data(config)
     run = _recorded(config, data)
     target = data.train.subset(run.request)
     judged = _judged(config, run.without(run.sums.sum(0)), target, data)
-    trial = {"setting": config["protocol"], **judged}
+    trial = {"setting": config.protocol, **judged}
     return {"trials": [trial], "facts": {"affected_share": run.share}}
 
 
@@ -45,14 +45,14 @@ def _pruned(run: RecordedTraining, first: float, last: float, seed: int) -> Tens
     return prune(run.sums.sum(0), mask.kept())
 
 
-def _ways(config: Config, run: RecordedTraining) -> dict[str, list[tuple[Trial, Tensor]]]:
+def _ways(config: PruningTrials, run: RecordedTraining) -> dict[str, list[tuple[Trial, Tensor]]]:
     """Every way of taking less back: its setting, and what it subtracts."""
-    grid, total = config["grid"], run.sums.sum(0)
+    grid, total = config.grid, run.sums.sum(0)
     return {
         "trials": [
             (
                 {"strategy": "random", "first": first, "last": last},
-                _pruned(run, first, last, config["seed"]),
+                _pruned(run, first, last, config.seed),
             )
             for first, last in grid["pruning"]
         ],
@@ -65,7 +65,7 @@ def _ways(config: Config, run: RecordedTraining) -> dict[str, list[tuple[Trial, 
     }
 
 
-def pruning(config: Config) -> dict[str, Any]:
+def pruning(config: PruningTrials) -> dict[str, Any]:
     """Ways of taking less back, from one training run.
 
     Returns:
@@ -84,16 +84,14 @@ def pruning(config: Config) -> dict[str, Any]:
     }
 
 
-def descent(config: Config) -> dict[str, Any]:
+def descent(config: DescentTrials) -> dict[str, Any]:
     """Label flipping or optimization-based unlearning at every setting, each to its own end."""
     data = load_data(config)
     model = trained_model(config, data)
-    target = data.train.subset(data.train.of_class(config["target"]))
+    target = data.train.subset(data.train.of_class(config.target))
     trials = []
-    for method in config["grid"]:
-        unlearned, steps = gradient.unlearn(
-            {**config, "experiment": config["family"]}, method, model, data
-        )
+    for method in config.grid:
+        unlearned, steps = gradient.unlearn(config, config.family, method, model, data)
         judged = _judged(config, unlearned, target, data)
-        trials.append({"setting": method, "steps": steps, **judged})
+        trials.append({"setting": method.model_dump(), "steps": steps, **judged})
     return {"trials": trials}
