@@ -223,7 +223,7 @@ def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
         trial = {"setting": config["protocol"], **judged}
         facts = {"affected_share": 0.5}
         result = store.Result(config=config, trials=[trial], facts=facts, provenance={})
-            store.save("smoke", result)
+        store.save("smoke", result)
     found = protocol()
     assert [t["setting"] for t in found.trials] == [config["protocol"] for config in configs]
     assert found.obeys_the_rule == (found.chosen == configs[0]["protocol"])

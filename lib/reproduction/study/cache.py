@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reproduction import places
-from reproduction.study.configs import Config
+from reproduction.study.configs import Config, DescentTrials, PairConfig, SisaConfig
 from reproduction.study.profiles import GradientSettings
 from reproduction.study.stored_runs import hash_of
 
@@ -32,3 +32,11 @@ def path_file(config: Config, method: GradientSettings) -> Path:
     depends_on = config.model_dump(mode="json", include=_TRAINING | {"columns", "experiment"})
     depends_on["method"] = method.model_dump()
     return _file(config.experiment, config, depends_on, ".json")
+
+
+def shared_files(config: Config) -> list[Path]:
+    """The files that a run makes, or finds made by another run."""
+    if not isinstance(config, PairConfig | SisaConfig | DescentTrials):
+        return []
+    methods = (config.baseline, config.proposed) if isinstance(config, PairConfig) else ()
+    return [weights_file(config), *(path_file(config, method) for method in methods)]

@@ -6,8 +6,7 @@ from typing import Any
 from partial_unlearning.errors import InputError
 
 from reproduction.study.configs import Config, PairConfig
-from reproduction.study.families import PAIRS, TABLES
-from reproduction.study.kinds import configured
+from reproduction.study.kinds import PAIRS, TABLES, configured
 from reproduction.study.profiles import GradientSettings, ModelSettings, Profile
 
 
@@ -41,7 +40,7 @@ def family_settings(settings: ModelSettings, family: str) -> dict[str, Any] | No
 def _family_configs(profile: Profile, family: str, dataset: str) -> list[Config]:
     """One configuration for each model and seed that has settings for this family."""
     return [
-        configured(experiment=family, **base_config(profile, dataset, model, seed), **chosen)
+        configured(family, **base_config(profile, dataset, model, seed), **chosen)
         for model, settings in profile.datasets[dataset].models.items()
         if (chosen := family_settings(settings, family)) is not None
         for seed in profile.seeds
@@ -54,9 +53,7 @@ def _table(number: int) -> Callable[[Profile], list[Config]]:
     def configs(profile: Profile) -> list[Config]:
         compared = _family_configs(profile, table.family, table.dataset)
         references = [
-            configured(
-                experiment="retrained", **base_config(profile, table.dataset, c.model, c.seed)
-            )
+            configured("retrained", **base_config(profile, table.dataset, c.model, c.seed))
             for c in compared
         ]
         return [*compared, *references]
@@ -109,13 +106,11 @@ def _figure_3(profile: Profile) -> list[Config]:
     settings = profile.datasets[wanted.dataset].models[wanted.model].amnesiac
     if settings is None:
         return []
-    own = {"images": wanted.images, **settings.model_dump(include={"protocol", "pruning"})}
+    own = {"protocol": settings.protocol, "pruning": settings.pruning, "images": wanted.images}
     return [
         configured(
-            experiment="maps",
-            **{**base_config(profile, wanted.dataset, wanted.model, seed), "target": target},
-            **own,
-        )
+            "maps", **base_config(profile, wanted.dataset, wanted.model, seed), **own
+        ).model_copy(update={"target": target})
         for target in wanted.targets
         for seed in wanted.seeds
     ]
@@ -124,7 +119,7 @@ def _figure_3(profile: Profile) -> list[Config]:
 def _figure_4(profile: Profile) -> list[Config]:
     return [
         configured(
-            experiment="shares",
+            "shares",
             **base_config(profile, dataset, model, seed),
             pruning=settings.pruning,
             share=share,
@@ -140,7 +135,7 @@ def _sisa(profile: Profile) -> list[Config]:
     wanted = profile.sisa
     return [
         configured(
-            experiment="sisa",
+            "sisa",
             **base_config(profile, wanted.dataset, wanted.model, seed),
             shards=shards,
             slices=slices,

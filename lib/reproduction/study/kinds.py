@@ -1,16 +1,14 @@
-"""Which code makes each kind of run, and which files runs of a kind share.
+"""Every kind of run: the class of its configurations, its code, and the tables it is for.
 
 Code is named, not imported: who only reads results needs none of it, nor torch.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from reproduction.study.cache import path_file, weights_file
 from reproduction.study.configs import (
+    AmnesiacConfig,
     Config,
     DescentTrials,
     MapsConfig,
@@ -20,35 +18,22 @@ from reproduction.study.configs import (
     SharesConfig,
     SisaConfig,
 )
-from reproduction.study.families import FAMILIES, PAIRS, Family
-
-
-def _nothing(config: Config) -> list[Path]:
-    return []
-
-
-def _trained_weights(config: Config) -> list[Path]:
-    return [weights_file(config)]
-
-
-def _weights_and_paths(config: PairConfig) -> list[Path]:
-    methods = (config.baseline, config.proposed)
-    return [weights_file(config), *(path_file(config, method) for method in methods)]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of run.
+    """A kind of run; a kind that has tables is a family of unlearning methods.
 
     Attributes:
-        config: the class of its configurations.
+        config: the class of its configurations. That of a family has the fields of its settings
+            in a profile, where they stand under the family's name.
         code: "module:function" in :mod:`reproduction.study.runs`, configuration -> results.
-        shared_files: the cached files that such a run makes, or finds made by another run.
+        tables: data set -> number of the table that compares the family's methods.
     """
 
     config: type[Config]
     code: str
-    shared_files: Callable[[Config], list[Path]] = _nothing
+    tables: dict[str, int] = field(default_factory=dict)
 
     def run(self, config: Config) -> dict[str, Any]:
         """Compute what a configuration gives, by the fields of :class:`Result`."""
@@ -56,22 +41,38 @@ class Kind:
         return getattr(import_module(f"reproduction.study.runs.{module}"), function)(config)
 
 
-def _of_family(family: Family) -> Kind:
-    return Kind(family.config, family.run, _weights_and_paths if family.is_pair else _nothing)
-
-
 KINDS = {
-    **{name: _of_family(family) for name, family in FAMILIES.items()},
+    "amnesiac": Kind(AmnesiacConfig, "amnesiac:run", {"mnist": 1, "organamnist": 2}),
+    "label_flipping": Kind(PairConfig, "gradient:run", {"mnist": 3, "organamnist": 4}),
+    "optimization": Kind(PairConfig, "gradient:run", {"mnist": 5, "organamnist": 6}),
     "retrained": Kind(Config, "retrained:run"),
     "shares": Kind(SharesConfig, "pruning_strategies:run"),
     "maps": Kind(MapsConfig, "activation_maps:run"),
-    "sisa": Kind(SisaConfig, "sisa:run", _trained_weights),
+    "sisa": Kind(SisaConfig, "sisa:run"),
     "tune_protocol": Kind(ProtocolTrial, "trials:protocol"),
     "tune_pruning": Kind(PruningTrials, "trials:pruning"),
-    **{f"tune_{name}": Kind(DescentTrials, "trials:descent", _trained_weights) for name in PAIRS},
+    "tune_label_flipping": Kind(DescentTrials, "trials:descent"),
+    "tune_optimization": Kind(DescentTrials, "trials:descent"),
+}
+PAIRS = [name for name, kind in KINDS.items() if kind.config is PairConfig]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of Tables 1 to 6: a family of methods on a data set."""
+
+    number: int
+    family: str
+    dataset: str
+
+
+TABLES = {
+    number: Table(number, name, dataset)
+    for name, kind in KINDS.items()
+    for dataset, number in kind.tables.items()
 }
 
 
-def configured(**fields: Any) -> Config:  # noqa: ANN401 (whatever its fields hold)
-    """The configuration with these fields, of the class that its kind of run has."""
-    return KINDS[fields["experiment"]].config(**fields)
+def configured(experiment: str, **fields: Any) -> Config:  # noqa: ANN401 (what its fields hold)
+    """The configuration of a kind of run with these fields."""
+    return KINDS[experiment].config(experiment=experiment, **fields)

@@ -9,7 +9,7 @@ from partial_unlearning.system.files import write_atomic
 from reproduction import places
 from reproduction.study.configs import Config
 from reproduction.study.experiments import EXPERIMENTS, configs_of
-from reproduction.study.families import TABLES, Table
+from reproduction.study.kinds import TABLES, Table
 from reproduction.study.overrides import Value, override
 from reproduction.study.profiles import Profile, load_profile
 from reproduction.study.runner import run_missing

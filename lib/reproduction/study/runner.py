@@ -7,8 +7,8 @@ from pathlib import Path
 from partial_unlearning.system.progress import progress
 
 from reproduction.machine.workers import worker_pool
+from reproduction.study.cache import shared_files
 from reproduction.study.configs import Config
-from reproduction.study.kinds import KINDS
 from reproduction.study.stored_runs import find, run_hash
 
 _SLOWEST_FIRST = ("AlexNet", "ResNet9", "ConvNet", "LeNet", "MLP")
@@ -29,10 +29,8 @@ def _slowness(config: Config) -> int:
 
 def _to_make(configs: Iterable[Config]) -> set[Path]:
     """The files that several runs share, and that these runs will make."""
-    found: set[Path] = set()
-    for config in configs:
-        found.update(KINDS[config.experiment].shared_files(config))
-    return {path for path in found if not path.exists()}
+    files = {path for config in configs for path in shared_files(config)}
+    return {path for path in files if not path.exists()}
 
 
 def _next(waiting: list[Config], running: Iterable[Config]) -> Config | None:

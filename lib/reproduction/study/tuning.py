@@ -24,8 +24,7 @@ from partial_unlearning.system.files import write_atomic
 
 from reproduction import paper
 from reproduction.study.experiments import base_config
-from reproduction.study.families import TABLES, Table
-from reproduction.study.kinds import configured
+from reproduction.study.kinds import TABLES, Table, configured
 from reproduction.study.profiles import Grids, Profile, load_profile, read_tuned, tuned_path
 from reproduction.study.runner import run_missing
 from reproduction.study.stored_runs import Config, find
