@@ -76,7 +76,7 @@ def train(
     """Train a model as the configuration says (Section 5.4.1)."""
     training = config.training
     optimizer = make_optimizer(training.optimizer, model, learning_rate=training.learning_rate)
-    title = f"{config.model} on {config.dataset}, seed {config['seed']}"
+    title = f"{config.model} on {config.dataset}, seed {config.seed}"
     return fit(model, split, plan, optimizer, callbacks, title=title)
 
 
