@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -131,6 +132,28 @@ def test_runs_side_by_side_agree_with_runs_one_by_one(tmp_path, monkeypatch):
             path.unlink(missing_ok=True)
         store.run_path(profile, configs[0]).parent.rmdir()
         (places.results() / profile).rmdir()
+
+
+def test_no_two_runs_make_the_same_file_at_a_time(results_folder):
+    settings = override(load_profile("smoke"), {"models": "MLP"})
+    first, turned, other = (
+        configs_of(name, settings)[0] for name in ("table_3", "turned_label_flipping", "table_1")
+    )
+    assert runner._next([turned, other], [first]) == other
+    assert runner._next([turned], [first]) is None
+    for path in cache.shared_files(first):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert runner._next([turned, other], [first]) == turned
+
+
+def test_a_path_from_the_cache_is_the_path_that_was_computed(results_folder):
+    config = configs_of("table_5", override(load_profile("smoke"), {"models": "MLP"}))[0]
+    computed = gradient.run(config)
+    assert all(path.exists() for path in cache.shared_files(config))
+    found = gradient.run(config)
+    shutil.rmtree(results_folder / "cache")
+    assert computed == found == gradient.run(config)
 
 
 def test_tables_csv_follows_the_contract(results_folder):

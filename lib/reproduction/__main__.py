@@ -154,9 +154,9 @@ def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -
             "its data set has other models, or nothing was tuned for them yet"
         )
     rows = [
-        {key: result["config"][key] for key in ("experiment", "model", "seed")} | row
+        {key: getattr(result.config, key) for key in ("experiment", "model", "seed")} | row
         for result in found
-        for row in result["rows"]
+        for row in result.rows
     ]
     with pd.option_context("display.width", 160, "display.float_format", "{:.2f}".format):
         click.echo(pd.DataFrame(rows).fillna("").to_string(index=False))
@@ -169,12 +169,12 @@ def status(profile: str) -> None:
     for name in EXPERIMENTS:
         _, configs = access.resolve(name, profile)
         found = [store.find(profile, config) for config in configs]
-        spent = sum(result["provenance"]["seconds"] for result in found if result)
+        spent = sum(result.provenance["seconds"] for result in found if result)
         click.echo(
             f"{name}: {len(configs) - found.count(None)} of {len(configs)} runs, {spent:.0f} s"
         )
         for config, result in zip(configs, found, strict=True):
-            took = f"{result['provenance']['seconds']:7.1f} s" if result else "  missing"
+            took = f"{result.provenance['seconds']:7.1f} s" if result else "  missing"
             click.echo(f"  {took}  {store.run_name(config)}")
 
 

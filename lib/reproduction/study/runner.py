@@ -9,7 +9,7 @@ from partial_unlearning.system.progress import progress
 from reproduction.machine.workers import worker_pool
 from reproduction.study.cache import shared_files
 from reproduction.study.configs import Config
-from reproduction.study.stored_runs import find, run_hash
+from reproduction.study.stored_runs import run_hash, run_path
 
 _SLOWEST_FIRST = ("AlexNet", "ResNet9", "ConvNet", "LeNet", "MLP")
 """Long runs begin first, so that no core waits for one at the end; an unknown model before all."""
@@ -66,7 +66,7 @@ def run_missing(profile: str, configs: Iterable[Config], *, jobs: int) -> int:
         How many runs were made.
     """
     unique = {run_hash(config): config for config in configs}
-    missing = [config for config in unique.values() if find(profile, config) is None]
+    missing = [config for config in unique.values() if not run_path(profile, config).exists()]
     if jobs > 1 and len(missing) > 1:
         _side_by_side(profile, missing, jobs)
     else:
