@@ -86,12 +86,6 @@ def _check_data(profile: str) -> None:
         raise InputError("\n".join(problems))
 
 
-def _run_all(profile: str, jobs: int) -> None:
-    """Everything the notebooks will look up: side by side that takes half the time."""
-    _check_data(profile)
-    access.run_everything(profile, jobs=jobs)
-
-
 @main.command()
 @profile_option
 @data_option
@@ -99,7 +93,8 @@ def _run_all(profile: str, jobs: int) -> None:
 @click.option("--strict", is_flag=True, help="Treat every warning of the build as an error.")
 def book(profile: str, jobs: int, strict: bool) -> None:
     """Run what is missing, execute every notebook, build the book and print its path."""
-    _run_all(profile, jobs)
+    _check_data(profile)
+    access.run_everything(profile, jobs=jobs)  # all that the notebooks will look up
     book_machine.execute(book_machine.notebook_names(), profile, {}, jobs=jobs)
     click.echo(book_machine.build(profile, strict=strict))
 

@@ -3,7 +3,7 @@
 The names of the fields are the stored keys, and so part of each run's hash.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -21,9 +21,9 @@ from reproduction.study.profiles import (
 class KeyAccess(BaseModel):
     """Temporary: lets chapters that still read ``config["model"]`` go on; attributes replace it."""
 
-    def keys(self) -> Iterator[str]:
-        """The names of the fields that are set."""
-        return iter(type(self).model_fields)
+    def keys(self) -> Collection[str]:
+        """The names of the fields."""
+        return type(self).model_fields.keys()
 
     def __contains__(self, key: str) -> bool:
         return key in self.keys()

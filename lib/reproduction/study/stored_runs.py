@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Result(KeyAccess, Settings):
     maps: list[Row] = []
     provenance: dict[str, Any]
 
-    def keys(self) -> set[str]:
+    def keys(self) -> Collection[str]:
         """The fields that this run has."""
         return self.model_fields_set
 
