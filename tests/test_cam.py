@@ -11,7 +11,7 @@ from reproduction.chapters import figure_3 as chapter
 from reproduction.checking import measurements as evidence
 from reproduction.datasets.sets import load
 from reproduction.study.experiments import configs_of
-from reproduction.study.profiles import load_profile
+from reproduction.study.profiles import Pruning, load_profile
 from reproduction.study.runs import activation_maps as experiment
 from reproduction.study.runs.grad_cam import (
     class_maps,
@@ -119,9 +119,10 @@ def test_scaled_maps_reach_1_and_zero_maps_stay() -> None:
 def found() -> dict[str, Any]:
     """A run for target 1 whose masks prune nothing."""
     config = configs_of("figure_3", load_profile("smoke"))[1]
-    short = {**config["training"], "epochs": 1}
-    nothing = {"strategy": "random", "first": 0.0, "last": 0.0}
-    config = {**config, "training": short, "pruning": nothing, "images": 12}
+    short = config.training.model_copy(update={"epochs": 1})
+    nothing = Pruning(first=0.0, last=0.0)
+    changes = {"training": short, "pruning": nothing, "images": 12}
+    config = config.model_copy(update=changes)
     return {"config": config, **experiment.run(config)}
 
 

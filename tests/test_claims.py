@@ -16,16 +16,15 @@ from reproduction.checking.verdicts import (
     NOT_REPRODUCED,
     PARTLY,
     REPRODUCED,
-    Interval,
     Limits,
     Verdict,
     combine,
     combine_comparisons,
-    interval,
     judge_bound,
     judge_difference,
 )
 from reproduction.study.experiments import TABLES
+from reproduction.study.intervals import Interval, interval
 from reproduction.study.profiles import load_profile
 
 LIMITS = Limits(forgotten=3, nearly=10, known=50, confidence=0.95)

@@ -1,7 +1,11 @@
 """Runs: stored with provenance, found by hash, never half-written, the same for the same seed."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -12,16 +16,15 @@ from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from reproduction import places
 from reproduction.datasets.sets import load
-from reproduction.study import provenance, runner, table_rows
+from reproduction.study import cache, kinds, provenance, runner, single_run
 from reproduction.study import results as access
 from reproduction.study import stored_runs as store
 from reproduction.study.experiments import EXPERIMENTS, TABLES, base_config, configs_of
 from reproduction.study.overrides import override
-from reproduction.study.profiles import load_profile, names
+from reproduction.study.profiles import Pruning, load_profile, names
 from reproduction.study.runs import amnesiac, gradient
 from reproduction.study.runs import pruning_strategies as shares
-from reproduction.study.runs.setup import load_data
-from reproduction.study.runs.trained import trained_model
+from reproduction.study.runs.setup import load_data, trained_model
 
 
 @pytest.fixture
@@ -30,15 +33,15 @@ def results_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def small(name: str, **changes) -> list[dict]:
+def small(name: str, **changes) -> list[store.Result]:
     return access.results(name, "smoke", models="MLP", epochs=1, **changes)
 
 
 def test_a_run_keeps_all_that_it_came_from(results_folder):
     result = small("table_1")[0]
-    assert result["config"]["training"]["epochs"] == 1
-    assert result["config"]["seed"] == 0
-    origin = result["provenance"]
+    assert result.config.training.epochs == 1
+    assert result.config.seed == 0
+    origin = result.provenance
     assert origin["data_digest"] == load("mnist", source="sample").digest
     assert re.fullmatch(r"[0-9a-f]{40}", origin["commit"] or "0" * 40)
     assert origin["code_digest"] == provenance.code_digest()
@@ -49,32 +52,32 @@ def test_a_run_keeps_all_that_it_came_from(results_folder):
 
 def test_a_stored_run_is_read_and_not_run_again(results_folder, monkeypatch):
     first = small("table_1")
-    monkeypatch.setattr(runner, "KINDS", {})  # running anything would now fail
+    monkeypatch.setattr(single_run, "KINDS", {})  # running anything would now fail
     assert small("table_1") == first
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(results_folder):
-    config = small("table_1")[0]["config"]
+    config = small("table_1")[0].config
     again = amnesiac.run(config)
     stored = store.find("smoke", config)
-    assert again["rows"] == stored["rows"]
-    assert again["curves"] == stored["curves"]
-    assert amnesiac.run({**config, "seed": 1})["curves"] != stored["curves"]
+    assert again["rows"] == stored.rows
+    assert again["curves"] == stored.curves
+    assert amnesiac.run(config.model_copy(update={"seed": 1}))["curves"] != stored.curves
 
 
 def test_the_rows_agree_with_the_ends_of_the_curves(results_folder):
     result = small("table_1")[0]
-    rows = {row["method"]: row for row in result["rows"]}
+    rows = {row["method"]: row for row in result.rows}
     for method in ("baseline", "proposed"):
         for order in ("backward", "forward"):
-            curve = result["curves"][method][order]
+            curve = result.curves[method][order]
             assert curve[-1]["d_t"] == pytest.approx(rows[method]["d_t"], abs=0.2)
             assert curve[0] == {key: rows["trained"][key] for key in ("d_t", "d_r")}
 
 
 def test_batch_norm_models_show_both_readings_of_their_statistics(results_folder):
     result = access.results("figure_1", "smoke", models="ResNet9", epochs=1)[0]
-    methods = [row["method"] for row in result["rows"]]
+    methods = [row["method"] for row in result.rows]
     assert "baseline_statistics_subtracted" in methods
     assert "proposed_statistics_subtracted" in methods
 
@@ -82,9 +85,10 @@ def test_batch_norm_models_show_both_readings_of_their_statistics(results_folder
 def test_every_setting_changes_the_hash(results_folder):
     config = configs_of("table_1", load_profile("smoke"))[0]
     hashes = {store.run_hash(config)}
-    for key in config:
-        hashes.add(store.run_hash({**config, key: "changed"}))
-    assert len(hashes) == len(config) + 1
+    fields = config.model_dump(mode="json")
+    for key in fields:
+        hashes.add(store.hash_of({**fields, key: "changed"}))
+    assert len(hashes) == len(fields) + 1
 
 
 def test_the_recipe_changes_the_hash(monkeypatch):
@@ -97,33 +101,59 @@ def test_the_recipe_changes_the_hash(monkeypatch):
 def test_an_interrupted_run_leaves_nothing_and_finished_ones_stay(results_folder, monkeypatch):
     finished, calls = small("table_1", seeds="0"), []
 
-    def interrupted(config):
+    def interrupted(kind, config):
         calls.append(config)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "KINDS", dict.fromkeys(runner.KINDS, interrupted))
+    monkeypatch.setattr(kinds.Kind, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         small("table_1", seeds="0,1")
     assert len(calls) == 1
     runs = sorted((results_folder / "smoke" / "runs").iterdir())
-    assert [json.loads(path.read_text()) for path in runs] == sorted(
-        finished, key=lambda result: store.run_name(result["config"])
-    )
+    assert [path.stem for path in runs] == sorted(store.run_name(r.config) for r in finished)
 
 
 def test_runs_side_by_side_agree_with_runs_one_by_one(tmp_path, monkeypatch):
     """Worker processes are fresh, so they keep results in the real folder: under another name."""
-    configs = configs_of("table_3", override(load_profile("smoke"), {"models": "MLP"}))
-    alone = [runner.KINDS[config["experiment"]](config)["rows"] for config in configs]
+    changes = {"models": "MLP", "seeds": 7}
+    configs = configs_of("table_3", override(load_profile("smoke"), changes))
+    configs += configs_of("turned_label_flipping", override(load_profile("smoke"), changes))
+    runs = [kinds.KINDS[config.experiment] for config in configs]
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
+    alone = [kind.run(config)["rows"] for kind, config in zip(runs, configs, strict=True)]
+    monkeypatch.undo()
     profile = f"test-{tmp_path.name}"
     try:
-        runner.run_missing(profile, configs, jobs=2)
-        assert [store.find(profile, config)["rows"] for config in configs] == alone
+        assert runner.run_missing(profile, configs, jobs=2) == len(configs) == 3
+        assert [store.find(profile, config).rows for config in configs] == alone
     finally:
-        for config in configs:
-            store.run_path(profile, config).unlink(missing_ok=True)
+        made = [path for config in configs for path in cache.shared_files(config)]
+        for path in (*made, *(store.run_path(profile, config) for config in configs)):
+            path.unlink(missing_ok=True)
         store.run_path(profile, configs[0]).parent.rmdir()
         (places.results() / profile).rmdir()
+
+
+def test_no_two_runs_make_the_same_file_at_a_time(results_folder):
+    settings = override(load_profile("smoke"), {"models": "MLP"})
+    first, turned, other = (
+        configs_of(name, settings)[0] for name in ("table_3", "turned_label_flipping", "table_1")
+    )
+    assert runner._next([turned, other], [first]) == other
+    assert runner._next([turned], [first]) is None
+    for path in cache.shared_files(first):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert runner._next([turned, other], [first]) == turned
+
+
+def test_a_path_from_the_cache_is_the_path_that_was_computed(results_folder):
+    config = configs_of("table_5", override(load_profile("smoke"), {"models": "MLP"}))[0]
+    computed = gradient.run(config)
+    assert all(path.exists() for path in cache.shared_files(config))
+    found = gradient.run(config)
+    shutil.rmtree(results_folder / "cache")
+    assert computed == found == gradient.run(config)
 
 
 def test_tables_csv_follows_the_contract(results_folder):
@@ -143,12 +173,12 @@ def test_tables_csv_follows_the_contract(results_folder):
 
 def test_changed_settings_stay_out_of_tables_csv(results_folder):
     small("table_1", share=0.5)
-    assert table_rows.table_rows("smoke", 1).empty
+    assert access.table_rows("smoke", 1).empty
 
 
 def test_the_committed_tables_csv_is_what_the_committed_runs_say():
     committed = pd.read_csv(places.results() / "full" / "tables.csv")
-    runs = table_rows.collect(load_profile("full"))
+    runs = access.every_row("full")
     assert len(committed) and list(committed.run) == list(runs.run)
     assert (committed.d_r - runs.d_r).abs().max() < 0.006  # two decimals
 
@@ -157,11 +187,11 @@ def test_slowness_is_measured_at_the_naive_methods_own_step():
     profile = load_profile("quick")
     changed, plain = (configs_of(n, profile) for n in ("same_step_optimization", "table_5"))
     for config, own in zip(changed[:3], plain[:3], strict=True):
-        assert config["baseline"] == own["baseline"]
+        assert config.baseline == own.baseline
         for name in ("optimizer", "learning_rate", "max_epochs"):
-            assert config["proposed"][name] == own["baseline"][name]
+            assert getattr(config.proposed, name) == getattr(own.baseline, name)
         for name in ("first", "last"):
-            assert config["proposed"][name] == own["proposed"][name]
+            assert getattr(config.proposed, name) == getattr(own.proposed, name)
 
 
 def test_code_is_named_as_it_was_before_the_first_run(monkeypatch):
@@ -174,21 +204,22 @@ def test_label_flipping_and_optimization_have_a_point_for_each_step(results_fold
     for table in (3, 5):
         result = small(f"table_{table}")[0]
         for method in ("baseline", "proposed"):
-            steps = len(result["curves"][method]) - 1
-            assert 1 <= steps <= result["config"][method]["max_epochs"]
-            last = result["curves"][method][-1]
-            row = next(row for row in result["rows"] if row["method"] == method)
+            steps = len(result.curves[method]) - 1
+            assert 1 <= steps <= getattr(result.config, method).max_epochs
+            last = result.curves[method][-1]
+            row = next(row for row in result.rows if row["method"] == method)
             assert last == {key: row[key] for key in ("d_t", "d_r")}
 
 
 def test_gradient_unlearning_ends_at_the_first_step_that_has_done_enough(results_folder):
-    config = small("table_5")[0]["config"]
+    config = small("table_5")[0].config
     data = load_data(config)
-    target = data.train.subset(data.train.of_class(config["target"]))
-    method = config["baseline"] | {"learning_rate": 0.005, "max_epochs": 30}
+    target = data.train.subset(data.train.of_class(config.target))
+    method = config.baseline.model_copy(update={"learning_rate": 0.005, "max_epochs": 30})
     seen = []
     unlearned, steps = gradient.unlearn(
         config,
+        "optimization",
         method,
         trained_model(config, data),
         data,
@@ -217,17 +248,16 @@ def test_the_code_digest_follows_the_code(tmp_path, monkeypatch):
 
 def test_figure_4_compares_strategies_that_keep_equally_many(results_folder):
     layout = Layout.of(build("LeNet", classes=10, seed=0))
-    pruning = {"first": 0.9, "last": 0.3}
+    pruning = Pruning(first=0.9, last=0.3)
     update = torch.randn(layout.size)
     kept = {
         name: len(mask.kept(update))
         for name, mask in shares.strategies(layout, pruning, seed=0).items()
     }
-    assert kept.pop("amnesiac") == layout.size
     assert max(kept.values()) - min(kept.values()) <= len(layout.layers)  # rounding, layer by layer
     result = access.results("figure_4", "smoke", models="LeNet,ConvNet", epochs=1)[0]
-    assert len(result["rows"]) == 6
-    assert result["facts"]["affected_share"] == pytest.approx(result["config"]["share"], abs=0.06)
+    assert len(result.rows) == 6
+    assert result.facts["affected_share"] == pytest.approx(result.config.share, abs=0.06)
 
 
 @pytest.mark.parametrize("name", names())
@@ -235,15 +265,15 @@ def test_every_profile_resolves_every_experiment(name):
     profile = load_profile(name)
     for experiment in EXPERIMENTS:
         for config in configs_of(experiment, profile):
-            assert config["experiment"] in runner.KINDS
-            assert config["source"] == profile.source
+            assert config.experiment in kinds.KINDS
+            assert config.source == profile.source
 
 
 def test_quick_and_smoke_have_all_models_of_all_tables():
     for name in ("smoke", "quick"):
         for number, table in TABLES.items():
             configs = configs_of(f"table_{number}", load_profile(name))
-            models = {c["model"] for c in configs if c["experiment"] == table.family}
+            models = {c.model for c in configs if c.experiment == table.family}
             assert models == set(load_profile(name).datasets[table.dataset].models)
 
 
@@ -268,3 +298,28 @@ def test_impossible_runs_leave_nothing_behind(results_folder, changes, message):
     with pytest.raises(InputError, match=re.escape(message)):
         small("table_1", **changes)
     assert list(results_folder.rglob("*.json")) == []
+
+
+def test_who_only_reads_results_imports_no_torch():
+    code = """if True:
+        import sys
+        from reproduction.study import results
+        assert len(results.results("table_1", "full")) > 0
+        print("torch" in sys.modules)
+    """
+    environment = {**os.environ, "PYTHONPATH": str(places.root() / "lib")}
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert found.stdout.strip() == "False"
+
+
+def test_committed_runs_are_read_and_written_as_they_are(tmp_path, monkeypatch):
+    paths = [path for name in names() for path in (places.results() / name).glob("runs/*.json")]
+    assert len(paths) > 200
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
+    for path in paths:
+        stored = json.loads(path.read_text())
+        config = kinds.configured(**stored["config"])
+        assert store.run_name(config) == path.stem
+        result = store.Result.model_validate({**stored, "config": config})
+        assert json.loads(store.save("copy", result).read_text()) == stored

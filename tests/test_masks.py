@@ -10,7 +10,6 @@ from partial_unlearning.masks import (
     FixedMask,
     MagnitudeMask,
     SelectionMask,
-    WeightsOnly,
     build_mask,
     depth_schedule,
     keep_all,
@@ -116,14 +115,3 @@ def test_the_next_mask_is_the_last_one_shifted_along_its_ring():
     place = {int(weight): i for i, weight in enumerate(mask.rings[0])}
     now, later = ([place[int(w)] for w in mask.at(epoch)] for epoch in (4, 5))
     assert [(i + 3) % 10 for i in now] == later
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_weights_only_takes_out_the_statistics_and_nothing_else(strategy):
-    model = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3))
-    layout, update = Layout.of(model), torch.randn(3 * 9 + 3 + 3 * 4 + 1)
-    mask = build_mask(strategy, layout, sparsity_first=0.3, sparsity_last=0.3, seed=0)
-    kept = set(WeightsOnly(mask, layout.is_weight).kept(update).tolist())
-    statistics = set(range(layout.size - 7, layout.size))  # means, variances and the counter
-    assert kept == set(mask.kept(update).tolist()) - statistics
-    assert statistics & set(keep_all(layout).kept().tolist()) == statistics

@@ -245,7 +245,7 @@ def test_requests_cost_what_the_partition_foretold(
         places, "results", lambda: tmp_path
     )  # weights cached by others stay out of it
     config = configs_of("sisa", load_profile("smoke"))[0]
-    found = experiment.run({**config, "width": 16})
+    found = experiment.run(config.model_copy(update={"width": 16}))
     for executed in found["facts"]["executed"]:
         assert executed["visits"] == executed["foretold_visits"] <= executed["full_visits"]
     by_method = {row["method"]: row for row in found["rows"]}

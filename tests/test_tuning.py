@@ -74,7 +74,7 @@ def test_the_rivals_of_pruning_try_as_many_settings_as_pruning(name):
 
 def test_a_tuning_run_is_measured_on_held_out_training_images():
     config = tuning.protocol_configs(load_profile("smoke"), "mnist", "MLP")[0]
-    tuned, published = load_data(config), load_data({**config, "tuning": False})
+    tuned, published = load_data(config), load_data(config.model_copy(update={"tuning": False}))
     held_out = set(tuned.evaluation.ids.tolist())
     assert held_out <= set(published.train.ids.tolist())
     assert not held_out & set(tuned.train.ids.tolist())

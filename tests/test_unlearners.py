@@ -7,10 +7,11 @@ import torch
 from partial_unlearning.batching import confined_plan, shuffled_plan
 from partial_unlearning.masks import FixedMask, SelectionMask, build_mask, keep_all
 from partial_unlearning.models import build
-from partial_unlearning.recorders.recorders import MemoryLog, RunningSums, UpdateRecorder
+from partial_unlearning.recorders.epoch_sums import EpochSums
+from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
-from partial_unlearning.unlearners.amnesiac import forget, forget_by_epoch
+from partial_unlearning.unlearners.amnesiac import forget, prune, undone
 from partial_unlearning.unlearners.gradient import (
     ASCEND,
     DESCEND,
@@ -48,14 +49,12 @@ class Run:
             "nothing": FixedMask.draw(self.layout, [1.0] * len(self.layout.layers), seed=0),
         }
         self.logs = {name: MemoryLog(self.layout.size) for name in masks}
-        self.sums = {name: RunningSums(self.layout.size, self.affected) for name in masks}
-        recorders = [
-            UpdateRecorder(mask, logs[name])
-            for name, mask in masks.items()
-            for logs in (self.logs, self.sums)
-        ]
+        recorders = [UpdateRecorder(mask, self.logs[name]) for name, mask in masks.items()]
+        whole = EpochSums(self.layout, self.affected)
+        magnitude = EpochSums(self.layout, self.affected, masks["magnitude"])
         optimizer = make_optimizer("adam", self.model, learning_rate=0.001)
-        fit(self.model, digits, self.plan, optimizer, recorders)
+        fit(self.model, digits, self.plan, optimizer, [*recorders, whole, magnitude])
+        self.sums = {"full": whole.sums, "magnitude": magnitude.sums}
         self.final = self.layout.vector(self.model)
         self.steps = [step for epoch in self.affected for step in epoch]
 
@@ -76,7 +75,7 @@ def test_all_updates_sum_to_final_minus_initial(shuffled):
 
 
 def test_undoing_every_step_returns_the_initial_weights_and_buffers(shuffled):
-    model = forget(deepcopy(shuffled.model), shuffled.logs["full"], range(len(shuffled.plan)))
+    model = forget(deepcopy(shuffled.model), shuffled.logs["full"].sum(range(len(shuffled.plan))))
     vector = shuffled.layout.vector(model)
     torch.testing.assert_close(vector, shuffled.initial, rtol=0, atol=1e-5)
     assert model.state_dict()["0.1.num_batches_tracked"] == 0
@@ -87,12 +86,12 @@ def test_undoing_every_step_returns_the_initial_weights_and_buffers(shuffled):
 
 def test_fraction_one_with_no_pruning_undoes_the_whole_run(shuffled):
     assert len(shuffled.steps) == len(shuffled.plan)
-    model = forget(deepcopy(shuffled.model), shuffled.sums["full"], shuffled.steps)
+    model = forget(deepcopy(shuffled.model), shuffled.sums["full"].sum(0))
     torch.testing.assert_close(shuffled.layout.vector(model), shuffled.initial, rtol=0, atol=1e-5)
 
 
 def test_pruning_everything_is_the_identity(confined):
-    model = forget(deepcopy(confined.model), confined.logs["nothing"], confined.steps)
+    model = forget(deepcopy(confined.model), confined.logs["nothing"].sum(confined.steps))
     assert torch.equal(confined.layout.vector(model), confined.final)
 
 
@@ -103,7 +102,7 @@ def test_partial_amnesiac_is_equation_7(confined):
     for positions, update in confined.logs["full"].updates(confined.steps):
         assert len(positions) == confined.layout.size
         expected -= kept * update
-    model = forget(deepcopy(confined.model), confined.logs["random"], confined.steps)
+    model = forget(deepcopy(confined.model), confined.logs["random"].sum(confined.steps))
     torch.testing.assert_close(confined.layout.vector(model), expected, rtol=0, atol=1e-5)
     untouched = kept == 0
     result = confined.layout.vector(model)
@@ -111,10 +110,8 @@ def test_partial_amnesiac_is_equation_7(confined):
 
 
 def test_a_fixed_mask_commutes_with_the_sum(confined):
-    whole, kept = confined.logs["full"].sum(confined.steps), confined.mask.kept()
-    pruned = torch.zeros_like(whole)
-    pruned[kept] = whole[kept]
-    torch.testing.assert_close(pruned, confined.logs["random"].sum(confined.steps))
+    whole, pruned = (confined.logs[name].sum(confined.steps) for name in ("full", "random"))
+    assert torch.equal(prune(whole, confined.mask.kept()), pruned)
 
 
 def test_magnitude_masks_are_drawn_anew_for_each_update(confined):
@@ -127,25 +124,29 @@ def test_magnitude_masks_are_drawn_anew_for_each_update(confined):
     assert any(chosen[0] != other for other in chosen[1:])
 
 
-@pytest.mark.parametrize("name", ["full", "random", "magnitude"])
-def test_running_sums_agree_with_the_log_of_every_step(confined, name):
-    for epoch in [*confined.affected, confined.steps]:
-        torch.testing.assert_close(
-            confined.sums[name].sum(epoch), confined.logs[name].sum(epoch), rtol=0, atol=1e-5
+@pytest.mark.parametrize("name", ["full", "magnitude"])
+def test_epoch_sums_agree_with_the_log_of_every_step(confined, name):
+    for epoch, steps in enumerate(confined.affected):
+        assert torch.equal(confined.sums[name][epoch], confined.logs[name].sum(steps))
+
+
+def test_epochs_are_undone_one_after_the_other(confined):
+    first, last = confined.sums["full"]
+    assert not torch.equal(first, last)
+    for order, expected in (("forward", [first, first + last]), ("backward", [last, last + first])):
+        assert torch.equal(
+            torch.stack(list(undone(confined.sums["full"], order))), torch.stack(expected)
         )
 
 
-def test_either_order_of_epochs_ends_at_the_same_model(confined):
-    ends = {}
-    for order in ("backward", "forward"):
-        copy = deepcopy(confined.model)
-        path = forget_by_epoch(copy, confined.logs["full"], confined.affected, order=order)
-        ends[order] = [confined.layout.vector(model) for model in path]
-    torch.testing.assert_close(ends["backward"][-1], ends["forward"][-1], rtol=0, atol=1e-5)
-    last = confined.final - confined.logs["full"].sum(confined.affected[-1])
-    torch.testing.assert_close(ends["backward"][0], last, rtol=0, atol=1e-6)
-    first = confined.final - confined.logs["full"].sum(confined.affected[0])
-    torch.testing.assert_close(ends["forward"][0], first, rtol=0, atol=1e-6)
+def test_kept_buffers_stay_and_weights_are_undone(confined):
+    update = confined.sums["full"].sum(0)
+    kept = forget(deepcopy(confined.model), update, keep_buffers=True)
+    whole = forget(deepcopy(confined.model), update)
+    is_weight = confined.layout.is_weight
+    kept, whole = confined.layout.vector(kept), confined.layout.vector(whole)
+    assert torch.equal(kept, torch.where(is_weight, whole, confined.final))
+    assert not torch.equal(whole[~is_weight], confined.final[~is_weight])
 
 
 def test_several_recorders_leave_the_run_as_it_is(digits, shuffled):

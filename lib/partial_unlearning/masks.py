@@ -138,28 +138,6 @@ class MagnitudeMask:
         return torch.cat(chosen).sort().values
 
 
-@dataclass(frozen=True)
-class WeightsOnly:
-    """Another mask with the batch-norm statistics taken out: unlearning leaves them as they are.
-
-    The paper prunes and subtracts "the model parameters"; running statistics are none, though
-    each step changes them.
-    """
-
-    mask: Mask
-    is_weight: Tensor
-
-    @property
-    def fixed(self) -> bool:
-        """As the other mask is."""
-        return self.mask.fixed
-
-    def kept(self, update: Tensor | None = None) -> Tensor:
-        """Positions of the other mask that are trained weights, shape ``(k,)``."""
-        positions = self.mask.kept(update)
-        return positions[self.is_weight.to(positions.device)[positions]]
-
-
 STRATEGIES = ("random", "layer_magnitude", "global_magnitude")
 
 

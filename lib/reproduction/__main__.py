@@ -86,14 +86,6 @@ def _check_data(profile: str) -> None:
         raise InputError("\n".join(problems))
 
 
-def _run_all(profile: str, jobs: int) -> None:
-    """Everything the notebooks will look up: side by side that takes half the time."""
-    _check_data(profile)
-    for name in EXPERIMENTS:
-        click.echo(f"{name} ({profile})", err=True)
-        access.results(name, profile, jobs=jobs)
-
-
 @main.command()
 @profile_option
 @data_option
@@ -101,7 +93,8 @@ def _run_all(profile: str, jobs: int) -> None:
 @click.option("--strict", is_flag=True, help="Treat every warning of the build as an error.")
 def book(profile: str, jobs: int, strict: bool) -> None:
     """Run what is missing, execute every notebook, build the book and print its path."""
-    _run_all(profile, jobs)
+    _check_data(profile)
+    access.run_everything(profile, jobs=jobs)  # all that the notebooks will look up
     book_machine.execute(book_machine.notebook_names(), profile, {}, jobs=jobs)
     click.echo(book_machine.build(profile, strict=strict))
 
@@ -149,15 +142,16 @@ def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -
     """
     changes = book_machine.parse_parameters(parameters)
     found = access.results(experiment, profile, jobs=jobs, **changes)
+    access.write_tables(profile)
     if not found:
         raise InputError(
             f"{experiment} has no runs with these settings under profile {profile}: "
             "its data set has other models, or nothing was tuned for them yet"
         )
     rows = [
-        {key: result["config"][key] for key in ("experiment", "model", "seed")} | row
+        {key: getattr(result.config, key) for key in ("experiment", "model", "seed")} | row
         for result in found
-        for row in result["rows"]
+        for row in result.rows
     ]
     with pd.option_context("display.width", 160, "display.float_format", "{:.2f}".format):
         click.echo(pd.DataFrame(rows).fillna("").to_string(index=False))
@@ -170,12 +164,12 @@ def status(profile: str) -> None:
     for name in EXPERIMENTS:
         _, configs = access.resolve(name, profile)
         found = [store.find(profile, config) for config in configs]
-        spent = sum(result["provenance"]["seconds"] for result in found if result)
+        spent = sum(result.provenance["seconds"] for result in found if result)
         click.echo(
             f"{name}: {len(configs) - found.count(None)} of {len(configs)} runs, {spent:.0f} s"
         )
         for config, result in zip(configs, found, strict=True):
-            took = f"{result['provenance']['seconds']:7.1f} s" if result else "  missing"
+            took = f"{result.provenance['seconds']:7.1f} s" if result else "  missing"
             click.echo(f"  {took}  {store.run_name(config)}")
 
 

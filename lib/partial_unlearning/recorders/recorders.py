@@ -78,48 +78,6 @@ class MemoryLog(UpdateLog):
         return total
 
 
-class RunningSums(UpdateLog):
-    """Sums of updates over groups of steps that are known before training.
-
-    An experiment knows its deletion request beforehand and only ever needs the sum over an
-    epoch's affected steps. Keeping these sums alone, a run of any length fits in memory.
-    """
-
-    def __init__(self, size: int, groups: Iterable[Iterable[int]]) -> None:
-        self.size = size
-        self._groups = [frozenset(group) for group in groups]
-        self._group_of = {step: i for i, group in enumerate(self._groups) for step in group}
-        self._sums: list[Tensor | None] = [None] * len(self._groups)
-
-    def record(self, step: int, positions: Tensor, values: Tensor) -> None:
-        """See :class:`UpdateLog`; a step of no group is let go."""
-        if step not in self._group_of:
-            return
-        group = self._group_of[step]
-        if self._sums[group] is None:
-            self._sums[group] = torch.zeros(self.size, device=values.device)
-        self._sums[group].index_add_(0, positions, values)
-
-    def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (all positions, sum) for each group that ``steps`` is made of."""
-        wanted = frozenset(steps)
-        for group, total in zip(self._groups, self._sums, strict=True):
-            if group and group <= wanted:
-                wanted -= group
-                if total is None:
-                    raise InputError("updates were asked for that were not recorded yet")
-                yield torch.arange(self.size, device=total.device), total
-        if wanted:
-            raise InputError(f"step {min(wanted)} belongs to no complete group of this log")
-
-    def sum(self, steps: Iterable[int]) -> Tensor:
-        """See :class:`UpdateLog`; ``steps`` must be made of whole groups."""
-        total = torch.zeros(self.size)
-        for _, values in self.updates(steps):
-            total += values.cpu()
-        return total
-
-
 class UpdateRecorder(Callback):
     """Watches a run and records P_l * (w after - w before) of each step (Eq. 6).
 

@@ -1,47 +1,79 @@
-"""Amnesiac unlearning (Eq. 4) and partial amnesiac unlearning (Eq. 7).
+"""Amnesiac unlearning (Eq. 4) and partial amnesiac unlearning (Eq. 7): one subtraction.
 
-They are one thing: what differs is the mask under which the updates were recorded.
+What is subtracted is made of U, the sums of the affected updates by epoch, of shape ``(E, size)``
+(:class:`partial_unlearning.recorders.epoch_sums.EpochSums`), or of an update log's sum:
+
+========================  ==========================
+conventional (Eq. 4)      ``U.sum(0)``
+partial (Eq. 7)           ``prune(U.sum(0), kept)``
+scaled by a factor c      ``c * U.sum(0)``
+the last n epochs only    ``U[-n:].sum(0)``
+epoch after epoch         ``undone(U, order)``
+========================  ==========================
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from partial_unlearning.recorders.recorders import UpdateLog
 from partial_unlearning.state import Layout
 
-ORDERS = {"backward": reversed, "forward": iter}
+ORDERS: dict[str, Callable[[Sequence[int]], Iterator[int]]] = {"backward": reversed, "forward": iter}
 """In which order epochs are undone: from the last one back, or from the first one on."""
 
 
-def forget(model: nn.Module, log: UpdateLog, steps: Iterable[int]) -> nn.Module:
-    """Subtract the recorded updates of ``steps`` from the model, in place (Eq. 4, Eq. 7).
+def forget(model: nn.Module, update: Tensor, *, keep_buffers: bool = False) -> nn.Module:
+    """Subtract the sum of the affected updates: w' = w - update (Eq. 4).
 
     Args:
-        model: the trained model w; becomes w'.
-        log: the updates recorded while it was trained.
-        steps: the affected steps of all epochs.
+        model: the trained model w; becomes w', in place.
+        update: the sum over all affected steps, shape ``(size,)``; a pruned one makes it Eq. 7.
+        keep_buffers: leave running statistics of batch normalisation as they were trained. The
+            paper subtracts from "the model parameters"; statistics are none, though each step
+            changes them.
 
-    Raises:
-        InputError: the log lacks one of the steps.
+    Returns:
+        The model.
     """
-    Layout.of(model).subtract(model, log.sum(steps))
+    layout = Layout.of(model)
+    if keep_buffers:
+        is_weight = layout.is_weight.to(update.device)
+        update = torch.where(is_weight, update, torch.zeros_like(update))
+    layout.subtract(model, update)
     return model
 
 
-def forget_by_epoch(
-    model: nn.Module, log: UpdateLog, epochs: Sequence[Sequence[int]], *, order: str = "backward"
-) -> Iterator[nn.Module]:
-    """Subtract one epoch's affected updates after the other, yielding the model after each.
+def prune(update: Tensor, kept: Tensor) -> Tensor:
+    """P * update, with P one at ``kept`` and zero elsewhere (Eqs. 6 and 7).
 
-    The sum, and so the end, is the same in any order; the way there is not. ``backward`` undoes
+    A fixed mask may prune a sum instead of its terms: it commutes with the sum of Eq. 7.
+
+    Args:
+        update: an update, or a sum of them, shape ``(..., size)``.
+        kept: positions kept, int64, shape ``(k,)``.
+
+    Returns:
+        A new tensor of the same shape.
+    """
+    kept = kept.to(update.device)
+    pruned = torch.zeros_like(update)
+    pruned[..., kept] = update[..., kept]
+    return pruned
+
+
+def undone(sums: Tensor, order: str) -> Iterator[Tensor]:
+    """What is subtracted once 1, 2, ..., E epochs are undone.
+
+    The total, and so the end, is the same in any order; the way there is not. ``backward`` undoes
     the last epoch first. The paper draws this curve in Figure 1 without giving its order.
 
     Args:
-        model: the trained model; changed in place.
-        log: the updates recorded while it was trained.
-        epochs: the affected steps of each epoch, as from :meth:`BatchPlan.affected`.
+        sums: U, shape ``(E, size)``.
         order: a key of :data:`ORDERS`.
+
+    Yields:
+        The rows of ``U[order].cumsum(0)``, one at a time, each of shape ``(size,)``.
     """
-    for steps in ORDERS[order](list(epochs)):
-        yield forget(model, log, steps)
+    return accumulate(sums[epoch] for epoch in ORDERS[order](range(len(sums))))

@@ -11,8 +11,8 @@ from reproduction.checking import claims
 from reproduction.checking import measurements as evidence
 from reproduction.datasets.sets import load
 from reproduction.study.experiments import TABLES
+from reproduction.study.results import COLUMNS, table_rows
 from reproduction.study.stored_runs import Result
-from reproduction.study.table_rows import COLUMNS, table_rows
 
 ACCURACIES = ("d_t", "d_r")
 CLASSES = ("class_a", "class_b", "class_c")

@@ -8,7 +8,8 @@ from reproduction import paper
 from reproduction.chapters.settings_tables import fractions_text, protocol_text, pruning_text
 from reproduction.chapters.tables import NONE, simple_table
 from reproduction.chapters.tables import Table as PageTable
-from reproduction.study.experiments import TABLES, Table, family_settings
+from reproduction.study.experiments import family_settings
+from reproduction.study.kinds import TABLES, Table
 from reproduction.study.profiles import ModelSettings, Profile, load_profile
 from reproduction.study.stored_runs import Config, Result, find
 from reproduction.study.tuning import (

@@ -28,12 +28,12 @@ from reproduction.checking.verdicts import (
     capped,
     combine,
     combine_comparisons,
-    interval,
     judge_bound,
     judge_difference,
     one_seed,
     worse,
 )
+from reproduction.study.intervals import interval
 
 NONE = "–"
 

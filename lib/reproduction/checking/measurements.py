@@ -22,9 +22,8 @@ import pandas as pd
 from partial_unlearning.unlearners.amnesiac import ORDERS
 
 from reproduction.study.experiments import TABLES
-from reproduction.study.results import stored
+from reproduction.study.results import stored, table_rows
 from reproduction.study.stored_runs import Result
-from reproduction.study.table_rows import table_rows
 
 METHODS = ("baseline", "proposed")
 _FROM_CONFIG = ("dataset", "model", "seed", "target", "share")

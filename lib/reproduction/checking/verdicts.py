@@ -1,11 +1,11 @@
 """The rules that turn measurements into verdicts. Their limits stand in ``book/claims.yaml``."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from scipy.stats import binomtest, t
+from scipy.stats import binomtest
+
+from reproduction.study.intervals import Interval
 
 REPRODUCED = "reproduced"
 PARTLY = "partly"
@@ -39,30 +39,6 @@ class Limits:
     nearly: float
     known: float
     confidence: float
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over ``n`` pairs with its confidence interval, unbounded when ``n`` is 1."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        """The mean, and the interval where there is one."""
-        return f"{self.mean:+.2f}" + (f" [{self.low:+.2f}, {self.high:+.2f}]" * (self.n > 1))
-
-
-def interval(values: Sequence[float], confidence: float) -> Interval:
-    """Student's t interval of the mean of ``values`` (for pairs: of their differences)."""
-    data = np.asarray(values, dtype=float)
-    mean, n = float(data.mean()), len(data)
-    if n == 1:
-        return Interval(mean, -math.inf, math.inf, n)
-    half = float(t.ppf((1 + confidence) / 2, n - 1) * data.std(ddof=1) / math.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
 
 
 def judge_difference(

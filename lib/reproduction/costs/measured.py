@@ -52,7 +52,7 @@ class Recorded:
 
     def after(self, label: str) -> Accuracy:
         """Accuracy when the affected steps of one log are subtracted."""
-        model = forget(deepcopy(self.model), self.logs[label], self.affected)
+        model = forget(deepcopy(self.model), self.logs[label].sum(self.affected))
         return measure(self.config, model, load_data(self.config))
 
     def bits(self, label: str) -> float:
@@ -167,4 +167,4 @@ def answer(run: Recorded, label: str) -> nn.Module:
     log, data = run.logs[label], load_data(run.config)
     asked = data.train.of_class(run.config["target"]).cpu()
     steps = log.affected_steps(asked[torch.isin(asked, log.plan().ids)])
-    return forget(deepcopy(run.model), log, steps)
+    return forget(deepcopy(run.model), log.sum(steps))

@@ -1,54 +1,17 @@
-"""Which runs an experiment of the paper is made of, and which code makes each kind of run."""
+"""Which runs an experiment of the paper is made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from partial_unlearning.errors import InputError
 
-from reproduction.study.profiles import Amnesiac, DataSettings, ModelSettings, Profile
-from reproduction.study.runs import activation_maps as maps
-from reproduction.study.runs import amnesiac, gradient, retrained, sisa
-from reproduction.study.runs import pruning_strategies as shares
-from reproduction.study.runs import trials as tuning_runs
-from reproduction.study.stored_runs import Config
-
-KINDS: dict[str, Callable[[Config], dict[str, Any]]] = {
-    "amnesiac": amnesiac.run,
-    "label_flipping": gradient.run,
-    "optimization": gradient.run,
-    "retrained": retrained.run,
-    "shares": shares.run,
-    "maps": maps.run,
-    "sisa": sisa.run,
-    "tune_protocol": tuning_runs.protocol,
-    "tune_pruning": tuning_runs.pruning,
-    "tune_label_flipping": tuning_runs.descent,
-    "tune_optimization": tuning_runs.descent,
-}
+from reproduction.study.configs import Config, PairConfig
+from reproduction.study.kinds import PAIRS, TABLES, configured
+from reproduction.study.profiles import GradientSettings, ModelSettings, Profile
 
 
-@dataclass(frozen=True)
-class Table:
-    """One of Tables 1 to 6: a family of methods on a data set."""
-
-    number: int
-    family: str
-    dataset: str
-
-
-TABLES = {
-    1: Table(1, "amnesiac", "mnist"),
-    2: Table(2, "amnesiac", "organamnist"),
-    3: Table(3, "label_flipping", "mnist"),
-    4: Table(4, "label_flipping", "organamnist"),
-    5: Table(5, "optimization", "mnist"),
-    6: Table(6, "optimization", "organamnist"),
-}
-
-
-def base_config(profile: Profile, dataset: str, model: str, seed: int) -> Config:
-    """What every run on a data set with a model has in common."""
+def base_config(profile: Profile, dataset: str, model: str, seed: int) -> dict[str, Any]:
+    """The fields that every configuration on a data set with a model has in common."""
     if dataset not in profile.datasets or model not in profile.datasets[dataset].models:
         known = {name: list(settings.models) for name, settings in profile.datasets.items()}
         raise InputError(
@@ -59,11 +22,11 @@ def base_config(profile: Profile, dataset: str, model: str, seed: int) -> Config
         "source": profile.source,
         "dataset": dataset,
         "target": settings.target,
-        "columns": list(settings.columns),
+        "columns": settings.columns,
         "model": model,
         "width": settings.models[model].width,
         "seed": seed,
-        "training": profile.training.model_dump(),
+        "training": profile.training,
         "statistics": profile.statistics,
     }
 
@@ -76,20 +39,12 @@ def family_settings(settings: ModelSettings, family: str) -> dict[str, Any] | No
 
 def _family_configs(profile: Profile, family: str, dataset: str) -> list[Config]:
     """One configuration for each model and seed that has settings for this family."""
-    data: DataSettings = profile.datasets[dataset]
     return [
-        {**base_config(profile, dataset, model, seed), "experiment": family, **chosen}
-        for model, settings in data.models.items()
+        configured(family, **base_config(profile, dataset, model, seed), **chosen)
+        for model, settings in profile.datasets[dataset].models.items()
         if (chosen := family_settings(settings, family)) is not None
         for seed in profile.seeds
     ]
-
-
-def _retrained(config: Config) -> Config:
-    """The reference run for a configuration: the same model and seed without the target data."""
-    family = {"baseline", "proposed", *Amnesiac.model_fields}
-    kept = {key: value for key, value in config.items() if key not in family}
-    return {**kept, "experiment": "retrained"}
 
 
 def _table(number: int) -> Callable[[Profile], list[Config]]:
@@ -97,7 +52,11 @@ def _table(number: int) -> Callable[[Profile], list[Config]]:
 
     def configs(profile: Profile) -> list[Config]:
         compared = _family_configs(profile, table.family, table.dataset)
-        return [*compared, *map(_retrained, compared)]
+        references = [
+            configured("retrained", **base_config(profile, table.dataset, c.model, c.seed))
+            for c in compared
+        ]
+        return [*compared, *references]
 
     return configs
 
@@ -107,25 +66,22 @@ def _under(protocol: dict[str, float]) -> Callable[[Profile], list[Config]]:
 
     def configs(profile: Profile) -> list[Config]:
         return [
-            {**config, "protocol": protocol}
+            config.model_copy(update={"protocol": protocol})
             for config in _family_configs(profile, "amnesiac", "mnist")
-            if config["model"] in ("MLP", "LeNet")
+            if config.model in ("MLP", "LeNet")
         ]
 
     return configs
 
 
-Method = dict[str, Any]
-
-
 def _with_proposed(
-    family: str, change: Callable[[Method, Method], Method]
+    family: str, change: Callable[[PairConfig], GradientSettings]
 ) -> Callable[[Profile], list[Config]]:
     """The runs of a family with another proposed method, made from both sides' settings."""
 
     def configs(profile: Profile) -> list[Config]:
         return [
-            {**config, "proposed": change(config["baseline"], config["proposed"])}
+            config.model_copy(update={"proposed": change(config)})
             for dataset in profile.datasets
             for config in _family_configs(profile, family, dataset)
         ]
@@ -133,41 +89,41 @@ def _with_proposed(
     return configs
 
 
-def _turned(baseline: Method, proposed: Method) -> Method:
+def _turned(config: PairConfig) -> GradientSettings:
     """The proposed method with its depth schedule turned round."""
-    return {**proposed, "first": proposed["last"], "last": proposed["first"]}
+    ends = {"first": config.proposed.last, "last": config.proposed.first}
+    return config.proposed.model_copy(update=ends)
 
 
-def _same_step(baseline: Method, proposed: Method) -> Method:
+def _same_step(config: PairConfig) -> GradientSettings:
     """The proposed method's masks with the optimizer and the rate of the naive method."""
-    return {**baseline, "first": proposed["first"], "last": proposed["last"]}
+    ends = {"first": config.proposed.first, "last": config.proposed.last}
+    return config.baseline.model_copy(update=ends)
 
 
 def _figure_3(profile: Profile) -> list[Config]:
     wanted = profile.figure_3
     settings = profile.datasets[wanted.dataset].models[wanted.model].amnesiac
+    if settings is None:
+        return []
+    own = {"protocol": settings.protocol, "pruning": settings.pruning, "images": wanted.images}
     return [
-        {
-            **base_config(profile, wanted.dataset, wanted.model, seed),
-            "experiment": "maps",
-            **settings.model_dump(include={"protocol", "pruning"}),
-            "target": target,
-            "images": wanted.images,
-        }
+        configured(
+            "maps", **base_config(profile, wanted.dataset, wanted.model, seed), **own
+        ).model_copy(update={"target": target})
         for target in wanted.targets
         for seed in wanted.seeds
-        if settings is not None
     ]
 
 
 def _figure_4(profile: Profile) -> list[Config]:
     return [
-        {
+        configured(
+            "shares",
             **base_config(profile, dataset, model, seed),
-            "experiment": "shares",
-            "pruning": settings.pruning.model_dump(),
-            "share": share,
-        }
+            pruning=settings.pruning,
+            share=share,
+        )
         for dataset, model in profile.figure_4.models.items()
         if (settings := profile.datasets[dataset].models[model].amnesiac) is not None
         for share in profile.figure_4.shares
@@ -178,14 +134,14 @@ def _figure_4(profile: Profile) -> list[Config]:
 def _sisa(profile: Profile) -> list[Config]:
     wanted = profile.sisa
     return [
-        {
+        configured(
+            "sisa",
             **base_config(profile, wanted.dataset, wanted.model, seed),
-            "experiment": "sisa",
-            "shards": shards,
-            "slices": slices,
-            "slice_epochs": wanted.epochs,
-            "partition": partition,
-        }
+            shards=shards,
+            slices=slices,
+            slice_epochs=wanted.epochs,
+            partition=partition,
+        )
         for shards, slices in wanted.designs
         for partition in ("iid", "by class")
         for seed in wanted.seeds
@@ -200,8 +156,8 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "figure_4": _figure_4,
     "plain_shuffle": _under({"share": 1.0}),
     "kept_images": _under({"target_images": 100}),
-    **{f"turned_{f}": _with_proposed(f, _turned) for f in ("label_flipping", "optimization")},
-    **{f"same_step_{f}": _with_proposed(f, _same_step) for f in ("label_flipping", "optimization")},
+    **{f"turned_{family}": _with_proposed(family, _turned) for family in PAIRS},
+    **{f"same_step_{family}": _with_proposed(family, _same_step) for family in PAIRS},
     "sisa": _sisa,
 }
 

@@ -1,85 +1,75 @@
 """Runs what is missing, in this process or in several, and keeps each result as it ends."""
 
-import time
 from collections.abc import Iterable
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
 
-import torch
 from partial_unlearning.system.progress import progress
 
-from reproduction.machine.memory import keep_freed_memory
 from reproduction.machine.workers import worker_pool
-from reproduction.study.experiments import KINDS
-from reproduction.study.provenance import code_facts, provenance
-from reproduction.study.runs.setup import device, load_data
-from reproduction.study.runs.trained import trained_model, weights_path
-from reproduction.study.stored_runs import Config, Result, find, run_hash, save
+from reproduction.study.cache import shared_files
+from reproduction.study.configs import Config
+from reproduction.study.stored_runs import run_hash, run_path
 
-# Experiments that start from the same plainly trained model.
-_SHARE_WEIGHTS = ("label_flipping", "optimization", "tune_label_flipping", "tune_optimization")
-
-
-def _settle() -> None:
-    """Make this process one that trains."""
-    # One thread: results then do not depend on how many cores a machine has, and two runs side
-    # by side are faster than one run on two cores.
-    torch.set_num_threads(1)
-    keep_freed_memory()
-
-
-def run_one(profile: str, config: Config) -> Result:
-    """The result of a configuration: the stored one, else computed now and stored."""
-    stored = find(profile, config)
-    if stored is not None:
-        return stored
-    _settle()
-    code_facts()
-    started = time.monotonic()
-    outcome = KINDS[config["experiment"]](config)
-    origin = provenance(started=started, device=device(), data_digest=load_data(config).digest)
-    save(profile, {"config": config, **outcome, "provenance": origin})
-    return find(profile, config)  # as read from the file, so that first and later calls agree
+_SLOWEST_FIRST = ("AlexNet", "ResNet9", "ConvNet", "LeNet", "MLP")
+"""Long runs begin first, so that no core waits for one at the end; an unknown model before all."""
 
 
 def _run(profile: str, config: Config) -> None:
-    run_one(profile, config)
+    # Imported here: it brings torch, which who only reads results does not need.
+    from reproduction.study.single_run import run_and_save
+
+    run_and_save(profile, config)
 
 
-def _train_weights(config: Config) -> None:
-    _settle()
-    trained_model(config, load_data(config))
+def _slowness(config: Config) -> int:
+    known = config.model in _SLOWEST_FIRST
+    return _SLOWEST_FIRST.index(config.model) if known else -1
 
 
-def _untrained(configs: Iterable[Config]) -> list[Config]:
-    """One configuration for each trained model that several runs start from and nobody has yet."""
-    return list({path: c for c in configs if not (path := weights_path(c)).exists()}.values())
+def _to_make(configs: Iterable[Config]) -> set[Path]:
+    """The files that several runs share, and that these runs will make."""
+    files = {path for config in configs for path in shared_files(config)}
+    return {path for path in files if not path.exists()}
 
 
-def run_missing(profile: str, configs: list[Config], *, jobs: int) -> None:
+def _next(waiting: list[Config], running: Iterable[Config]) -> Config | None:
+    """The first run that needs no file which another one is just making."""
+    being_made = _to_make(running)
+    return next((config for config in waiting if not being_made & _to_make([config])), None)
+
+
+def _side_by_side(profile: str, configs: list[Config], jobs: int) -> None:
+    """Keep ``jobs`` workers busy; what several runs need is made by the first of them."""
+    waiting, running = sorted(configs, key=_slowness), dict[Future[None], Config]()
+    with (
+        worker_pool(min(jobs, len(configs))) as pool,
+        progress(total=len(configs), title=f"{profile} runs", unit="run", keep=True) as bar,
+    ):
+        while waiting or running:
+            while len(running) < jobs and (config := _next(waiting, running.values())):
+                waiting.remove(config)
+                running[pool.submit(_run, profile, config)] = config
+            for task in wait(running, return_when=FIRST_COMPLETED).done:
+                del running[task]
+                task.result()
+                bar.update()
+
+
+def run_missing(profile: str, configs: Iterable[Config], *, jobs: int) -> int:
     """Run the configurations that have no stored result, ``jobs`` at a time.
 
-    Interrupted at any moment, it keeps every finished run; called again it does the rest.
+    Interrupted at any moment, it keeps every finished run; called again it does the rest. The
+    first run that fails ends it.
+
+    Returns:
+        How many runs were made.
     """
     unique = {run_hash(config): config for config in configs}
-    missing = [config for config in unique.values() if find(profile, config) is None]
-    if jobs == 1 or len(missing) <= 1:
+    missing = [config for config in unique.values() if not run_path(profile, config).exists()]
+    if jobs > 1 and len(missing) > 1:
+        _side_by_side(profile, missing, jobs)
+    else:
         for config in missing:
-            run_one(profile, config)
-        return
-    with (
-        worker_pool(jobs) as pool,
-        progress(total=len(missing), title=f"{profile} runs", unit="run", keep=True) as bar,
-    ):
-        for task in as_completed(_submitted(pool, profile, missing)):
-            task.result()
-            bar.update()
-
-
-def _submitted(pool: Executor, profile: str, configs: list[Config]) -> list[Future[None]]:
-    """A task for each configuration; a model that several start from is trained before them."""
-    later = [config for config in configs if config["experiment"] in _SHARE_WEIGHTS]
-    trainings = [pool.submit(_train_weights, config) for config in _untrained(later)]
-    tasks = [pool.submit(_run, profile, config) for config in configs if config not in later]
-    for training in trainings:
-        training.result()
-    return tasks + [pool.submit(_run, profile, config) for config in later]
+            _run(profile, config)
+    return len(missing)

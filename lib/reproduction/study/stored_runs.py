@@ -2,29 +2,57 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from partial_unlearning.system.files import write_atomic
+from pydantic import SerializeAsAny
 
 from reproduction import places
+from reproduction.study.configs import Config, KeyAccess
+from reproduction.study.profiles import Settings
 
 RECIPE = 3
 """Raised whenever the code changes what a configuration means, so that old runs are not found."""
 
-Config = dict[str, Any]
-Result = dict[str, Any]
+Row = dict[str, Any]
+
+
+class Result(KeyAccess, Settings):
+    """What a run measured; each kind of run has some of the fields, and only those are stored."""
+
+    recipe: int = RECIPE
+    config: SerializeAsAny[Config]
+    rows: list[Row] = []
+    curves: dict[str, Any] = {}
+    trials: list[Row] = []
+    scales: list[Row] = []
+    stops: list[Row] = []
+    similarities: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    maps: list[Row] = []
+    provenance: dict[str, Any]
+
+    def keys(self) -> Collection[str]:
+        """The fields that this run has."""
+        return self.model_fields_set
 
 
 def run_hash(config: Config) -> str:
     """Twelve hexadecimal digits that name a configuration under the present recipe."""
-    text = json.dumps({"recipe": RECIPE, **config}, sort_keys=True)
+    return hash_of(config.model_dump(mode="json"))
+
+
+def hash_of(fields: dict[str, Any]) -> str:
+    """Twelve hexadecimal digits that name values under the present recipe."""
+    text = json.dumps({"recipe": RECIPE, **fields}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def run_name(config: Config) -> str:
     """A name that a person can read, made unique by the hash."""
-    parts = [config["experiment"], config["dataset"], config["model"], f"seed{config['seed']}"]
+    parts = [config.experiment, config.dataset, config.model, f"seed{config.seed}"]
     return "-".join([*parts, run_hash(config)])
 
 
@@ -36,10 +64,14 @@ def run_path(profile: str, config: Config) -> Path:
 def find(profile: str, config: Config) -> Result | None:
     """The stored result of a configuration, None where it was not run yet."""
     path = run_path(profile, config)
-    return json.loads(path.read_text()) if path.exists() else None
+    if not path.exists():
+        return None
+    return Result.model_validate({**json.loads(path.read_text()), "config": config})
 
 
 def save(profile: str, result: Result) -> Path:
     """Keep a result; the file appears whole or not at all."""
-    text = json.dumps({"recipe": RECIPE, **result}, indent=1) + "\n"
-    return write_atomic(run_path(profile, result["config"]), text)
+    dumped = result.model_dump(mode="json")
+    stored = {"recipe": RECIPE} | {key: dumped[key] for key in dumped if key in result}
+    text = json.dumps(stored, indent=1) + "\n"
+    return write_atomic(run_path(profile, result.config), text)

@@ -23,7 +23,8 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 
 from reproduction import paper
-from reproduction.study.experiments import TABLES, Table, base_config
+from reproduction.study.experiments import base_config
+from reproduction.study.kinds import TABLES, Table, configured
 from reproduction.study.profiles import Grids, Profile, load_profile, read_tuned, tuned_path
 from reproduction.study.runner import run_missing
 from reproduction.study.stored_runs import Config, find
@@ -93,7 +94,7 @@ def partial_grid(grids: Grids, family: str) -> list[dict[str, Any]]:
 
 def tuning_config(profile: Profile, dataset: str, model: str, **more: object) -> Config:
     """The configuration of a tuning run: held-out images take the place of the test's."""
-    return {**base_config(profile, dataset, model, SEED), "tuning": True, **more}
+    return configured(**base_config(profile, dataset, model, SEED), tuning=True, **more)
 
 
 def protocol_configs(profile: Profile, dataset: str, model: str) -> list[Config]:

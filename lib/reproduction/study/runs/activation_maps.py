@@ -1,34 +1,21 @@
 """Figure 3: class activation maps before and after amnesiac and partial amnesiac unlearning."""
 
-from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
 import torch
-from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
-from partial_unlearning.masks import build_mask, keep_all
 from partial_unlearning.metrics import predict
-from partial_unlearning.recorders.recorders import RunningSums, UpdateRecorder
 from partial_unlearning.samples import Split
-from partial_unlearning.state import Layout
-from partial_unlearning.unlearners.amnesiac import forget
 from torch import Tensor, nn
 
-from reproduction.checking.verdicts import interval
 from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import MapsConfig
+from reproduction.study.intervals import interval
 from reproduction.study.runs.grad_cam import class_maps, is_flat, scaled, similarity
-from reproduction.study.runs.setup import (
-    fresh_model,
-    load_data,
-    make_plan,
-    measure,
-    recorded,
-    row,
-    target_ids,
-    train,
-)
-from reproduction.study.stored_runs import Config
+from reproduction.study.runs.recorded_training import record_training
+from reproduction.study.runs.retrained import retrained_model
+from reproduction.study.runs.setup import fresh_model, load_data, measure, pruning_mask, row
 
 REFERENCE, COMPARED = "trained", ("baseline", "proposed", "retrained", "untrained")
 DRAWN = ("trained", "baseline", "proposed", "retrained")
@@ -37,44 +24,18 @@ EXAMPLES, EXAMPLE_CLASSES = 4, (8, 1)
 """How many example images are drawn; the classes that the paper shows come first."""
 
 
-def _retrained(config: Config, data: Dataset) -> nn.Module:
-    """A model from the same initial weights that never saw the target class."""
-    retained = data.train.without(data.train.of_class(config["target"]))
-    training = config["training"]
-    plan = shuffled_plan(
-        retained.ids.cpu(),
-        batch_size=training["batch_size"],
-        epochs=training["epochs"],
-        seed=config["seed"],
-    )
-    return train(config, fresh_model(config, data), retained, plan)
-
-
-def models_of(config: Config, data: Dataset) -> dict[str, nn.Module]:
+def models_of(config: MapsConfig, data: Dataset) -> dict[str, nn.Module]:
     """The trained model, what either method makes of it, and two models for comparison."""
-    plan = make_plan(config, data, config["protocol"])
-    affected = plan.affected(target_ids(config, data, plan))
-    steps = [step for epoch in affected for step in epoch]
     model = fresh_model(config, data)
-    layout = Layout.of(model)
-    pruning = config["pruning"]
-    mask = build_mask(
-        pruning["strategy"],
-        layout,
-        sparsity_first=pruning["first"],
-        sparsity_last=pruning["last"],
-        seed=config["seed"],
+    mask = pruning_mask(config.pruning, model, config.seed)
+    recorded = record_training(
+        config, data, model, config.protocol, masks={"proposed": mask}, by_epoch=False
     )
-    masks = {"baseline": keep_all(layout), "proposed": mask}
-    logs = {name: RunningSums(layout.size, [steps]) for name in masks}
-    recorders = [
-        UpdateRecorder(recorded(config, layout, masks[name]), logs[name]) for name in masks
-    ]
-    train(config, model, data.train, plan, recorders)
     return {
         "trained": model,
-        **{name: forget(deepcopy(model), log, steps) for name, log in logs.items()},
-        "retrained": _retrained(config, data),
+        "baseline": recorded.without(recorded.sums.sum(0)),
+        "proposed": recorded.without(recorded.pruned["proposed"].sum(0)),
+        "retrained": retrained_model(config, data),
         "untrained": fresh_model(config, data),
     }
 
@@ -91,10 +52,10 @@ def compared_images(data: Dataset, *, target: int, count: int) -> Split:
     return retained.subset(retained.ids[torch.arange(count) * len(retained) // count])
 
 
-def example_images(config: Config, data: Dataset) -> Split:
+def example_images(config: MapsConfig, data: Dataset) -> Split:
     """The first test image of each of a few retained classes: nobody picked them by their maps."""
-    wanted = dict.fromkeys((*EXAMPLE_CLASSES, *config["columns"]))
-    classes = [label for label in wanted if label != config["target"]][:EXAMPLES]
+    wanted = dict.fromkeys((*EXAMPLE_CLASSES, *config.columns))
+    classes = [label for label in wanted if label != config.target][:EXAMPLES]
     return data.evaluation.subset([data.evaluation.of_class(c)[0].item() for c in classes])
 
 
@@ -123,7 +84,7 @@ def _summary(values: Tensor) -> dict[str, float]:
     return asdict(interval(values.tolist(), CONFIDENCE))
 
 
-def run(config: Config) -> dict[str, Any]:
+def run(config: MapsConfig) -> dict[str, Any]:
     """Train, unlearn by both methods, and compare the maps of many retained test images.
 
     Args:
@@ -137,7 +98,7 @@ def run(config: Config) -> dict[str, Any]:
         draw, each scaled to 0..1 by its own largest value.
     """
     data = load_data(config)
-    images = compared_images(data, target=config["target"], count=config["images"])
+    images = compared_images(data, target=config.target, count=config.images)
     models = models_of(config, data)
     maps = {name: class_maps(m, images.images, images.labels) for name, m in models.items()}
     alike = {name: similarity(maps[REFERENCE], maps[name]) for name in COMPARED}

@@ -1,13 +1,15 @@
 """Label flipping and optimization-based unlearning, naive and with layer-wise partial updates."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 from partial_unlearning.masks import SelectionMask, depth_schedule
-from partial_unlearning.metrics import Accuracy, forgotten
+from partial_unlearning.metrics import forgotten
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
+from partial_unlearning.system.files import write_atomic
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.gradient import (
     ASCEND,
@@ -18,14 +20,16 @@ from partial_unlearning.unlearners.gradient import (
 from torch import Tensor, nn
 
 from reproduction.datasets.sets import Dataset
-from reproduction.study.runs.setup import load_data, measure, point, row
-from reproduction.study.runs.trained import trained_model
-from reproduction.study.stored_runs import Config
+from reproduction.study.cache import path_file
+from reproduction.study.configs import Config, PairConfig
+from reproduction.study.profiles import GradientSettings
+from reproduction.study.runs.setup import accuracies, load_data, measure, trained_model
 
 
 def unlearn(
     config: Config,
-    method: dict[str, Any],
+    family: str,
+    method: GradientSettings,
     model: nn.Module,
     data: Dataset,
     each: Callable[[nn.Module], None] = lambda model: None,
@@ -34,6 +38,7 @@ def unlearn(
 
     Args:
         config: of the run.
+        family: "label_flipping" or "optimization".
         method: optimizer, rate, fractions and the most steps allowed.
         model: the trained model; stays as it is.
         data: whose training images of the target class are to be forgotten.
@@ -42,10 +47,10 @@ def unlearn(
     Returns:
         The copy, and how many steps it took.
     """
-    target = data.train.subset(data.train.of_class(config["target"]))
+    target = data.train.subset(data.train.of_class(config.target))
     copy, steps = deepcopy(model), 0
     layout = Layout.of(copy)
-    labels, sign = _objective(config, target, classes=len(data.classes))
+    labels, sign = _objective(config, family, target, classes=len(data.classes))
 
     def enough(epoch: int) -> bool:
         nonlocal steps
@@ -53,37 +58,45 @@ def unlearn(
         each(copy)
         return forgotten(copy, target.images, target.labels)
 
-    fractions = depth_schedule(method["first"], method["last"], len(layout.layers))
+    fractions = depth_schedule(method.first, method.last, len(layout.layers))
     unlearn_by_gradient(
         copy,
         target.images,
         labels,
         sign=sign,
-        optimizer=make_optimizer(method["optimizer"], copy, learning_rate=method["learning_rate"]),
-        selection=SelectionMask.draw(layout, fractions, seed=config["seed"]),
-        max_epochs=method["max_epochs"],
+        optimizer=make_optimizer(method.optimizer, copy, learning_rate=method.learning_rate),
+        selection=SelectionMask.draw(layout, fractions, seed=config.seed),
+        max_epochs=method.max_epochs,
         enough=enough,
     )
     return copy, steps
 
 
-def _objective(config: Config, target: Split, classes: int) -> tuple[Tensor, float]:
+def _objective(config: Config, family: str, target: Split, classes: int) -> tuple[Tensor, float]:
     """The labels to train on, and whether to descend on them or to ascend."""
-    if config["experiment"] == "label_flipping":
-        return flipped_labels(target.labels, classes=classes, seed=config["seed"]), DESCEND
+    if family == "label_flipping":
+        return flipped_labels(target.labels, classes=classes, seed=config.seed), DESCEND
     return target.labels, ASCEND
 
 
-def _measured(
-    config: Config, method: dict[str, Any], model: nn.Module, data: Dataset
-) -> list[Accuracy]:
-    """Accuracy after every step of one method."""
-    path: list[Accuracy] = []
-    unlearn(config, method, model, data, lambda copy: path.append(measure(config, copy, data)))
+def _path(
+    config: PairConfig, method: GradientSettings, model: nn.Module, data: Dataset
+) -> list[dict[str, float]]:
+    """Accuracies after every step of one method, from the cache or computed now."""
+    file = path_file(config, method)
+    if file.exists():
+        return json.loads(file.read_text())
+    path: list[dict[str, float]] = []
+
+    def note(unlearned: nn.Module) -> None:
+        path.append(accuracies(config, measure(config, unlearned, data)))
+
+    unlearn(config, config.experiment, method, model, data, note)
+    write_atomic(file, json.dumps(path))
     return path
 
 
-def run(config: Config) -> dict[str, Any]:
+def run(config: PairConfig) -> dict[str, Any]:
     """Unlearn one trained model by both methods.
 
     Returns:
@@ -91,14 +104,18 @@ def run(config: Config) -> dict[str, Any]:
     """
     data = load_data(config)
     model = trained_model(config, data)
-    trained = measure(config, model, data)
+    trained = accuracies(config, measure(config, model, data))
+    methods = {"baseline": config.baseline, "proposed": config.proposed}
     paths = {
-        name: _measured(config, config[name], model, data) for name in ("baseline", "proposed")
+        name: [trained, *_path(config, method, model, data)] for name, method in methods.items()
     }
     return {
         "rows": [
-            row(config, "trained", trained),
-            *(row(config, name, path[-1]) for name, path in paths.items()),
+            {"method": "trained", **trained},
+            *({"method": name, **path[-1]} for name, path in paths.items()),
         ],
-        "curves": {name: [point(trained), *map(point, path)] for name, path in paths.items()},
+        "curves": {
+            name: [{key: step[key] for key in ("d_t", "d_r")} for step in path]
+            for name, path in paths.items()
+        },
     }

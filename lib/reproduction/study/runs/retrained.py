@@ -1,12 +1,29 @@
 """The reference of all unlearning: a model trained from the same seed without the target data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.metrics import History
+from partial_unlearning.training import Callback
+from torch import nn
 
+from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import Config
 from reproduction.study.runs.setup import fresh_model, load_data, measure, point, row, train
-from reproduction.study.stored_runs import Config
+
+
+def retrained_model(config: Config, data: Dataset, callbacks: Sequence[Callback] = ()) -> nn.Module:
+    """A model from the same initial weights that never saw the target class."""
+    retained = data.train.without(data.train.of_class(config.target))
+    training = config.training
+    plan = shuffled_plan(
+        retained.ids.cpu(),
+        batch_size=training.batch_size,
+        epochs=training.epochs,
+        seed=config.seed,
+    )
+    return train(config, fresh_model(config, data), retained, plan, callbacks)
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -16,17 +33,8 @@ def run(config: Config) -> dict[str, Any]:
         ``rows`` with the one row ``retrained`` and the ``curves`` of its training.
     """
     data = load_data(config)
-    retained = data.train.without(data.train.of_class(config["target"]))
-    training = config["training"]
-    plan = shuffled_plan(
-        retained.ids.cpu(),
-        batch_size=training["batch_size"],
-        epochs=training["epochs"],
-        seed=config["seed"],
-    )
-    model = fresh_model(config, data)
-    history = History(data.evaluation, target=config["target"], classes=len(data.classes))
-    train(config, model, retained, plan, [history])
+    history = History(data.evaluation, target=config.target, classes=len(data.classes))
+    model = retrained_model(config, data, [history])
     return {
         "rows": [row(config, "retrained", measure(config, model, data))],
         "curves": {"training": [point(measured) for measured in history.curve]},

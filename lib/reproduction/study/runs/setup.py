@@ -6,17 +6,22 @@ from typing import Any
 
 import torch
 from partial_unlearning.batching import BatchPlan, plan_batches
-from partial_unlearning.masks import Mask, WeightsOnly
+from partial_unlearning.masks import Mask, build_mask
 from partial_unlearning.metrics import Accuracy, accuracy
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
+from partial_unlearning.system.files import make_folder
 from partial_unlearning.training import Callback, fit, make_optimizer
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from reproduction.datasets import sets as data_sets
 from reproduction.datasets.sets import Dataset
-from reproduction.study.stored_runs import Config
+from reproduction.study.cache import weights_file
+from reproduction.study.configs import Config
+from reproduction.study.profiles import Pruning
+from reproduction.study.stored_runs import run_hash
 
 
 def device() -> torch.device:
@@ -31,28 +36,33 @@ def _load(name: str, source: str, tuning: bool) -> Dataset:
 
 def load_data(config: Config) -> Dataset:
     """The data set a configuration names; held-out images take the test's place when tuning."""
-    return _load(config["dataset"], config["source"], config.get("tuning", False))
+    return _load(config.dataset, config.source, getattr(config, "tuning", False))
 
 
 def fresh_model(config: Config, data: Dataset) -> nn.Module:
     """The model as it is before training."""
-    model = build(
-        config["model"], classes=len(data.classes), seed=config["seed"], width=config["width"]
-    )
+    model = build(config.model, classes=len(data.classes), seed=config.seed, width=config.width)
     return model.to(device())
 
 
 def make_plan(config: Config, data: Dataset, protocol: dict[str, float]) -> BatchPlan:
     """The batch plan of a run under a protocol."""
-    training = config["training"]
-    target = data.train.of_class(config["target"])
+    training = config.training
+    target = data.train.of_class(config.target)
     return plan_batches(
         data.train.ids.cpu(),
         target.cpu(),
         protocol,
-        batch_size=training["batch_size"],
-        epochs=training["epochs"],
-        seed=config["seed"],
+        batch_size=training.batch_size,
+        epochs=training.epochs,
+        seed=config.seed,
+    )
+
+
+def pruning_mask(pruning: Pruning, model: nn.Module, seed: int) -> Mask:
+    """The pruning mask P that a configuration names."""
+    return build_mask(
+        pruning.strategy, Layout.of(model), sparsity_first=pruning.first, sparsity_last=pruning.last, seed=seed
     )
 
 
@@ -64,41 +74,51 @@ def train(
     callbacks: Sequence[Callback] = (),
 ) -> nn.Module:
     """Train a model as the configuration says (Section 5.4.1)."""
-    training = config["training"]
-    optimizer = make_optimizer(
-        training["optimizer"], model, learning_rate=training["learning_rate"]
-    )
-    title = f"{config['model']} on {config['dataset']}, seed {config['seed']}"
+    training = config.training
+    optimizer = make_optimizer(training.optimizer, model, learning_rate=training.learning_rate)
+    title = f"{config.model} on {config.dataset}, seed {config.seed}"
     return fit(model, split, plan, optimizer, callbacks, title=title)
+
+
+def trained_model(config: Config, data: Dataset) -> nn.Module:
+    """The model of a configuration after plain training, from the cache or trained now."""
+    path, model = weights_file(config), fresh_model(config, data)
+    if path.exists():
+        load_model(model, path, device=next(model.parameters()).device.type)
+        return model
+    train(config, model, data.train, make_plan(config, data, {"share": 1.0}))
+    make_folder(path.parent)
+    half = path.with_suffix(f".{run_hash(config)}.part")
+    save_model(model, half)
+    half.replace(path)
+    return model
+
+
+def target_ids(config: Config, data: Dataset, plan: BatchPlan) -> Tensor:
+    """The ids of the deletion request: all target images that were trained on."""
+    ids = data.train.of_class(config.target).cpu()
+    return ids[torch.isin(ids, plan.ids)]
 
 
 def measure(config: Config, model: nn.Module, data: Dataset) -> Accuracy:
     """Accuracy of the model on the evaluation split."""
-    return accuracy(model, data.evaluation, target=config["target"], classes=len(data.classes))
+    return accuracy(model, data.evaluation, target=config.target, classes=len(data.classes))
 
 
 def row(config: Config, method: str, measured: Accuracy) -> dict[str, Any]:
     """A method's accuracies in percent, by the names that ``tables.csv`` has for them."""
+    return {"method": method, **accuracies(config, measured)}
+
+
+def accuracies(config: Config, measured: Accuracy) -> dict[str, float]:
+    """D_t, D_r and the accuracies on three classes, in percent."""
     classes = {
         f"class_{letter}": measured.of(label)
-        for letter, label in zip("abc", config["columns"], strict=True)
+        for letter, label in zip("abc", config.columns, strict=True)
     }
-    return {"method": method, **point(measured), **classes}
+    return {**point(measured), **classes}
 
 
 def point(measured: Accuracy) -> dict[str, float]:
     """D_t and D_r in percent."""
     return {"d_t": measured.d_t, "d_r": measured.d_r}
-
-
-def recorded(config: Config, layout: Layout, mask: Mask) -> Mask:
-    """The mask as the configuration reads "update": with batch-norm statistics, or without."""
-    if config["statistics"] == "subtracted":
-        return mask
-    return WeightsOnly(mask, layout.is_weight)
-
-
-def target_ids(config: Config, data: Dataset, plan: BatchPlan) -> Tensor:
-    """The ids of the deletion request: all target images that were trained on."""
-    ids = data.train.of_class(config["target"]).cpu()
-    return ids[torch.isin(ids, plan.ids)]

@@ -11,26 +11,25 @@ from partial_unlearning.unlearners.sisa import Recipe, Sisa, aggregate, forget, 
 from torch import Tensor
 
 from reproduction.datasets.sets import Dataset
-from reproduction.study.runs.setup import device, load_data, measure, row
-from reproduction.study.runs.trained import trained_model
-from reproduction.study.stored_runs import Config
+from reproduction.study.configs import SisaConfig
+from reproduction.study.runs.setup import device, load_data, measure, row, trained_model
 
 DRAWS = 1000
 """Random requests of each size that a mean cost is taken over."""
 
 
-def recipe_of(config: Config, data: Dataset) -> Recipe:
+def recipe_of(config: SisaConfig, data: Dataset) -> Recipe:
     """How this configuration trains a shard model."""
-    training = config["training"]
-    rate = training["learning_rate"]
+    training = config.training
+    rate = training.learning_rate
     return Recipe(
         build=lambda seed: build(
-            config["model"], classes=len(data.classes), seed=seed, width=config["width"]
+            config.model, classes=len(data.classes), seed=seed, width=config.width
         ).to(device()),
-        optimizer=lambda model: make_optimizer(training["optimizer"], model, learning_rate=rate),
-        batch_size=training["batch_size"],
-        epochs=config["slice_epochs"],
-        seed=config["seed"],
+        optimizer=lambda model: make_optimizer(training.optimizer, model, learning_rate=rate),
+        batch_size=training.batch_size,
+        epochs=config.slice_epochs,
+        seed=config.seed,
     )
 
 
@@ -80,7 +79,7 @@ def _executed(name: str, before: Sisa, after: Sisa, request: Tensor) -> dict[str
     }
 
 
-def run(config: Config) -> dict[str, Any]:
+def run(config: SisaConfig) -> dict[str, Any]:
     """Train one model and the ensemble, compute costs, carry out two requests.
 
     Args:
@@ -92,13 +91,13 @@ def run(config: Config) -> dict[str, Any]:
         sample and after the whole target class were deleted; ``facts`` on costs and storage.
     """
     data = load_data(config)
-    recipe, target = recipe_of(config, data), data.train.of_class(config["target"]).cpu()
+    recipe, target = recipe_of(config, data), data.train.of_class(config.target).cpu()
     partition = make_partition(
         data.train,
-        config["partition"],
-        shards=config["shards"],
-        slices=config["slices"],
-        seed=config["seed"],
+        config.partition,
+        shards=config.shards,
+        slices=config.slices,
+        seed=config.seed,
     )
     sisa = train(recipe, data.train, partition)
     requests = {"one sample": target[:1], "the target class": target}
@@ -110,9 +109,9 @@ def run(config: Config) -> dict[str, Any]:
     return {
         "rows": rows,
         "facts": {
-            "costs": costs(partition, target, seed=config["seed"]),
+            "costs": costs(partition, target, seed=config.seed),
             "executed": [_executed(n, sisa, after[n], ids) for n, ids in requests.items()],
-            "stored_states": config["shards"] * (config["slices"] + 1),
+            "stored_states": config.shards * (config.slices + 1),
             "state_size": len(sisa.states[0][0]),
         },
     }

@@ -1,67 +1,22 @@
 """Runs that try settings on held-out training data; ``study/tuning.py`` chooses among them."""
 
-from copy import deepcopy
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
-import torch
-from partial_unlearning.masks import build_mask, keep_all
+from partial_unlearning.masks import build_mask
 from partial_unlearning.metrics import forgotten
-from partial_unlearning.recorders.recorders import RunningSums, UpdateRecorder
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.unlearners.amnesiac import ORDERS
+from partial_unlearning.unlearners.amnesiac import prune
 from torch import Tensor, nn
 
 from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import Config, DescentTrials, ProtocolTrial, PruningTrials
 from reproduction.study.runs import gradient
-from reproduction.study.runs.setup import (
-    fresh_model,
-    load_data,
-    make_plan,
-    measure,
-    point,
-    recorded,
-    target_ids,
-    train,
-)
-from reproduction.study.runs.trained import trained_model
-from reproduction.study.stored_runs import Config
+from reproduction.study.runs.amnesiac import stopped
+from reproduction.study.runs.recorded_training import RecordedTraining, record_training
+from reproduction.study.runs.setup import fresh_model, load_data, measure, point, trained_model
 
 Trial = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A trained model with what is known of its training.
-
-    Attributes:
-        model: as it was trained.
-        log: whole affected updates, by epoch.
-        affected: their steps, by epoch.
-        share: affected steps of all steps, in 0..1.
-        target: the images that are to be forgotten.
-    """
-
-    model: nn.Module
-    log: RunningSums
-    affected: list[list[int]]
-    share: float
-    target: Split
-
-
-def _train_and_record(config: Config, data: Dataset) -> Recorded:
-    plan = make_plan(config, data, config["protocol"])
-    request = target_ids(config, data, plan)
-    affected = plan.affected(request)
-    model = fresh_model(config, data)
-    layout = Layout.of(model)
-    log = RunningSums(layout.size, affected)
-    mask = recorded(config, layout, keep_all(layout))
-    train(config, model, data.train, plan, [UpdateRecorder(mask, log)])
-    share = sum(map(len, affected)) / len(plan)
-    return Recorded(model, log, affected, share, data.train.subset(request))
 
 
 def _judged(config: Config, model: nn.Module, target: Split, data: Dataset) -> dict[str, Any]:
@@ -70,55 +25,47 @@ def _judged(config: Config, model: nn.Module, target: Split, data: Dataset) -> d
     return {"forgotten": forgotten(model, target.images, target.labels), **reached}
 
 
-def _without(config: Config, run: Recorded, update: Tensor, data: Dataset) -> dict[str, Any]:
-    """Judge a copy of the model from which an update is subtracted."""
-    copy = deepcopy(run.model)
-    Layout.of(copy).subtract(copy, update)
-    return _judged(config, copy, run.target, data)
+def _recorded(config: ProtocolTrial, data: Dataset) -> RecordedTraining:
+    return record_training(config, data, fresh_model(config, data), config.protocol)
 
 
-def protocol(config: Config) -> dict[str, Any]:
+def protocol(config: ProtocolTrial) -> dict[str, Any]:
     """Conventional amnesiac unlearning under one batch protocol; the proposed method is not run."""
     data = load_data(config)
-    run = _train_and_record(config, data)
-    judged = _without(config, run, run.log.sum(chain(*run.affected)), data)
-    trial = {"setting": config["protocol"], **judged}
+    run = _recorded(config, data)
+    target = data.train.subset(run.request)
+    judged = _judged(config, run.without(run.sums.sum(0)), target, data)
+    trial = {"setting": config.protocol, **judged}
     return {"trials": [trial], "facts": {"affected_share": run.share}}
 
 
-def _pruned(total: Tensor, model: nn.Module, first: float, last: float, seed: int) -> Tensor:
-    """The sum of pruned updates: a fixed mask commutes with the sum of Eq. 7."""
-    layout = Layout.of(model)
-    kept = build_mask("random", layout, sparsity_first=first, sparsity_last=last, seed=seed).kept()
-    pruned = torch.zeros_like(total)
-    pruned[kept] = total[kept]
-    return pruned
+def _pruned(run: RecordedTraining, first: float, last: float, seed: int) -> Tensor:
+    """What partial amnesiac unlearning subtracts under a schedule of random pruning."""
+    mask = build_mask("random", Layout.of(run.model), sparsity_first=first, sparsity_last=last, seed=seed)
+    return prune(run.sums.sum(0), mask.kept())
 
 
-def _ways(config: Config, run: Recorded) -> dict[str, list[tuple[Trial, Tensor]]]:
+def _ways(config: PruningTrials, run: RecordedTraining) -> dict[str, list[tuple[Trial, Tensor]]]:
     """Every way of taking less back: its setting, and what it subtracts."""
-    grid, total = config["grid"], run.log.sum(chain(*run.affected))
+    grid, total = config.grid, run.sums.sum(0)
     return {
         "trials": [
             (
                 {"strategy": "random", "first": first, "last": last},
-                _pruned(total, run.model, first, last, config["seed"]),
+                _pruned(run, first, last, config.seed),
             )
             for first, last in grid["pruning"]
         ],
         "scales": [({"scale": scale}, scale * total) for scale in grid["scales"]],
         "stops": [
-            (
-                {"order": order, "epochs": epochs},
-                run.log.sum(chain(*list(ORDERS[order](run.affected))[:epochs])),
-            )
+            ({"order": order, "epochs": epochs}, stopped(run.sums, order, epochs))
             for order, counts in grid["stops"].items()
             for epochs in counts
         ],
     }
 
 
-def pruning(config: Config) -> dict[str, Any]:
+def pruning(config: PruningTrials) -> dict[str, Any]:
     """Ways of taking less back, from one training run.
 
     Returns:
@@ -126,23 +73,25 @@ def pruning(config: Config) -> dict[str, Any]:
         ``stops``: those of its two simpler rivals.
     """
     data = load_data(config)
-    run = _train_and_record(config, data)
+    run = _recorded(config, data)
+    target = data.train.subset(run.request)
     return {
-        way: [{"setting": s, **_without(config, run, update, data)} for s, update in tried]
+        way: [
+            {"setting": setting, **_judged(config, run.without(update), target, data)}
+            for setting, update in tried
+        ]
         for way, tried in _ways(config, run).items()
     }
 
 
-def descent(config: Config) -> dict[str, Any]:
+def descent(config: DescentTrials) -> dict[str, Any]:
     """Label flipping or optimization-based unlearning at every setting, each to its own end."""
     data = load_data(config)
     model = trained_model(config, data)
-    target = data.train.subset(data.train.of_class(config["target"]))
+    target = data.train.subset(data.train.of_class(config.target))
     trials = []
-    for method in config["grid"]:
-        unlearned, steps = gradient.unlearn(
-            {**config, "experiment": config["family"]}, method, model, data
-        )
+    for method in config.grid:
+        unlearned, steps = gradient.unlearn(config, config.family, method, model, data)
         judged = _judged(config, unlearned, target, data)
-        trials.append({"setting": method, "steps": steps, **judged})
+        trials.append({"setting": method.model_dump(), "steps": steps, **judged})
     return {"trials": trials}

@@ -1,0 +1,56 @@
+"""U: the sum of each epoch's affected updates, collected while the model is trained."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from partial_unlearning.masks import Mask
+from partial_unlearning.state import Layout
+from partial_unlearning.training import Callback
+
+
+class EpochSums(Callback):
+    """Adds up the updates of the steps that a deletion request affects, epoch by epoch.
+
+    An experiment knows its request before training and only ever needs these sums, so that a run
+    of any length fits in memory. A fixed mask commutes with the sum and is applied to it later
+    (:func:`partial_unlearning.unlearners.amnesiac.prune`). A mask that is another for each update
+    has to prune before adding, and is given here.
+
+    Args:
+        layout: of the model that is trained.
+        affected_by_epoch: the affected steps of each of E epochs, counted over the whole run.
+        mask: prunes each update before it is added (Eq. 6); None adds whole updates.
+
+    Attributes:
+        sums: U, float32, shape ``(E, size)``, on the model's device.
+    """
+
+    def __init__(
+        self, layout: Layout, affected_by_epoch: Sequence[Sequence[int]], mask: Mask | None = None
+    ) -> None:
+        self.layout, self.mask = layout, mask
+        self._epochs = len(affected_by_epoch)
+        self._epoch_of = {s: e for e, steps in enumerate(affected_by_epoch) for s in steps}
+
+    def on_train_begin(self, model: nn.Module) -> None:
+        """Start from zero, and read the initial weights."""
+        self._before = self.layout.vector(model)
+        self.sums = torch.zeros(self._epochs, self.layout.size, device=self._before.device)
+
+    def on_step_end(self, step: int, model: nn.Module) -> None:
+        """Add this step's update if it is an affected one."""
+        if step in self._epoch_of:
+            after = self.layout.vector(model)
+            self._add(self._epoch_of[step], torch.sub(after, self._before, out=self._before))
+            self._before = after
+        elif step + 1 in self._epoch_of:  # what other steps leave behind is never needed
+            self._before = self.layout.vector(model)
+
+    def _add(self, epoch: int, update: torch.Tensor) -> None:
+        if self.mask is None:
+            self.sums[epoch] += update
+        else:
+            kept = self.mask.kept(update)
+            self.sums[epoch, kept] += update[kept]

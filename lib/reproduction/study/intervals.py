@@ -1,0 +1,38 @@
+"""Confidence intervals of means."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over ``n`` pairs with its confidence interval, unbounded when ``n`` is 1."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        """The mean, and the interval where there is one."""
+        bounds = f" [{self.low:+.2f}, {self.high:+.2f}]" if self.n > 1 else ""
+        return f"{self.mean:+.2f}{bounds}"
+
+
+def interval(values: Sequence[float], confidence: float) -> Interval:
+    """Student's t interval of the mean of ``values`` (for pairs: of their differences).
+
+    Args:
+        values: one at least.
+        confidence: in 0..1, such as 0.95.
+    """
+    data = np.asarray(values, dtype=float)
+    mean, n = float(data.mean()), len(data)
+    if n == 1:
+        return Interval(mean, -math.inf, math.inf, n)
+    half = float(t.ppf((1 + confidence) / 2, n - 1) * data.std(ddof=1) / math.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)
