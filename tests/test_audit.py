@@ -7,7 +7,8 @@ import pytest
 from partial_unlearning.errors import InputError
 from reproduction import paper
 from reproduction.checking import audit
-from reproduction.datasets.sets import data_root, load
+from reproduction.datasets.sets import load
+from reproduction.datasets.sources import data_root
 from reproduction.study.profiles import load_profile, names
 
 

@@ -14,7 +14,8 @@ from reproduction import __doc__ as purpose
 from reproduction import publishing as book_machine
 from reproduction.chapters import claim_pages as ledger
 from reproduction.datasets import embedded as sample
-from reproduction.datasets.sets import data_root, load
+from reproduction.datasets.sets import load
+from reproduction.datasets.sources import data_root
 from reproduction.machine.workers import cores
 from reproduction.study import results as access
 from reproduction.study import stored_runs as store

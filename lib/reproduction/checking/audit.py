@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from reproduction import paper, places
-from reproduction.datasets.sets import official_counts
+from reproduction.datasets.sources import official_counts
 
 Fit = Callable[[str, int], bool]
 
