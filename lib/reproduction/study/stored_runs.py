@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,22 @@ def run_path(profile: str, config: Config) -> Path:
 
 
 def find(profile: str, config: Config) -> Result | None:
-    """The stored result of a configuration, None where it was not run yet."""
+    """The stored result of a configuration, None where it was not run yet.
+
+    A file is parsed once a process, however often its result is asked for: do not change it.
+    """
     path = run_path(profile, config)
-    return json.loads(path.read_text()) if path.exists() else None
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return _parsed(path, state.st_mtime_ns, state.st_ino)
+
+
+@cache
+def _parsed(path: Path, modified: int, inode: int) -> Result:
+    """The content of a file; when and where it was written tell a later one of the same name."""
+    return json.loads(path.read_text())
 
 
 def save(profile: str, result: Result) -> Path:
