@@ -36,8 +36,8 @@ import tempfile
 from pathlib import Path
 
 import torch
+from reproduction.chapters.claim_pages import verdict_table
 from reproduction.chapters.figures import apply_style
-from reproduction.chapters.provenance_table import verdict_table
 from reproduction.chapters.tables import simple_table
 from reproduction.costs import cost_figures
 from reproduction.costs import measured as costs

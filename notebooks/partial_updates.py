@@ -44,13 +44,11 @@ from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels
-from reproduction.chapters.comparison import of_kind
+from reproduction.chapters.comparison import forgotten_table, of_kind
 from reproduction.chapters.curves import by_model, of_dataset, unlearning
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures, trajectories
-from reproduction.chapters.forgotten import forgotten_table
-from reproduction.chapters.pictures import layer_masks, ring_picture
+from reproduction.chapters.layers import layer_masks, moved, ring_picture
 from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.selection import moved
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
@@ -175,7 +173,6 @@ display(
             of_dataset(paced, TABLES[number].dataset),
             of_dataset(full, TABLES[number].dataset),
             printed={"baseline": "–", "proposed": "slower"},
-            orders=["backward"],
             unit="steps",
             caption=f"Steps until the target class is forgotten, models of Table {number}, at one rate",
         )

@@ -185,7 +185,7 @@ chapter.limitation_table(runs)
 # - Partitions between random and by class, which real data sources would give.
 # - The original's cumulative slices, and its placing of samples by how likely they are to be deleted.
 # - Time. Sample visits leave out loading weights and idle processors; shards can be trained side by side.
-# - Whether an callback of both ensembles could tell who was deleted. That is a known weakness of exact deletion, which
+# - Whether an observer of both ensembles could tell who was deleted. That is a known weakness of exact deletion, which
 #   Section 2 of the paper mentions.
 #
 # ## Provenance

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from statistics import mean
 
 from reproduction.chapters.figures import Curve, Panel
-from reproduction.checking import measurements as evidence
+from reproduction.checking.measurements import METHODS, tidy
 from reproduction.study.stored_runs import Result
 
 Points = list[dict[str, float]]
-METHODS = ("baseline", "proposed")
 NAMES = ("d_t", "d_r")
 
 
@@ -16,9 +15,8 @@ def mean_curve(runs: Sequence[Points]) -> Curve:
     """The mean over seeds, point by point; a run that ended earlier stays where it ended."""
     longest = max(map(len, runs))
     held = [[*points, *[points[-1]] * (longest - len(points))] for points in runs]
-    return Curve(
-        *([mean(p[name] for p in points) for points in zip(*held, strict=True)] for name in NAMES)
-    )
+    steps = list(zip(*held, strict=True))
+    return Curve(*([mean(point[name] for point in step) for step in steps] for name in NAMES))
 
 
 def by_model(results: Sequence[Result]) -> dict[str, list[Result]]:
@@ -47,7 +45,7 @@ def path(result: Result, method: str, order: str = "backward") -> Points:
 
 
 def unlearning(results: Sequence[Result]) -> dict[str, dict[str, Curve]]:
-    """For each model the way that each method takes, mean over seeds; latest epochs first."""
+    """For each model the curve of each method, mean over seeds; latest epochs undone first."""
     return {
         model: {method: mean_curve([path(run, method) for run in runs]) for method in METHODS}
         for model, runs in by_model(results).items()
@@ -59,7 +57,7 @@ def panels(results: Sequence[Result], order: str) -> list[Panel]:
 
     Args:
         results: of Table 1 or 2: runs of amnesiac unlearning, and retrained models or none.
-        order: in which the epochs are undone, a key of :data:`ORDERS`.
+        order: in which the epochs are undone, ``backward`` or ``forward``.
     """
     retrained = [r for r in results if r["config"]["experiment"] == "retrained"]
     ends = {m: mean_curve([r["rows"] for r in runs]) for m, runs in by_model(retrained).items()}
@@ -72,21 +70,22 @@ def panels(results: Sequence[Result], order: str) -> list[Panel]:
 def _panel(model: str, runs: list[Result], order: str, retrained: Curve | None) -> Panel:
     # The first point of each curve, the model before the first epoch, is the end of another one.
     training = mean_curve([run["curves"]["training"][1:] for run in runs])
-    ways = {m: mean_curve([path(run, m, order)[1:] for run in runs]) for m in METHODS}
-    return Panel(model, training, ways, retrained)
+    unlearned = {m: mean_curve([path(run, m, order)[1:] for run in runs]) for m in METHODS}
+    return Panel(model, training, unlearned, retrained)
 
 
 def _consistent(result: Result, method: str, tolerance: float) -> bool:
     rows = {row["method"]: row for row in result["rows"]}
-    ways = result["curves"][method].values()
-    pairs = [pair for way in ways for pair in ((way[0], rows["trained"]), (way[-1], rows[method]))]
+    pairs = []
+    for points in result["curves"][method].values():
+        pairs += [(points[0], rows["trained"]), (points[-1], rows[method])]
     return all(abs(a[name] - b[name]) <= tolerance for a, b in pairs for name in NAMES)
 
 
 def consistent(results: Sequence[Result], *, tolerance: float = 0.5) -> bool:
-    """Whether every way begins at the trained model and ends at its method's row.
+    """Whether every curve begins at the trained model and ends at its method's row.
 
-    The row is measured after one subtraction of all affected updates, a way epoch by epoch. Runs
+    The row is measured after one subtraction of all affected updates, a curve epoch by epoch. Runs
     of gradient steps have no such second computation: their row is the last step itself.
 
     Args:
@@ -101,16 +100,15 @@ def share_panels(
     results: Sequence[Result], measure: str, titles: dict[str, str]
 ) -> dict[str, dict[str, dict[float, float]]]:
     """What Figure 4 draws: data set -> strategy -> affected share -> mean accuracy in percent."""
-    if not results:
-        return {}
-    rows = evidence.rows(results)
+    rows = tidy(results)
     rows = rows[rows.method != "trained"]
-    means = rows.groupby(["dataset", "method", "share"], sort=False)[measure].mean()
-    return {
-        title: {
-            method: means[dataset][method].to_dict()
-            for method in means[dataset].index.unique("method")
+    panels: dict[str, dict[str, dict[float, float]]] = {}
+    for dataset, title in titles.items():
+        found = rows[rows.dataset == dataset]
+        strategies = {
+            strategy: points.groupby("share")[measure].mean().to_dict()
+            for strategy, points in found.groupby("method", sort=False)
         }
-        for dataset, title in titles.items()
-        if dataset in means.index
-    }
+        if strategies:
+            panels[title] = strategies
+    return panels

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import binomtest, t
 
 REPRODUCED = "reproduced"
 PARTLY = "partly"
@@ -32,10 +31,12 @@ class Verdict:
 class Limits:
     """What counts as forgotten, in percent of target data still recognised, and how sure to be.
 
-    What a trained model does not recognise to at least ``known`` percent it cannot forget.
+    What a trained model does not recognise to at least ``known`` percent it cannot forget. Figures
+    1 and 2 ask for ``erased``, which is stricter than ``forgotten``.
     """
 
     forgotten: float
+    erased: float
     nearly: float
     known: float
     confidence: float
@@ -52,7 +53,8 @@ class Interval:
 
     def __str__(self) -> str:
         """The mean, and the interval where there is one."""
-        return f"{self.mean:+.2f}" + (f" [{self.low:+.2f}, {self.high:+.2f}]" * (self.n > 1))
+        mean = f"{self.mean:+.2f}"
+        return mean if self.n == 1 else f"{mean} [{self.low:+.2f}, {self.high:+.2f}]"
 
 
 def interval(values: Sequence[float], confidence: float) -> Interval:
@@ -61,7 +63,10 @@ def interval(values: Sequence[float], confidence: float) -> Interval:
     mean, n = float(data.mean()), len(data)
     if n == 1:
         return Interval(mean, -math.inf, math.inf, n)
-    half = float(t.ppf((1 + confidence) / 2, n - 1) * data.std(ddof=1) / math.sqrt(n))
+    from scipy.special import stdtrit  # slow to import, and many pages need no interval
+
+    quantile = stdtrit(n - 1, (1 + confidence) / 2)  # of Student's t
+    half = float(quantile * data.std(ddof=1) / math.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
 
 
@@ -146,9 +151,14 @@ def combine_comparisons(verdicts: Sequence[Verdict], confidence: float) -> Verdi
         return combined
     tried = [v.verdict for v in verdicts if v.verdict != NOT_ATTEMPTED]
     good = sum(word in (REPRODUCED, PARTLY) for word in tried)
-    chance = binomtest(good, len(tried), alternative="greater").pvalue
-    partly = 2 * tried.count(REPRODUCED) >= len(tried) or chance <= 1 - confidence
+    partly = 2 * tried.count(REPRODUCED) >= len(tried)
+    partly = partly or chance_of_heads(good, len(tried)) <= 1 - confidence
     return replace(combined, verdict=PARTLY if partly else NOT_REPRODUCED)
+
+
+def chance_of_heads(least: int, coins: int) -> float:
+    """The probability that at least so many of some fair coins show heads (one-sided sign test)."""
+    return sum(math.comb(coins, heads) for heads in range(least, coins + 1)) / 2**coins
 
 
 def _majority(found: Sequence[Verdict], total: int) -> str:
