@@ -25,7 +25,7 @@ from reproduction.chapters.comparison import (
     of_kind,
     share_tables,
 )
-from reproduction.chapters.curves import consistent, panels, share_panels, unlearning
+from reproduction.chapters.curves import panels, share_panels, unlearning
 from reproduction.chapters.figures import Curve
 from reproduction.chapters.layers import layer_masks, layer_table, moved, ring_picture
 from reproduction.chapters.provenance_table import command, provenance
@@ -151,15 +151,6 @@ def test_curves_are_means_over_seeds_and_drop_the_doubled_points():
     retrained["config"] = retrained["config"] | {"experiment": "retrained"}
     (panel,) = panels([amnesiac(), retrained], "forward")
     assert panel.retrained == Curve([0], [97])
-
-
-def test_ways_have_to_begin_and_end_where_the_rows_say():
-    assert consistent([amnesiac()])
-    late, early = amnesiac(), amnesiac()
-    late["curves"]["proposed"]["forward"][-1] = point(0, 61)
-    early["curves"]["baseline"]["backward"][0] = point(80, 95)
-    assert not consistent([late]) and not consistent([early])
-    assert consistent([late], tolerance=1.0)
 
 
 def test_forgotten_is_the_first_time_or_never_a_seed():

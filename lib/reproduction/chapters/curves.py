@@ -74,28 +74,6 @@ def _panel(model: str, runs: list[Result], order: str, retrained: Curve | None) 
     return Panel(model, training, unlearned, retrained)
 
 
-def _consistent(result: Result, method: str, tolerance: float) -> bool:
-    rows = {row["method"]: row for row in result["rows"]}
-    pairs = []
-    for points in result["curves"][method].values():
-        pairs += [(points[0], rows["trained"]), (points[-1], rows[method])]
-    return all(abs(a[name] - b[name]) <= tolerance for a, b in pairs for name in NAMES)
-
-
-def consistent(results: Sequence[Result], *, tolerance: float = 0.5) -> bool:
-    """Whether every curve begins at the trained model and ends at its method's row.
-
-    The row is measured after one subtraction of all affected updates, a curve epoch by epoch. Runs
-    of gradient steps have no such second computation: their row is the last step itself.
-
-    Args:
-        results: of amnesiac unlearning.
-        tolerance: in points; subtracting epoch by epoch instead of at once rounds otherwise, and
-            may tip an image.
-    """
-    return all(_consistent(result, method, tolerance) for result in results for method in METHODS)
-
-
 def share_panels(
     results: Sequence[Result], measure: str, titles: dict[str, str]
 ) -> dict[str, dict[str, dict[float, float]]]:
