@@ -1,10 +1,12 @@
 """The verdict rules on rows made by hand, with the answers worked out beforehand."""
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from partial_unlearning.errors import InputError
 from partial_unlearning.metrics import FORGOTTEN
 from reproduction import paper, places
@@ -513,3 +515,59 @@ def test_words_are_the_four_of_the_ledger() -> None:
     assert judging.counts(words + words[:1]) == (
         "reproduced 2, partly 1, not reproduced 1, not attempted 1"
     )
+
+
+def stated(claim: dict, limits: dict[str, float]) -> set[float]:
+    """The numbers that a claim's rule may name: its bounds and the common limits."""
+    bounds = [*claim.get("at_most", []), *claim.get("at_least", [])]
+    doubt = round(100 * (1 - limits["confidence"]))
+    return {*bounds, *limits.values(), 100 * limits["confidence"], doubt}
+
+
+def test_a_rule_says_its_bounds_and_no_other_number() -> None:
+    limits = vars(claims.limits())
+    for claim in claims.claims():
+        prose = re.sub(r"digit \d|below 1\b|at 1 all|above 0|reaches 0|> 0", "", claim["rule"])
+        named = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", prose)}
+        assert named <= stated(claim, limits), claim["id"]
+        bounds = {*claim.get("at_most", []), *claim.get("at_least", [])}
+        if "d_t" in claim:
+            bounds.add(limits[claim["d_t"]])
+        assert bounds <= named, claim["id"]
+        if claim.get("forgets") or claim["measure"] in ("comparison", "paired_runs"):
+            assert {limits["forgotten"], limits["nearly"]} <= named, claim["id"]
+
+
+def test_cases_of_a_claim_on_tables_are_their_models() -> None:
+    entry = {"id": "x", "source": "S", "rule": "r", "tables": [1, 4]}
+    entry["cases"] = [{"table": "each", "family": "each", "model": "each", "pick": "max"}]
+    (claim,) = claims.expanded(entry)
+    assert claim["cases"] == [
+        {"table": table, "family": TABLES[table].family, "model": model, "pick": "max"}
+        for table, model in paper.comparisons()
+        if table in (1, 4)
+    ]
+    apart = claims.expanded(entry | {"per_model": True, "tables": [1]})
+    assert [part["id"] for part in apart] == ["x-MLP", "x-LeNet", "x-ResNet9"]
+    assert [part["source"] for part in apart] == ["S, MLP", "S, LeNet", "S, ResNet9"]
+    assert [len(part["cases"]) for part in apart] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ([], "book/claims.yaml has the unknown key 'at_mots'; choose from limits, rules, claims"),
+        (["limits"], "the part limits of book/claims.yaml has the unknown key 'at_mots'"),
+        (["claims", 0], "claim 'efficacy-preserved' has the unknown key 'at_mots'"),
+        (["claims", 0, "cases", 0], "a case of claim 'efficacy-preserved' has the unknown key"),
+    ],
+)
+def test_a_key_that_nothing_reads_is_an_error(path: list[str | int], message: str) -> None:
+    document = yaml.safe_load((places.book() / "claims.yaml").read_text())
+    assert claims.checked(document) is document
+    part = document
+    for step in path:
+        part = part[step]
+    part["at_mots"] = [1, 2]
+    with pytest.raises(InputError, match=message):
+        claims.checked(document)

@@ -36,7 +36,11 @@ def checked(document: dict[str, Any]) -> dict[str, Any]:
         InputError: it has a key that nothing reads, such as a misspelt one.
     """
     _check_keys("book/claims.yaml", document, _PARTS)
-    _check_keys("its limits", document["limits"], [limit.name for limit in fields(Limits)])
+    _check_keys(
+        "the part limits of book/claims.yaml",
+        document["limits"],
+        [limit.name for limit in fields(Limits)],
+    )
     for claim in document["claims"]:
         _check_keys(f"claim {claim.get('id')!r}", claim, _OF_A_CLAIM)
         for case in claim.get("cases", ()):
