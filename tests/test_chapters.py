@@ -243,7 +243,7 @@ def test_target_images_in_an_affected_batch():
 def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "results", lambda: tmp_path)
     profile = load_profile("smoke")
-    configs = tuning.protocol_search(profile, TABLES[1], "MLP", {}).configs
+    configs = tuning.searches_for(profile, TABLES[1], "MLP", {})[0].configs
     printed = paper.cell(1, "MLP", "baseline").d_r
 
     def protocol() -> tuning.Search:

@@ -12,7 +12,6 @@ from partial_unlearning.metrics import FORGOTTEN
 from reproduction import paper, places
 from reproduction.chapters import claim_pages as ledger
 from reproduction.checking import claims, judging, verdicts
-from reproduction.checking.measurements import Measurements
 from reproduction.checking.verdicts import (
     NOT_ATTEMPTED,
     NOT_REPRODUCED,
@@ -195,7 +194,7 @@ def test_the_committed_claims_are_whole() -> None:
 def judged(table: pd.DataFrame, **frames: list[dict]) -> pd.DataFrame:
     table = table.reindex(columns=[*paper.KEYS, "seed", *paper.MEASURES])  # as the contract has it
     others = {name: pd.DataFrame(content) for name, content in frames.items()}
-    return judging.judge(Measurements(table, others)).set_index("id")
+    return judging.judge({"tables": table, **others}).set_index("id")
 
 
 NOTHING = pd.DataFrame()
@@ -472,7 +471,7 @@ def test_caveats_agree_with_the_profiles(profile: str) -> None:
 
 
 def test_markdown_has_a_row_a_claim_and_no_stray_bar() -> None:
-    frame = judging.judge(Measurements(NOTHING))
+    frame = judging.judge({"tables": NOTHING})
     frame.loc[0, "quote"] = "a|b"
     found = {"full": frame, "quick": frame.assign(measured="-0.1", verdict="partly", note="")}
     table, _, below = ledger.to_markdown(found).partition("\n\n")

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from reproduction.checking import judging
 from reproduction.checking.measurements import (
-    Measurements,
     _storage,
     curve_points,
     map_similarities,
@@ -85,7 +84,6 @@ def test_nothing_stored_is_an_empty_table() -> None:
     for records in (curve_points, map_similarities):
         assert tidy([], records).empty
     assert _storage([]).empty
-    assert Measurements(tidy([])).rows("figure_4").empty
 
 
 def test_a_process_parses_each_run_at_most_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_the_controls_of_pruning_try_as_many_settings_as_pruning(name):
 
 
 def test_a_tuning_run_is_measured_on_held_out_training_images():
-    config = tuning.protocol_search(load_profile("smoke"), TABLES[1], "MLP", {}).configs[0]
+    config = tuning.searches_for(load_profile("smoke"), TABLES[1], "MLP", {})[0].configs[0]
     tuned, published = load_data(config), load_data({**config, "tuning": False})
     held_out = set(tuned.evaluation.ids.tolist())
     assert held_out <= set(published.train.ids.tolist())
@@ -84,8 +84,8 @@ def test_a_tuning_run_is_measured_on_held_out_training_images():
 def test_tuning_never_sees_the_test_split_nor_a_published_seed(name):
     profile = load_profile(name)
     searches = [
-        tuning.protocol_search(profile, TABLES[1], "MLP", {}),
-        *tuning.gradient_searches(profile, TABLES[5], "MLP", {}),
+        *tuning.searches_for(profile, TABLES[1], "MLP", {}),
+        *tuning.searches_for(profile, TABLES[5], "MLP", {}),
     ]
     assert all(config["tuning"] for search in searches for config in search.configs)
     assert tuning.SEED not in profile.seeds
@@ -100,11 +100,11 @@ def test_tuning_writes_what_the_rule_chose(tmp_path, monkeypatch):
     chosen = yaml.safe_load(tuned.read_text())["mnist"]["MLP"]["amnesiac"]
     assert len(lines) == 1
     profile = load_profile("smoke")
-    protocols = tuning.protocol_search(profile, TABLES[1], "MLP", chosen)
+    searches = tuning.searches_for(profile, TABLES[1], "MLP", chosen)
+    protocols, pruning, scales, stops = searches
     assert len(protocols.trials) == len(profile.tuning.protocols)
     assert protocols.nearest == 51.93
-    pruning, scales, stops = tuning.subtraction_searches(profile, TABLES[1], "MLP", chosen)
-    assert all(search.obeys_the_rule for search in (protocols, pruning, scales, stops))
+    assert all(search.obeys_the_rule for search in searches)
     assert (chosen["protocol"], chosen["pruning"]) == (protocols.best, pruning.best)
     assert ({"scale": chosen["scale"]}, chosen["stop"]) == (scales.best, stops.best)
 

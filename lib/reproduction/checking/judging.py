@@ -80,14 +80,13 @@ def _indexed(
 
 
 def _judge_pairs(pairs: pd.DataFrame, value: str, sign: int = 1) -> Verdict | None:
-    """The comparison rule on the columns of ``paired``; D_t is judged where it is there."""
+    """The comparison rule on the columns of ``paired``, D_t among them."""
     if pairs.empty:
         return None
-    found = interval(pairs[f"{value}_0"] - pairs[f"{value}_1"], limits().confidence)
-    d_t = [float(pairs[f"d_t_{side}"].mean()) for side in (0, 1) if f"d_t_{side}" in pairs]
-    about = f", D_t {d_t[0]:.2f} / {d_t[1]:.2f}" if d_t else ""
-    verdict = Verdict(judge_difference(found, d_t, limits(), sign), f"{found}{about}")
-    return _capped(verdict, pairs)
+    gain = interval(pairs[f"{value}_0"] - pairs[f"{value}_1"], limits().confidence)
+    d_t = [float(pairs[f"d_t_{side}"].mean()) for side in (0, 1)]
+    measured = f"{gain}, D_t {d_t[0]:.2f} / {d_t[1]:.2f}"
+    return _capped(Verdict(judge_difference(gain, d_t, limits(), sign), measured), pairs)
 
 
 def _capped(verdict: Verdict, rows: pd.DataFrame) -> Verdict:
@@ -133,7 +132,7 @@ def comparison(rows: pd.DataFrame, table: int, model: str) -> Verdict:
 
 
 def _measure_comparison(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    return _comparison(data.tables, **case)
+    return _comparison(data["tables"], **case)
 
 
 def _bounded(claim: Claim, value: float, label: str, rows: pd.DataFrame) -> Verdict:
@@ -144,7 +143,7 @@ def _bounded(claim: Claim, value: float, label: str, rows: pd.DataFrame) -> Verd
 def _measure_bound(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
     """Means over seeds of some columns, or of their losses, and one number picked from them."""
     columns, label = case["columns"], case["model"]
-    rows = select(data.tables, table=case["table"], model=label)
+    rows = select(data["tables"], table=case["table"], model=label)
     trained = _trained(rows)
     if "minus" in case:
         values = [*columns, *{"d_t"}.difference(columns)]
@@ -185,7 +184,7 @@ def _measure_contrast(data: Measurements, claim: Claim, case: Case) -> Verdict |
 def _losses(data: Measurements, case: Case, table: int) -> pd.DataFrame:
     """One row a model and seed of a table: what one method loses against another."""
     sides, column = (case["method"], case["minus"]), case["column"]
-    rows = select(data.tables, table=table)
+    rows = select(data["tables"], table=table)
     pairs = paired(rows, sides, ["model", "seed"], [column])
     return pairs if pairs.empty else pairs.assign(loss=pairs[f"{column}_0"] - pairs[f"{column}_1"])
 
@@ -203,7 +202,7 @@ def first_steps(rows: pd.DataFrame, d_t: float) -> pd.Series:
 def _runs_of(data: Measurements, case: Case) -> pd.DataFrame:
     names = ("family", "dataset", "model", "target", "order")
     where = {name: case[name] for name in names if name in case}
-    return select(data.rows(case["evidence"]), **where)
+    return select(data.get(case["evidence"], pd.DataFrame()), **where)
 
 
 def _measure_first_forgotten(data: Measurements, claim: Claim, case: Case) -> Verdict | None:

@@ -14,8 +14,7 @@ storage       a data set and model: kept_share, the entries of an update that ar
 ============  ===========================================================================
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -31,18 +30,8 @@ COLUMNS = [*_FROM_CONFIG, "family", "kept_share", "method", "d_t", "d_r"]
 """Those that every table has, also where nothing was run."""
 
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Measurements:
-    """The rows of ``tables.csv``, and a table for each other kind of experiment."""
-
-    tables: pd.DataFrame
-    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-
-    def rows(self, name: str) -> pd.DataFrame:
-        """One table of the module's list; no rows where nothing was run."""
-        return self.frames.get(name, pd.DataFrame())
+Measurements = dict[str, pd.DataFrame]
+"""The module's tables by name, and as ``tables`` the rows of Tables 1 to 6."""
 
 
 def end_points(result: Result) -> Iterator[Record]:
@@ -115,7 +104,8 @@ def gather(profile: str) -> Measurements:
     """
     figures = {number: _stored(profile, f"figure_{number}") for number in (1, 2)}
     paced = _stored(profile, "same_step_label_flipping", "same_step_optimization")
-    frames = {
+    return {
+        "tables": collect(load_profile(profile)),
         "figure_1": tidy(figures[1], curve_points),
         "figure_2": tidy(figures[2], curve_points),
         "figure_3": tidy(_stored(profile, "figure_3"), map_similarities),
@@ -123,4 +113,3 @@ def gather(profile: str) -> Measurements:
         "same_step": tidy(paced, curve_points),
         "storage": _storage([*figures[1], *figures[2]]),
     }
-    return Measurements(collect(load_profile(profile)), frames)

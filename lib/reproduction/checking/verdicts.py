@@ -77,12 +77,11 @@ def judge_difference(
 
     Args:
         difference: of A minus B, in points.
-        d_t: mean accuracy on the target data of each side, in percent; empty where the
-            comparison is not about forgetting.
+        d_t: mean accuracy on the target data of each side, in percent.
         limits: the limits on ``d_t``.
         sign: of the paper's own difference, 1 or -1.
     """
-    forgotten = max(d_t, default=0.0)
+    forgotten = max(d_t)
     if not (sign * difference.mean > 0 and forgotten <= limits.nearly):
         return NOT_REPRODUCED
     throughout = min(sign * difference.low, sign * difference.high) > 0

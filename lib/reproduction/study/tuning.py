@@ -15,6 +15,7 @@ images are tried beside them, for comparison.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -142,80 +143,57 @@ class Search:
         return not self.trials or self.best == self.chosen
 
 
-def protocol_search(profile: Profile, table: PaperTable, model: str, settings: Setting) -> Search:
-    """The search for the batch protocol, a run for each one tried.
-
-    Args:
-        profile: whose grid is tried.
-        table: whose baseline cell the protocol has to come near to.
-        model: that is trained.
-        settings: of the family, as far as they are chosen.
-    """
-    common = tuning_config(profile, table.dataset, model, experiment="tune_protocol")
-    return Search(
-        profile.name,
-        table.number,
-        model,
-        "protocol",
-        settings.get("protocol"),
-        [{**common, "protocol": protocol} for protocol in profile.tuning.protocols],
-        nearest=paper.cell(table.number, model, "baseline")["d_r"],
-    )
-
-
-def subtraction_searches(
+def _amnesiac_searches(
     profile: Profile, table: PaperTable, model: str, settings: Setting
 ) -> list[Search]:
-    """The searches for ways of taking less back: pruning, and its controls, a factor and a stop.
-
-    Args:
-        profile: whose grid is tried.
-        table: whose runs use the settings.
-        model: that is trained.
-        settings: of the family, as far as they are chosen; the protocol has to be among them.
-    """
-    grid = profile.tuning.model_dump(include={"pruning", "scales", "stops"}, mode="json")
-    common = tuning_config(profile, table.dataset, model, experiment="tune_pruning", grid=grid)
-    configs = [{**common, "protocol": settings["protocol"]}]  # one run tries them all
-    ways = (
-        ("pruning", "trials", settings.get("pruning")),
-        ("factor", "scales", {"scale": settings.get("scale")}),
-        ("epochs undone", "stops", settings.get("stop")),
-    )
-    return [
-        Search(profile.name, table.number, model, sought, chosen, configs, kind)
-        for sought, kind, chosen in ways
-    ]
+    search = partial(Search, profile.name, table.number, model)
+    config = partial(tuning_config, profile, table.dataset, model)
+    protocols = [config(experiment="tune_protocol", protocol=p) for p in profile.tuning.protocols]
+    printed = paper.cell(table.number, model, "baseline")["d_r"]
+    found = [search("protocol", settings.get("protocol"), protocols, nearest=printed)]
+    if "protocol" in settings:  # what follows is chosen under it; one run tries all of that
+        grid = profile.tuning.model_dump(include={"pruning", "scales", "stops"}, mode="json")
+        run = config(experiment="tune_pruning", protocol=settings["protocol"], grid=grid)
+        found += [
+            search("pruning", settings.get("pruning"), [run]),
+            search("factor", {"scale": settings.get("scale")}, [run], "scales"),
+            search("epochs undone", settings.get("stop"), [run], "stops"),
+        ]
+    return found
 
 
-def gradient_searches(
+def _gradient_searches(
     profile: Profile, table: PaperTable, model: str, settings: Setting
 ) -> list[Search]:
-    """The searches for the naive and for the partial method of a family, a run for each.
-
-    Args:
-        profile: whose grids are tried.
-        table: whose runs use the settings.
-        model: that is trained.
-        settings: of the family, as far as they are chosen.
-    """
+    search = partial(Search, profile.name, table.number, model)
     family = {"experiment": f"tune_{table.family}", "family": table.family}
-    common = tuning_config(profile, table.dataset, model, **family)
+    config = partial(tuning_config, profile, table.dataset, model, **family)
     grids = {
         "baseline": naive_grid(profile.tuning),
         "proposed": partial_grid(profile.tuning, table.family),
     }
     return [
-        Search(
-            profile.name,
-            table.number,
-            model,
-            method,
-            settings.get(method),
-            [{**common, "grid": grid}],
-        )
-        for method, grid in grids.items()
+        search(method, settings.get(method), [config(grid=grid)]) for method, grid in grids.items()
     ]
+
+
+def searches_for(
+    profile: Profile, table: PaperTable, model: str, settings: Setting
+) -> list[Search]:
+    """The searches behind a model's row of a table.
+
+    Of amnesiac unlearning these are the batch protocol and then, as soon as there is one, the
+    pruning and its controls: a factor, and a stop after some epochs.
+
+    Args:
+        profile: whose grids are tried.
+        table: whose runs use the settings.
+        model: that is trained.
+        settings: of the table's family, as far as they are chosen.
+    """
+    if table.family == "amnesiac":
+        return _amnesiac_searches(profile, table, model, settings)
+    return _gradient_searches(profile, table, model, settings)
 
 
 def searches(profile_name: str, number: int) -> list[Search]:
@@ -225,15 +203,12 @@ def searches(profile_name: str, number: int) -> list[Search]:
         InputError: unknown profile.
     """
     profile, table = load_profile(profile_name), TABLES[number]
-    found: list[Search] = []
-    for model, known in profile.datasets[table.dataset].models.items():
-        settings = family_settings(known, table.family)
-        if settings is not None and table.family == "amnesiac":
-            found.append(protocol_search(profile, table, model, settings))
-            found += subtraction_searches(profile, table, model, settings)
-        elif settings is not None:
-            found += gradient_searches(profile, table, model, settings)
-    return found
+    return [
+        search
+        for model, known in profile.datasets[table.dataset].models.items()
+        if (settings := family_settings(known, table.family)) is not None
+        for search in searches_for(profile, table, model, settings)
+    ]
 
 
 def tuning_runs(profile: str) -> list[Result]:
@@ -247,22 +222,15 @@ def tuning_runs(profile: str) -> list[Result]:
     return [run for config in configs.values() if (run := find(profile, config)) is not None]
 
 
-def _first_searches(profile: Profile, table: PaperTable, model: str) -> list[Search]:
-    """The searches of a family that depend on no other choice."""
-    if table.family == "amnesiac":
-        return [protocol_search(profile, table, model, {})]
-    return gradient_searches(profile, table, model, {})
-
-
 def _choose(profile: Profile, table: PaperTable, model: str) -> Setting:
-    """The settings of a family. The runs of its first searches have to be stored."""
-    first = _first_searches(profile, table, model)
+    """The settings of a family. The runs that depend on no choice have to be stored."""
+    first = searches_for(profile, table, model, {})
     if table.family != "amnesiac":
         return {search.sought: search.best for search in first}
     protocol = first[0].best  # settled on the baseline alone, before the pruning and its controls
-    ways = subtraction_searches(profile, table, model, {"protocol": protocol})
-    run_missing(profile.name, list(ways[0].configs), jobs=1)
-    pruning, scale, stop = (search.best for search in ways)
+    _, *later = searches_for(profile, table, model, {"protocol": protocol})
+    run_missing(profile.name, list(later[0].configs), jobs=1)
+    pruning, scale, stop = (search.best for search in later)
     return {"protocol": protocol, "pruning": pruning, **scale, "stop": stop}
 
 
@@ -318,7 +286,7 @@ def tune(
     ]
     if not tuned:
         raise InputError(f"profile {profile_name} does not train {model} on {dataset}")
-    first = [search for table, name in tuned for search in _first_searches(profile, table, name)]
+    first = [search for table, name in tuned for search in searches_for(profile, table, name, {})]
     run_missing(profile.name, [c for search in first for c in search.configs], jobs=jobs)
     for table, name in tuned:
         chosen = _choose(profile, table, name)
