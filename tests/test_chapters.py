@@ -90,24 +90,20 @@ def choices_of() -> tuple[str, str]:
 def test_rows_follow_the_paper_and_the_verdict_stands_by_the_claim():
     run = tidy([amnesiac(0), amnesiac(1)]).assign(table=1)
     found = comparison_rows(1, run, run.iloc[:0], ACCURACIES)
-    cells = {line.labels: line for line in found}
-    assert [line.labels[1] for line in found[::2]] == [
-        "trained",
-        "baseline",
-        "proposed",
-        "retrained",
-    ]
-    assert cells["MLP", "proposed", "d_r"].paper == paper.cell(1, "MLP", "proposed").d_r
-    assert cells["MLP", "trained", "d_r"].paper is None
-    assert list(cells["MLP", "baseline", "d_r"].run) == [60, 60]
-    assert list(cells["MLP", "retrained", "d_r"].run) == []
-    assert [line.labels for line in found if line.verdict] == [("MLP", "proposed", "d_r")]
+    lines = {tuple(line[:3]): line[3:] for line in found}
+    assert [line[1] for line in found[::2]] == ["trained", "baseline", "proposed", "retrained"]
+    printed = paper.cell(1, "MLP", "proposed").d_r
+    assert lines["MLP", "proposed", "d_r"][0] == f"{printed:.2f}"
+    assert lines["MLP", "trained", "d_r"][0] == "–"
+    assert lines["MLP", "baseline", "d_r"][1:3] == ["–", "60.00 ± 0.00"]
+    assert lines["MLP", "retrained", "d_r"][2] == "–"
+    assert [line[:3] for line in found if line[-1]] == [["MLP", "proposed", "d_r"]]
 
 
 def test_class_columns_have_the_names_of_their_classes():
     run = tidy([amnesiac(dataset="organamnist", model="ConvNet")]).assign(table=2)
     found = comparison_rows(2, run, run.iloc[:0], CLASSES)
-    assert [line.labels[2] for line in found[:3]] == ["bladder", "kidney-right", "spleen"]
+    assert [line[2] for line in found[:3]] == ["bladder", "kidney-right", "spleen"]
     assert class_name("mnist", 9) == "digit 9"
 
 

@@ -2,19 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
+from statistics import mean
 
 import pandas as pd
 
 from reproduction import paper
-from reproduction.chapters.tables import (
-    METHODS,
-    NONE,
-    Row,
-    Table,
-    comparison_table,
-    simple_table,
-    spread,
-)
+from reproduction.chapters.tables import METHODS, NONE, Table, signed, simple_table, spread
 from reproduction.checking import judging, measurements
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import curve_points, tidy
@@ -55,9 +49,22 @@ def _printed(number: int, model: str, method: str, measure: str) -> float | None
     return float(paper.cell(number, model, method)[measure])
 
 
+def cells(printed: float | None, full: Sequence[float], run: Sequence[float]) -> list[str]:
+    """What the paper prints, full runs and this run, a value a seed, and this run minus the paper.
+
+    Args:
+        printed: in percent, None where the paper has no number.
+        full: one value a seed of the committed full runs, empty where there are none.
+        run: one value a seed of this run, empty where it has none.
+    """
+    paper_text = NONE if printed is None else f"{printed:.2f}"
+    gap = NONE if printed is None or not run else signed(mean(run) - printed)
+    return [paper_text, spread(full), spread(run), gap]
+
+
 def comparison_rows(
     number: int, run: pd.DataFrame, full: pd.DataFrame, measures: Sequence[str]
-) -> list[Row]:
+) -> list[list[str]]:
     """Each method's accuracy on each of ``measures``, model after model in the paper's order.
 
     The verdict on a model stands where its claim is: beside the proposed method's D_r.
@@ -65,19 +72,14 @@ def comparison_rows(
     dataset = TABLES[number].dataset
     names = dict(zip(CLASSES, (class_name(dataset, c) for c in paper.SHOWN[dataset]), strict=True))
     models = [m for table, m in paper.comparisons() if table == number and m in set(run.model)]
-    verdicts = {m: str(judging.comparison(run, number, m)) for m in models}
-    return [
-        Row(
-            (model, method, names.get(measure, measure)),
-            paper=_printed(number, model, method, measure),
-            full=_values(full, model, method, measure),
-            run=_values(run, model, method, measure),
-            verdict=verdicts[model] if (method, measure) == ("proposed", "d_r") else "",
-        )
-        for model in models
-        for method in METHODS
-        for measure in measures
-    ]
+    rows = []
+    for model, method, measure in product(models, METHODS, measures):
+        printed = _printed(number, model, method, measure)
+        sides = (_values(rows_of, model, method, measure) for rows_of in (full, run))
+        judged = (method, measure) == ("proposed", "d_r")
+        verdict = str(judging.comparison(run, number, model)) if judged else ""
+        rows.append([model, method, names.get(measure, measure), *cells(printed, *sides), verdict])
+    return rows
 
 
 def comparison(
@@ -93,7 +95,8 @@ def comparison(
     """
     run = tidy(results).assign(table=number)
     rows = comparison_rows(number, run, table_rows("full", number), measures)
-    return comparison_table(rows, caption=caption)
+    heads = ("Model", "Method", "Measure", "paper", "full", "this run", "difference", "verdict")
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
 def coverage(number: int) -> str:

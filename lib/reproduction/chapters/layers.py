@@ -100,32 +100,18 @@ def moved(
     Returns:
         Optimizer, epoch from 1, weights selected, moved inside S_l,e, moved outside.
     """
-    states = _states(model, images, labels, selection, optimizer, epochs)
-    rows = []
-    for epoch, (before, after) in enumerate(zip(states, states[1:], strict=False)):
-        inside = torch.zeros(len(before), dtype=torch.bool)
-        inside[selection.at(epoch)] = True
-        changed = before != after
-        parts = (inside, changed & inside, changed & ~inside)
-        rows.append((optimizer, epoch + 1, *(int(part.sum()) for part in parts)))
-    return rows
-
-
-def _states(
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    selection: SelectionMask,
-    optimizer: str,
-    epochs: int,
-) -> list[Tensor]:
-    """The model's state before the first epoch and after each."""
     copy, layout = deepcopy(model), Layout.of(model)
     states = [layout.vector(copy)]
+    rows = []
 
-    def keep_state(_: int) -> bool:
+    def count_moves(epoch: int) -> bool:
         states.append(layout.vector(copy))
-        return False
+        changed = states[-2] != states[-1]
+        inside = torch.zeros(layout.size, dtype=torch.bool)
+        inside[selection.at(epoch)] = True
+        parts = (inside, changed & inside, changed & ~inside)
+        rows.append((optimizer, epoch + 1, *(int(part.sum()) for part in parts)))
+        return False  # go on
 
     unlearn_by_gradient(
         copy,
@@ -135,6 +121,6 @@ def _states(
         optimizer=make_optimizer(optimizer, copy, learning_rate=0.01),
         selection=selection,
         max_epochs=epochs,
-        enough=keep_state,
+        enough=count_moves,
     )
-    return states
+    return rows

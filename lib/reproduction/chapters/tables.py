@@ -13,41 +13,8 @@ NONE = "–"
 EMPTY = "nothing stored yet"
 METHODS = ("trained", "baseline", "proposed", "retrained")
 SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)
-VALUES = ("paper", "full", "this run", "difference", "verdict")
 NUMBER = re.compile(r"[+−-]?\d[\d.,]*( ± [\d.]+)?( ?%)?$")
 VERDICTS = (NOT_ATTEMPTED, NOT_REPRODUCED, PARTLY, REPRODUCED)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a comparison; accuracies in percent.
-
-    Attributes:
-        labels: what is measured, from coarse to fine, such as ``("MLP", "baseline", "d_t")``.
-        paper: the printed number, None where the paper has none.
-        full: one value a seed of the committed full runs, empty where there are none.
-        run: one value a seed of this run, empty where it has none.
-        verdict: as the claim ledger words it, such as ``"partly (one seed)"``.
-    """
-
-    labels: tuple[str, ...]
-    paper: float | None = None
-    full: Sequence[float] = ()
-    run: Sequence[float] = ()
-    verdict: str = ""
-
-    @property
-    def cells(self) -> list[str]:
-        """The texts under ``VALUES``."""
-        printed = NONE if self.paper is None else f"{self.paper:.2f}"
-        return [printed, spread(self.full), spread(self.run), self.difference, self.verdict]
-
-    @property
-    def difference(self) -> str:
-        """This run minus the paper, in points, signed."""
-        if self.paper is None or not self.run:
-            return NONE
-        return signed(mean(self.run) - self.paper)
 
 
 @dataclass(frozen=True)
@@ -76,24 +43,6 @@ def spread(values: Sequence[float]) -> str:
         return NONE
     average = f"{mean(values):.2f}"
     return average if len(values) == 1 else f"{average} ± {stdev(values):.2f}"
-
-
-def comparison_table(
-    rows: Sequence[Row],
-    *,
-    caption: str,
-    headings: Sequence[str] = ("Model", "Method", "Measure"),
-) -> Table:
-    """The paper's numbers beside ours: paper | full | this run | difference | verdict.
-
-    Args:
-        rows: in the order to show; equal neighbouring labels are joined.
-        caption: says what the table shows, for whom all columns may not be in view.
-        headings: one for each label of a row.
-    """
-    heads = [*headings, *VALUES]
-    body = [[*row.labels, *row.cells] for row in rows]
-    return simple_table(body, headings=heads, caption=caption, labels=len(headings))
 
 
 def simple_table(
