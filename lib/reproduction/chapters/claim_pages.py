@@ -10,9 +10,8 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 
 from reproduction import places
-from reproduction.chapters.tables import Table, simple_table, verdict_badge, with_symbols
+from reproduction.chapters.tables import NONE, Table, simple_table, verdict_badge, with_symbols
 from reproduction.checking import judging
-from reproduction.checking.judging import NONE
 
 MARKS = ("<!-- claims:start -->", "<!-- claims:end -->")
 PUBLISHED = "full"

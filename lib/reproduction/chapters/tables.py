@@ -7,9 +7,8 @@ from html import escape
 from itertools import groupby
 from statistics import mean, stdev
 
-from reproduction.checking.verdicts import NOT_ATTEMPTED, NOT_REPRODUCED, PARTLY, REPRODUCED
+from reproduction.checking.verdicts import NONE, NOT_ATTEMPTED, NOT_REPRODUCED, PARTLY, REPRODUCED
 
-NONE = "–"
 EMPTY = "nothing stored yet"
 METHODS = ("trained", "baseline", "proposed", "retrained")
 SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)

@@ -16,6 +16,7 @@ from reproduction import paper
 from reproduction.checking.claims import Case, Claim, claims, limits
 from reproduction.checking.measurements import Measurements, gather
 from reproduction.checking.verdicts import (
+    NONE,
     NOT_ATTEMPTED,
     NOT_REPRODUCED,
     PARTLY,
@@ -31,8 +32,6 @@ from reproduction.checking.verdicts import (
     one_seed,
     worse,
 )
-
-NONE = "–"
 
 
 def select(rows: pd.DataFrame, **where: object) -> pd.DataFrame:
