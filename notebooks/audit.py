@@ -32,6 +32,7 @@ from reproduction import paper
 from reproduction.chapters.figures import PALETTE, apply_style
 from reproduction.chapters.tables import simple_table
 from reproduction.checking import audit
+from reproduction.datasets.sources import official_counts
 from reproduction.study.profiles import load_profile
 
 apply_style()
@@ -226,7 +227,7 @@ simple_table(
 # The number of training images, for one, can be counted:
 
 # %%
-here = {split: sum(sizes) for split, sizes in audit.class_sizes("organamnist").items()}
+here = {split: sum(sizes) for split, sizes in official_counts("organamnist").items()}
 print("OrganAMNIST today:", here, "together", sum(here.values()))
 
 # %% [markdown]
@@ -236,7 +237,7 @@ print("OrganAMNIST today:", here, "together", sum(here.values()))
 # shuffling, the chance that a batch misses the target class altogether is tiny:
 
 # %%
-digits = audit.class_sizes("mnist")["train"]
+digits = official_counts("mnist")["train"]
 share = digits[paper.TARGET["mnist"]] / sum(digits)
 missed = (1 - share) ** settings.training.batch_size
 batches = sum(digits) / settings.training.batch_size

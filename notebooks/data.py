@@ -62,7 +62,7 @@ here = {
 }
 rows = []
 for (name, split), printed in paper.items():
-    files = int(official[name][split].sum())
+    files = sum(official[name][split])
     word = {"val": "validation"}.get(split, split)
     rows.append([titles[name], word, printed, files, files - printed, here.get((name, split), 0)])
 simple_table(

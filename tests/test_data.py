@@ -74,12 +74,12 @@ def test_sample_keeps_each_class_share(name: str) -> None:
     dataset = load(name, source="sample")
     official = official_counts(name)
     for split, key in ((dataset.train, "train"), (dataset.evaluation, "test")):
-        exact = official[key] * len(split) / official[key].sum()
+        exact = np.array(official[key]) * len(split) / sum(official[key])
         assert np.abs(split.counts(len(dataset.classes)).numpy() - exact).max() < 1
 
 
 def test_official_sizes_are_those_of_the_publishers() -> None:
-    sizes = {name: {k: int(v.sum()) for k, v in official_counts(name).items()} for name in NAMES}
+    sizes = {name: {k: sum(v) for k, v in official_counts(name).items()} for name in NAMES}
     assert sizes["mnist"] == {"train": 60000, "test": 10000}
     assert sizes["organamnist"] == {"train": 34561, "val": 6491, "test": 17778}
 
@@ -239,7 +239,7 @@ def test_complete_tuning_splits() -> None:
     assert mnist.evaluation.ids.tolist() == list(range(55000, 60000))
     organ = load("organamnist", source="complete", tuning=True)
     assert len(organ.train) == 34561
-    assert organ.evaluation.counts(11).tolist() == official_counts("organamnist")["val"].tolist()
+    assert tuple(organ.evaluation.counts(11).tolist()) == official_counts("organamnist")["val"]
 
 
 @needs_complete_data

@@ -9,9 +9,8 @@ import numpy as np
 
 from reproduction.chapters.curves import by_model, of_dataset
 from reproduction.chapters.tables import Table, simple_table
-from reproduction.checking import audit
 from reproduction.checking.measurements import METHODS
-from reproduction.datasets.sources import read
+from reproduction.datasets.sources import official_counts, read
 from reproduction.study.stored_runs import Config, Result
 
 # The models' own widths once more: the library's MODELS cannot be read without torch.
@@ -116,7 +115,7 @@ def settings_table(results: Sequence[Result], *, caption: str) -> Table:
 def class_counts(config: Config) -> tuple[int, ...]:
     """Training images of each class in the data that a configuration names."""
     if config["source"] == "complete":
-        return audit.class_sizes(config["dataset"])["train"]
+        return official_counts(config["dataset"])["train"]
     arrays, _ = read(config["dataset"], config["source"])
     return tuple(np.bincount(arrays["train_labels"]).tolist())
 

@@ -5,7 +5,7 @@ Nothing here needs torch, so that pages that only name classes or count images s
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from reproduction.datasets.embedded import FINGERPRINTS, SIZES, read_sample
 from reproduction.datasets.official import OFFICIAL, Arrays, combined_digest, read_official
 
 log = logging.getLogger(__name__)
+
+SOURCES = ("sample", "complete")
 
 
 def data_root(given: str | Path | None) -> Path:
@@ -42,14 +44,15 @@ def read(name: str, source: str, root: Path | None = None) -> tuple[Arrays, str]
     """
     _check_known("data set", name, OFFICIAL)
     _check_known("data source", source, SOURCES)
-    return SOURCES[source](name, data_root(root))
+    return _sample(name) if source == "sample" else _complete(name, data_root(root))
 
 
-def official_counts(name: str) -> dict[str, np.ndarray]:
+@cache
+def official_counts(name: str) -> dict[str, tuple[int, ...]]:
     """Return the images per class of every official split, as the sample file records them.
 
     Returns:
-        split (``train``, ``test`` and, for OrganAMNIST, ``val``) -> (classes,) int64.
+        Split (``train``, ``test`` and, for OrganAMNIST, ``val``) -> a number for each label.
 
     Raises:
         InputError: unknown name, or the sample file is absent or altered.
@@ -57,7 +60,7 @@ def official_counts(name: str) -> dict[str, np.ndarray]:
     _check_known("data set", name, OFFICIAL)
     arrays = read_sample(name)
     keys = [key for key in arrays if key.endswith("_counts")]
-    return {key.removesuffix("_counts"): arrays[key] for key in keys}
+    return {key.removesuffix("_counts"): tuple(arrays[key].tolist()) for key in keys}
 
 
 @cache
@@ -76,8 +79,7 @@ def _check_known(what: str, given: str, known: Iterable[str]) -> None:
         raise InputError(f"unknown {what} {given!r}; choose one of {', '.join(known)}")
 
 
-def _sample(name: str, root: Path) -> tuple[Arrays, str]:
-    del root  # the sample lies in the repository
+def _sample(name: str) -> tuple[Arrays, str]:
     arrays = read_sample(name)
     log.info(
         "%s: the embedded sample of %s training and %s test images, not the complete data",
@@ -93,9 +95,3 @@ def _complete(name: str, root: Path) -> tuple[Arrays, str]:
     splits = [key.removesuffix("_labels") for key in arrays if key.endswith("_labels")]
     ids = {f"{split}_ids": np.arange(len(arrays[f"{split}_labels"])) for split in splits}
     return arrays | ids, combined_digest(OFFICIAL[name].files.values())
-
-
-SOURCES: dict[str, Callable[[str, Path], tuple[Arrays, str]]] = {
-    "sample": _sample,
-    "complete": _complete,
-}
