@@ -1,9 +1,12 @@
 """Stored runs become tables: the shapes that the ledger reads, from runs written by hand."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from partial_unlearning.system.files import write_atomic
+from reproduction import places
 from reproduction.checking import judging
 from reproduction.checking.measurements import (
     _storage,
@@ -12,6 +15,7 @@ from reproduction.checking.measurements import (
     tidy,
 )
 from reproduction.study import stored_runs
+from reproduction.study.results import resolve
 
 
 def run(experiment: str, seed: int = 0, **more: object) -> dict:
@@ -102,9 +106,13 @@ def test_a_process_parses_each_run_at_most_once(monkeypatch: pytest.MonkeyPatch)
     assert len(runs) > 50 and set(runs.values()) == {1}
 
 
-def test_a_run_that_was_written_anew_is_parsed_anew(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(stored_runs.places, "results", lambda: tmp_path)
-    config = run("amnesiac")["config"]
+def test_a_run_that_was_written_anew_is_parsed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (config, *_) = resolve("figure_1", "full")
+    content = json.loads(stored_runs.run_path("full", config).read_text())
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
     for number in (1, 2):
-        stored_runs.save("smoke", {"config": config, "number": number})
-        assert stored_runs.find("smoke", config)["number"] == number
+        facts = {"facts": {"number": number}}
+        write_atomic(stored_runs.run_path("full", config), json.dumps(content | facts))
+        assert stored_runs.find("full", config)["facts"] == facts["facts"]

@@ -4,6 +4,7 @@ import pytest
 import yaml
 from partial_unlearning.errors import InputError
 from reproduction import places
+from reproduction.datasets.sets import load
 from reproduction.study import tuning
 from reproduction.study.experiments import TABLES
 from reproduction.study.profiles import load_profile, names
@@ -74,7 +75,7 @@ def test_the_controls_of_pruning_try_as_many_settings_as_pruning(name):
 
 def test_a_tuning_run_is_measured_on_held_out_training_images():
     config = tuning.searches_for(load_profile("smoke"), TABLES[1], "MLP", {})[0].configs[0]
-    tuned, published = load_data(config), load_data({**config, "tuning": False})
+    tuned, published = load_data(config), load("mnist", source="sample")
     held_out = set(tuned.evaluation.ids.tolist())
     assert held_out <= set(published.train.ids.tolist())
     assert not held_out & set(tuned.train.ids.tolist())
