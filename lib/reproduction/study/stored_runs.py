@@ -40,10 +40,9 @@ def find(profile: str, config: Config) -> Result | None:
     A file is parsed once a process, however often its result is asked for: do not change it.
     """
     path = run_path(profile, config)
-    try:
-        state = path.stat()
-    except FileNotFoundError:
+    if not path.exists():
         return None
+    state = path.stat()
     return _parsed(path, state.st_mtime_ns, state.st_ino)
 
 
