@@ -55,7 +55,7 @@ paper = {
     ("organamnist", "val"): 6_491,
     ("organamnist", "test"): 17_778,
 }
-here = {
+loaded = {
     (name, split): len(part)
     for name, data in datasets.items()
     for split, part in {"train": data.train, "test": data.evaluation}.items()
@@ -64,7 +64,7 @@ rows = []
 for (name, split), printed in paper.items():
     files = sum(official[name][split])
     word = {"val": "validation"}.get(split, split)
-    rows.append([titles[name], word, printed, files, files - printed, here.get((name, split), 0)])
+    rows.append([titles[name], word, printed, files, files - printed, loaded.get((name, split), 0)])
 simple_table(
     rows,
     headings=("Data set", "Split", "Paper", "Official files", "Difference", "On this page"),

@@ -209,19 +209,19 @@ def forgotten_table(
     """
     run, committed = tidy(results, curve_points), tidy(full, curve_points)
     lowest = [limits().forgotten, limits().erased]
-    ways = [{"order": order} for order in orders] or [{}]
+    chosen = [{"order": order} for order in orders] or [{}]
     rows = [
-        [model, method, *way.values(), printed[method]]
+        [model, method, *order.values(), printed[method]]
         + [
-            _first_steps(judging.select(found, model=model, method=method, **way), limit)
+            _first_steps(judging.select(found, model=model, method=method, **order), limit)
             for found in (committed, run)
             for limit in lowest
         ]
         for model in dict.fromkeys(run.model)
         for method in measurements.METHODS
-        for way in ways
+        for order in chosen
     ]
-    labels = ["Model", "Method", *(name.capitalize() for name in ways[0])]
+    labels = ["Model", "Method", *(name.capitalize() for name in chosen[0])]
     ours = [f"{source}: ≤ {limit}" for source in ("full", "this run") for limit in lowest]
     heads = [*labels, f"paper, {unit}", *ours]
     return simple_table(rows, headings=heads, caption=caption, labels=len(labels))

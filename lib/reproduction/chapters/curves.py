@@ -13,9 +13,8 @@ NAMES = ("d_t", "d_r")
 
 def mean_curve(runs: Sequence[Points]) -> Curve:
     """The mean over seeds, point by point; a run that ended earlier stays where it ended."""
-    longest = max(map(len, runs))
-    held = [[*points, *[points[-1]] * (longest - len(points))] for points in runs]
-    steps = list(zip(*held, strict=True))
+    longest = max(len(points) for points in runs)
+    steps = [[points[min(step, len(points) - 1)] for points in runs] for step in range(longest)]
     return Curve(*([mean(point[name] for point in step) for step in steps] for name in NAMES))
 
 

@@ -110,7 +110,7 @@ def _spans(body: Sequence[Sequence[str]], column: int) -> list[int]:
     """For each row, how many rows its label covers; 0 where the row above covers this one too."""
     groups = groupby(body, key=lambda row: list(row[: column + 1]))
     sizes = [len(list(group)) for _, group in groups]
-    return [span for size in sizes for span in [size, *[0] * (size - 1)]]
+    return [size if at == 0 else 0 for size in sizes for at in range(size)]
 
 
 def _label(text: str, span: int) -> str:

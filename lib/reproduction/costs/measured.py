@@ -159,6 +159,6 @@ def dense_bytes(name: str, steps: int) -> int:
 def answer(run: LoggedRun, label: str) -> nn.Module:
     """All that a request takes: look up its steps, sum their updates, subtract the sum."""
     log, data = run.logs[label], load_data(run.config)
-    asked = data.train.of_class(run.config["target"]).cpu()
-    steps = log.affected(asked[torch.isin(asked, log.plan().ids)])
+    targets = data.train.of_class(run.config["target"]).cpu()
+    steps = log.affected(targets[torch.isin(targets, log.plan().ids)])
     return forget(deepcopy(run.model), log, steps)

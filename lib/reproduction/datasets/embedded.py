@@ -85,8 +85,8 @@ def stratified_ids(labels: np.ndarray, size: int) -> np.ndarray:
         raise InputError(f"cannot choose {size:,} images from {len(labels):,}; choose fewer")
     counts = np.bincount(labels)
     chosen = []
-    for label, wanted in enumerate(_shares(counts, size)):
-        middles = (2 * np.arange(wanted) + 1) * counts[label] // (2 * max(wanted, 1))
+    for label, share in enumerate(_shares(counts, size)):
+        middles = (2 * np.arange(share) + 1) * counts[label] // (2 * max(share, 1))
         chosen.append(np.flatnonzero(labels == label)[middles])
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
