@@ -209,19 +209,13 @@ def forgotten_table(
     """
     run, committed = tidy(results, curve_points), tidy(full, curve_points)
     lowest = [limits().forgotten, limits().erased]
-    chosen = [{"order": order} for order in orders] or [{}]
-    rows = [
-        [model, method, *order.values(), printed[method]]
-        + [
-            _first_steps(judging.select(found, model=model, method=method, **order), limit)
-            for found in (committed, run)
-            for limit in lowest
-        ]
-        for model in dict.fromkeys(run.model)
-        for method in measurements.METHODS
-        for order in chosen
-    ]
-    labels = ["Model", "Method", *(name.capitalize() for name in chosen[0])]
+    rows, by_order = [], [{"order": order} for order in orders] or [{}]
+    for model, method, order in product(dict.fromkeys(run.model), measurements.METHODS, by_order):
+        where = {"model": model, "method": method, **order}
+        curves = [judging.select(source, **where) for source in (committed, run)]
+        first = [_first_steps(curve, limit) for curve in curves for limit in lowest]
+        rows.append([model, method, *order.values(), printed[method], *first])
+    labels = ["Model", "Method", *(name.capitalize() for name in by_order[0])]
     ours = [f"{source}: ≤ {limit}" for source in ("full", "this run") for limit in lowest]
     heads = [*labels, f"paper, {unit}", *ours]
     return simple_table(rows, headings=heads, caption=caption, labels=len(labels))
