@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
 from partial_unlearning import exists, open_log, record
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log import model_description
 from partial_unlearning.update_log.checkpoint import write_checkpoint
 from partial_unlearning.update_log.log import StoredLog
-from torch import nn
-from torch.nn.functional import cross_entropy
 
 IDS = torch.arange(50, 370)
 BATCH, EPOCHS = 16, 3

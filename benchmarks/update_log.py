@@ -14,6 +14,9 @@ from pathlib import Path
 import click
 import torch
 import zarr
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
 from partial_unlearning import create, forget, open_log
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
@@ -23,8 +26,6 @@ from partial_unlearning.update_log.recording import Recording
 from reproduction.costs.public_notebook import NotebookScheme
 from reproduction.costs.timing import alternate
 from reproduction.machine.memory import keep_freed_memory, peak_memory
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 IDS = torch.arange(60_000)
 SAMPLES = 2000  # in memory, of those 60,000

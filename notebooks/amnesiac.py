@@ -46,6 +46,7 @@ from copy import deepcopy
 
 import matplotlib.pyplot as plt
 import torch
+
 from partial_unlearning.batching import plan_batches
 from partial_unlearning.masks import keep_all
 from partial_unlearning.metrics import accuracy

@@ -28,17 +28,17 @@ profile = "quick"
 
 # %%
 from IPython.display import Markdown, display
-from partial_unlearning.metrics import FORGOTTEN
+
 from reproduction.chapters.assumptions import register_table
 from reproduction.chapters.provenance_table import provenance
-from reproduction.chapters.search_tables import choice_tables, grid_table, searches, tuning_runs
+from reproduction.chapters.search_tables import choice_tables, grid_table
 from reproduction.chapters.tables import simple_table
 from reproduction.study import tuning
 from reproduction.study.experiments import TABLES
 from reproduction.study.profiles import load_profile
 
 settings = load_profile(profile)
-searches = [found for number in TABLES for found in searches(profile, number)]
+searches = [search for number in TABLES for search in tuning.searches(profile, number)]
 
 # %% [markdown]
 # ## Everything that is open
@@ -74,7 +74,7 @@ register_table(profile)
 # %%
 naive = tuning.naive_grid(settings.tuning)
 partial = {f: tuning.partial_grid(settings.tuning, f) for f in settings.tuning.fractions}
-assert (FORGOTTEN, tuning.MAX_D_T) == (0.001, 1) and tuning.SEED not in settings.seeds
+assert tuning.MAX_D_T == 1 and tuning.SEED not in settings.seeds
 assert all(len(grid) == len(naive) for grid in partial.values())
 
 # %% [markdown]
@@ -167,6 +167,6 @@ for number in TABLES:
 # ## Provenance
 
 # %%
-stored = tuning_runs(profile)
+stored = tuning.tuning_runs(profile)
 command = f".venv/bin/python -m reproduction tune --profile {profile}"
 provenance(stored, command) if stored else "no tuning runs are stored"

@@ -28,10 +28,12 @@ profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
+
 from reproduction import paper
 from reproduction.chapters.figures import PALETTE, apply_style
 from reproduction.chapters.tables import simple_table
 from reproduction.checking import audit
+from reproduction.datasets.sources import official_counts
 from reproduction.study.profiles import load_profile
 
 apply_style()
@@ -162,10 +164,10 @@ assert {name: (entry.target, entry.columns) for name, entry in settings.datasets
 # %% mystnb={"image": {"alt": "Three bar charts, one for each column of Table 5. Over the digits 0 to 9, only one bar in each chart reaches six cells: digit 2, digit 7 and digit 9."}, "figure": {"caption": "How many of the six cells of each column of Table 5 each digit can explain. The header says classes 1, 6 and 11.", "name": "fig-audit-table-5"}}
 frame = paper.printed().query("table == 5")
 figure, axes = plt.subplots(1, 3, figsize=(8, 2.4), sharey=True, layout="constrained")
-for axis, column, said in zip(axes, paper.MEASURES[2:], (1, 6, 11), strict=True):
+for axis, column, header in zip(axes, paper.MEASURES[2:], (1, 6, 11), strict=True):
     counts = audit.fitting(frame, column)
     axis.bar(counts.index, counts, color=PALETTE["proposed"], width=0.65)
-    axis.set(title=f"“Class {said}”", xlabel="digit", xticks=counts.index, ylim=(0, 6.4))
+    axis.set(title=f"“Class {header}”", xlabel="digit", xticks=counts.index, ylim=(0, 6.4))
 axes[0].set_ylabel("cells explained")
 plt.show()
 
@@ -226,8 +228,8 @@ simple_table(
 # The number of training images, for one, can be counted:
 
 # %%
-here = {split: sum(sizes) for split, sizes in audit.class_sizes("organamnist").items()}
-print("OrganAMNIST today:", here, "together", sum(here.values()))
+current = {split: sum(sizes) for split, sizes in official_counts("organamnist").items()}
+print("OrganAMNIST today:", current, "together", sum(current.values()))
 
 # %% [markdown]
 # ### Mixed batches
@@ -236,7 +238,7 @@ print("OrganAMNIST today:", here, "together", sum(here.values()))
 # shuffling, the chance that a batch misses the target class altogether is tiny:
 
 # %%
-digits = audit.class_sizes("mnist")["train"]
+digits = official_counts("mnist")["train"]
 share = digits[paper.TARGET["mnist"]] / sum(digits)
 missed = (1 - share) ** settings.training.batch_size
 batches = sum(digits) / settings.training.batch_size

@@ -26,11 +26,11 @@
 profile = "quick"
 
 # %%
-from reproduction.chapters.provenance_table import claim_table
-from reproduction.checking import claims
+from reproduction.chapters.claim_pages import claim_table
+from reproduction.checking import claims, judging
 
-judged = claims.verdicts(profile)
-print(f"profile {profile}, {len(judged)} claims: {claims.counts(judged.verdict)}")
+judged = judging.verdicts(profile)
+print(f"profile {profile}, {len(judged)} claims: {judging.counts(judged.verdict)}")
 
 # %% [markdown]
 # ## How a verdict is reached

@@ -36,8 +36,9 @@ import tempfile
 from pathlib import Path
 
 import torch
+
+from reproduction.chapters.claim_pages import verdict_table
 from reproduction.chapters.figures import apply_style
-from reproduction.chapters.provenance_table import verdict_table
 from reproduction.chapters.tables import simple_table
 from reproduction.costs import cost_figures
 from reproduction.costs import measured as costs
@@ -106,7 +107,7 @@ simple_table(
 # %% tags=["nbval-check-output"]
 rows = []
 for name in ("MLP", "LeNet", "ConvNet", "AlexNet", "ResNet9"):
-    dense = costs.full_bytes(8 * 469, costs.paper_model(name)) / 1e9
+    dense = costs.dense_bytes(name, 8 * 469) / 1e9
     sizes = (dense, dense / 5, dense / 2 * 0.1, dense / 2 * 0.01)
     rows.append([name, *(f"{gigabytes:.2f}" for gigabytes in sizes)])
 simple_table(

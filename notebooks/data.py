@@ -31,8 +31,10 @@ profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
-import pandas as pd
-from reproduction.datasets.sets import load, official_counts
+
+from reproduction.chapters.tables import simple_table
+from reproduction.datasets.sets import load
+from reproduction.datasets.sources import official_counts
 from reproduction.study.profiles import load_profile
 
 settings = load_profile(profile)
@@ -54,23 +56,22 @@ paper = {
     ("organamnist", "val"): 6_491,
     ("organamnist", "test"): 17_778,
 }
-here = {
+loaded = {
     (name, split): len(part)
     for name, data in datasets.items()
     for split, part in {"train": data.train, "test": data.evaluation}.items()
 }
-sizes = pd.DataFrame(
-    {
-        "data set": titles[name],
-        "split": {"val": "validation"}.get(split, split),
-        "paper": printed,
-        "official files": int(official[name][split].sum()),
-        "difference": int(official[name][split].sum()) - printed,
-        "on this page": here.get((name, split), 0),
-    }
-    for (name, split), printed in paper.items()
+rows = []
+for (name, split), printed in paper.items():
+    files = sum(official[name][split])
+    word = {"val": "validation"}.get(split, split)
+    rows.append([titles[name], word, printed, files, files - printed, loaded.get((name, split), 0)])
+simple_table(
+    rows,
+    headings=("Data set", "Split", "Paper", "Official files", "Difference", "On this page"),
+    caption="Images of each split, in the paper and here",
+    labels=2,
 )
-sizes.set_index(["data set", "split"])
 
 # %% [markdown]
 # One number differs. OrganAMNIST's 34,581 training images are those of the earlier releases of MedMNIST's
@@ -135,14 +136,17 @@ gallery("organamnist")
 
 
 # %% tags=["hide-input"]
-def class_table(name: str) -> pd.DataFrame:
-    data = datasets[name]
-    columns = {f"official {split}": counts.tolist() for split, counts in official[name].items()}
-    columns = {key.replace("val", "validation"): counts for key, counts in columns.items()}
-    columns["train, this page"] = data.train.counts(len(data.classes)).tolist()
-    columns["test, this page"] = data.evaluation.counts(len(data.classes)).tolist()
-    frame = pd.DataFrame({"label": range(len(data.classes)), "class": data.classes} | columns)
-    return frame.set_index("label")
+def class_table(name: str):
+    data, counts = datasets[name], official[name]
+    columns = {f"Official {split.replace('val', 'validation')}": counts[split] for split in counts}
+    columns["Train, this page"] = data.train.counts(len(data.classes)).tolist()
+    columns["Test, this page"] = data.evaluation.counts(len(data.classes)).tolist()
+    return simple_table(
+        list(zip(range(len(data.classes)), data.classes, *columns.values(), strict=True)),
+        headings=["Label", "Class", *columns],
+        caption=f"Images of each class of {titles[name]}",
+        labels=2,
+    )
 
 
 class_table("mnist")
@@ -159,18 +163,25 @@ class_table("organamnist")
 # classes in its tables are the digits 2, 7 and 9 and the labels 0, 5 and 10.
 
 # %%
-pd.DataFrame(
-    {
-        "data set": titles[name],
-        "label": targets[name],
-        "class": data.classes[targets[name]],
-        "target training images": len(data.train.of_class(targets[name])),
-        "share of training": f"{len(data.train.of_class(targets[name])) / len(data.train):.1%}",
-        "target test images": len(data.evaluation.of_class(targets[name])),
-        "retained test images": len(data.evaluation) - len(data.evaluation.of_class(targets[name])),
-    }
-    for name, data in datasets.items()
-).set_index("data set")
+rows = []
+for name, data in datasets.items():
+    train, test = (len(part.of_class(targets[name])) for part in (data.train, data.evaluation))
+    share = f"{train / len(data.train):.1%}"
+    names = [titles[name], targets[name], data.classes[targets[name]]]
+    rows.append([*names, train, share, test, len(data.evaluation) - test])
+simple_table(
+    rows,
+    headings=(
+        "Data set",
+        "Label",
+        "Class",
+        "Target training images",
+        "Share of training",
+        "Target test images",
+        "Retained test images",
+    ),
+    caption="The class to forget, and what is left",
+)
 
 # %% [markdown]
 # ## The embedded sample
@@ -203,7 +214,8 @@ pd.DataFrame(
 # ## Provenance
 
 # %%
-pd.DataFrame(
-    {"data set": titles[name], "source": data.source, "digest": data.digest[:16]}
-    for name, data in datasets.items()
-).set_index("data set")
+simple_table(
+    [[titles[name], data.source, data.digest[:16]] for name, data in datasets.items()],
+    headings=("Data set", "Source", "Digest"),
+    caption="Where these images come from",
+)

@@ -38,11 +38,11 @@ prune_first = None
 prune_last = None
 
 # %%
-from reproduction.chapters.comparison import of_kind
+from reproduction.chapters.claim_pages import verdict_table
+from reproduction.chapters.comparison import forgotten_table, of_kind
 from reproduction.chapters.curves import panels
 from reproduction.chapters.figures import apply_style, epoch_curves
-from reproduction.chapters.forgotten import forgotten_table
-from reproduction.chapters.provenance_table import command, provenance, verdict_table
+from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.study import results as access
 
@@ -85,9 +85,9 @@ forgotten_table(
     amnesiac,
     full,
     printed={"baseline": "2 to 3", "proposed": "a few more"},
-    orders=["backward", "forward"],
     unit="epochs",
     caption="Epochs undone until the target class is forgotten",
+    orders=["backward", "forward"],
 )
 
 # %% [markdown]

@@ -38,9 +38,9 @@ profile = "quick"
 
 # %%
 from reproduction.chapters import figure_3 as maps
+from reproduction.chapters.claim_pages import verdict_table
 from reproduction.chapters.figures import apply_style
-from reproduction.chapters.map_figures import PALETTE, map_grid
-from reproduction.chapters.provenance_table import command, provenance, verdict_table
+from reproduction.chapters.provenance_table import command, provenance
 from reproduction.study.results import results
 
 apply_style()
@@ -49,7 +49,7 @@ first = {run["config"]["target"]: run for run in reversed(runs)}
 columns = {"trained": "before", "baseline": "amnesiac", "proposed": "partial"}
 columns["retrained"] = "retrained"
 print("maps compared, by target:", {t: len(r["similarities"]["image"]) for t, r in first.items()})
-print("palette of the figures:", PALETTE)
+print("palette of the figures:", maps.COLOURS)
 
 # %% [markdown]
 # ## Pictures
@@ -60,10 +60,10 @@ print("palette of the figures:", PALETTE)
 # the same beginning without the target class, which is what unlearning tries to reach.
 
 # %% mystnb={"image": {"alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 3."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 3 forgotten.", "name": "fig-3-target-3"}}
-map_grid(first[3]["maps"], maps.example_images(first[3]), columns)
+maps.map_grid(first[3]["maps"], maps.example_images(first[3]), columns)
 
 # %% mystnb={"image": {"alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 1."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 1 forgotten.", "name": "fig-3-target-1"}}
-map_grid(first[1]["maps"], maps.example_images(first[1]), columns)
+maps.map_grid(first[1]["maps"], maps.example_images(first[1]), columns)
 
 # %% [markdown]
 # ## The number

@@ -37,12 +37,13 @@ prune_last = None
 
 # %%
 from IPython.display import display
-from reproduction.chapters.comparison import of_kind
+
+from reproduction.chapters.claim_pages import verdict_table
+from reproduction.chapters.comparison import of_kind, share_tables
 from reproduction.chapters.curves import share_panels
 from reproduction.chapters.figures import apply_style, share_lines
-from reproduction.chapters.mixing import mixing_table
-from reproduction.chapters.provenance_table import command, provenance, verdict_table
-from reproduction.chapters.share_tables import share_tables
+from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.settings_tables import mixing_table
 from reproduction.study import results as access
 
 apply_style()

@@ -25,6 +25,7 @@ profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
+
 from reproduction.chapters.figures import apply_style
 from reproduction.chapters.stair import stair_figure
 

@@ -55,10 +55,10 @@ rows = []
 for dataset, data in settings.datasets.items():
     for name, chosen in data.models.items():
         own = build(name, classes=classes[dataset], seed=0)
-        here = build(name, classes=classes[dataset], seed=0, width=chosen.width)
-        state = f"{Layout.of(here).size:,}"
+        trained = build(name, classes=classes[dataset], seed=0, width=chosen.width)
+        state = f"{Layout.of(trained).size:,}"
         widths = (MODELS[name][1], f"{parameter_count(own):,}", chosen.width or MODELS[name][1])
-        rows.append([dataset, name, *widths, f"{parameter_count(here):,}", state])
+        rows.append([dataset, name, *widths, f"{parameter_count(trained):,}", state])
 simple_table(
     rows,
     headings=("Data", "Model", "Own width", "Parameters", "Width here", "Parameters here", "State"),

@@ -38,7 +38,7 @@
 #   layers between lie on a straight line; see [the register of assumptions](assumptions.ipynb).
 # - Eq. (6) writes one mask for the whole run. That fits random pruning. The paper's magnitude-based strategies need a mask for
 #   each update, since a magnitude belongs to an update.
-# - Two rivals that the paper does not have: simpler ways of taking less back, tuned with the same effort.
+# - Two controls that the paper does not have: simpler ways of taking less back, tuned with the same effort.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -51,20 +51,22 @@ prune_last = None
 # %%
 import torch
 from IPython.display import display
+
 from partial_unlearning.batching import plan_batches
 from partial_unlearning.masks import build_mask, depth_schedule, keep_all, kept_count
 from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
-from reproduction.chapters.comparison import every_method, of_kind
+from reproduction.chapters.claim_pages import verdict_table
+from reproduction.chapters.comparison import controls_table, every_method, of_kind
 from reproduction.chapters.curves import by_model
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
-from reproduction.chapters.pictures import layer_masks
-from reproduction.chapters.provenance_table import command, provenance, verdict_table
-from reproduction.chapters.rivals import rivals_table
+from reproduction.chapters.layers import layer_masks
+from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.chapters.tables import simple_table
+from reproduction.checking.claims import limits
 from reproduction.datasets.sets import load
 from reproduction.study import results as access
 
@@ -195,7 +197,7 @@ simple_table(
 # ## Is pruning more than subtracting less?
 #
 # Whoever takes less back keeps more. So a fair question is whether *pruning* is what helps, or whether any smaller subtraction
-# would do as well. Two rivals of the proposed method, each with as many settings to choose from on held-out images and the same rule:
+# would do as well. Two controls for the proposed method, each with as many settings to choose from on held-out images and the same rule:
 #
 # - `scaled`: all entries of all updates, multiplied by a factor;
 # - `stopped`: whole updates, but of some epochs only, counted from the last one back or from the first one on.
@@ -210,7 +212,7 @@ simple_table(
 display(
     *(
         every_method(
-            number, found, caption=f"The runs of Table {number} with rivals, profile {profile}"
+            number, found, caption=f"The runs of Table {number} with controls, profile {profile}"
         )
         for number, found in runs.items()
         if found
@@ -218,10 +220,10 @@ display(
 )
 
 # %% [markdown]
-# Runs in which both sides forget ($\mathcal{D}_t \le 3$), and how often the proposed method then keeps more than its rival:
+# Runs in which both sides forget ($\mathcal{D}_t \le 3$), and how often the proposed method then keeps more than its control:
 
 # %% tags=["nbval-check-output"]
-rivals_table(every, caption="The proposed method against simpler ways of taking less back")
+controls_table(every, caption="The proposed method against simpler ways of taking less back")
 
 # %% [markdown]
 # ## With plain shuffling
@@ -243,7 +245,7 @@ for run in [*plain, *kept]:
     accuracies = {row["method"]: row for row in [untrained, *run["rows"]]}
     for method in ("untrained", "trained", "baseline", "proposed"):
         d_t, d_r = accuracies[method]["d_t"], accuracies[method]["d_r"]
-        useful = d_t <= 3 and d_r >= accuracies["trained"]["d_r"] - 15
+        useful = d_t <= limits().forgotten and d_r >= accuracies["trained"]["d_r"] - 15
         answer = {"baseline": useful, "proposed": useful}.get(method)
         word = "" if answer is None else "yes" if answer else "no"
         seed = run["config"]["seed"]

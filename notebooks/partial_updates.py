@@ -40,17 +40,16 @@ seeds = None
 # %%
 import torch
 from IPython.display import display
+
 from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels
-from reproduction.chapters.comparison import of_kind
+from reproduction.chapters.comparison import forgotten_table, of_kind
 from reproduction.chapters.curves import by_model, of_dataset, unlearning
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures, trajectories
-from reproduction.chapters.forgotten import forgotten_table
-from reproduction.chapters.pictures import layer_masks, ring_picture
+from reproduction.chapters.layers import layer_masks, moved, ring_picture
 from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.selection import moved
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
@@ -145,19 +144,19 @@ simple_table(
 
 # %%
 turned = access.results(f"turned_{family}", profile, **changes)
-ways = {}
+curves_of = {}
 for number, found in tables.items():
     own = [run for run in found if run["config"]["experiment"] == family]
-    ways[number] = unlearning(own)
-    here = unlearning(of_dataset(turned, TABLES[number].dataset))
-    for model, curves in here.items():
-        ways[number][model]["turned round"] = curves["proposed"]
+    curves_of[number] = unlearning(own)
+    reversed_schedule = unlearning(of_dataset(turned, TABLES[number].dataset))
+    for model, curves in reversed_schedule.items():
+        curves_of[number][model]["turned round"] = curves["proposed"]
 
 # %% mystnb={"image": {"alt": "A panel a model on MNIST: accuracy on retained data against accuracy on target data for the naive method, the proposed one and the one with its schedule turned round."}, "figure": {"caption": "MNIST: the naive method (baseline), the proposed one, and the proposed one with its depth schedule turned round; mean over seeds.", "name": "fig-{{name}}-mnist"}}
-trajectories(ways[numbers[0]])
+trajectories(curves_of[numbers[0]])
 
 # %% mystnb={"image": {"alt": "A panel a model on OrganAMNIST: accuracy on retained data against accuracy on target data for the naive method, the proposed one and the one with its schedule turned round."}, "figure": {"caption": "OrganAMNIST: the same three.", "name": "fig-{{name}}-organamnist"}}
-trajectories(ways[numbers[1]])
+trajectories(curves_of[numbers[1]])
 
 # %% [markdown]
 # ## Slower?
@@ -175,7 +174,6 @@ display(
             of_dataset(paced, TABLES[number].dataset),
             of_dataset(full, TABLES[number].dataset),
             printed={"baseline": "–", "proposed": "slower"},
-            orders=["backward"],
             unit="steps",
             caption=f"Steps until the target class is forgotten, models of Table {number}, at one rate",
         )
@@ -191,7 +189,7 @@ display(
 
 # %% tags=["nbval-check-output"]
 rows = []
-for number, models_of in ways.items():
+for number, models_of in curves_of.items():
     for model, curves in models_of.items():
         for name, curve in curves.items():
             numbers_at = (len(curve.d_t) - 1, f"{curve.d_t[-1]:.2f}", f"{curve.d_r[-1]:.2f}")

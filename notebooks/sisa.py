@@ -36,6 +36,7 @@ profile = "quick"
 # %%
 import matplotlib.pyplot as plt
 import torch
+
 from partial_unlearning.unlearners.partition import make_partition
 from partial_unlearning.unlearners.sisa import forget, train
 from reproduction.chapters import sisa as chapter
@@ -185,7 +186,7 @@ chapter.limitation_table(runs)
 # - Partitions between random and by class, which real data sources would give.
 # - The original's cumulative slices, and its placing of samples by how likely they are to be deleted.
 # - Time. Sample visits leave out loading weights and idle processors; shards can be trained side by side.
-# - Whether an callback of both ensembles could tell who was deleted. That is a known weakness of exact deletion, which
+# - Whether an observer of both ensembles could tell who was deleted. That is a known weakness of exact deletion, which
 #   Section 2 of the paper mentions.
 #
 # ## Provenance

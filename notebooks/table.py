@@ -32,14 +32,17 @@ seeds = None
 
 # %%
 from IPython.display import Markdown, display
+
+from reproduction.chapters.claim_pages import verdict_table
 from reproduction.chapters.comparison import ACCURACIES, CLASSES, comparison, coverage, of_kind
 from reproduction.chapters.curves import unlearning
 from reproduction.chapters.figures import apply_style, trajectories
-from reproduction.chapters.provenance_table import command, provenance, verdict_table
-from reproduction.chapters.search_tables import choice_tables, searches
+from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.search_tables import choice_tables
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.study import results as access
 from reproduction.study.experiments import TABLES
+from reproduction.study.tuning import searches
 
 apply_style()
 changes = {"models": models, "seeds": seeds}

@@ -41,16 +41,17 @@ from pathlib import Path
 
 import torch
 from IPython.display import display
-from partial_unlearning import forget, open_log, preview, record, undo
-from partial_unlearning.batching import shuffled_plan
-from partial_unlearning.update_log.commands import forget_command, log_group
-from reproduction.chapters.tables import simple_table
-from reproduction.datasets.sets import load
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.models import resnet18
+
+from partial_unlearning import forget, open_log, preview, record, undo
+from partial_unlearning.batching import shuffled_plan
+from partial_unlearning.update_log.commands import forget_command, log_group
+from reproduction.chapters.tables import simple_table
+from reproduction.datasets.sets import load
 
 torch.set_num_threads(1)
 images_used, epochs = {"smoke": (256, 1), "quick": (768, 2), "full": (4000, 3)}[profile]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+
 from reproduction import places
 
 torch.set_num_threads(1)

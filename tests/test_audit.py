@@ -4,10 +4,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from partial_unlearning.errors import InputError
 from reproduction import paper
 from reproduction.checking import audit
-from reproduction.datasets.sets import data_root, load
+from reproduction.datasets.sets import load
+from reproduction.datasets.sources import data_root, official_counts
 
 
 def brute(text: str, n: int, rule: str) -> bool:
@@ -109,8 +111,8 @@ def test_no_other_split_explains_the_tables() -> None:
 def test_test_split_sizes() -> None:
     mnist = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
     organs = (1036, 784, 793, 785, 2064, 1965, 3285, 1747, 1813, 1622, 1884)
-    assert audit.class_sizes("mnist")["test"] == mnist
-    assert audit.class_sizes("organamnist")["test"] == organs
+    assert official_counts("mnist")["test"] == mnist
+    assert official_counts("organamnist")["test"] == organs
     assert audit.size("mnist", "d_r", 3) == 8990 and audit.size("organamnist", "d_r", 2) == 16985
 
 
@@ -118,7 +120,7 @@ def test_test_split_sizes() -> None:
 def test_official_sizes_are_those_of_the_complete_data(name: str) -> None:
     if not (data_root(None) / "organamnist.npz").exists():
         pytest.skip("complete data sets absent")
-    data, sizes = load(name, source="complete"), audit.class_sizes(name)
+    data, sizes = load(name, source="complete"), official_counts(name)
     assert tuple(np.bincount(data.train.labels)) == sizes["train"]
     assert tuple(np.bincount(data.evaluation.labels)) == sizes["test"]
     if "val" in sizes:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from partial_unlearning.batching import confined_plan, plan_batches, shuffled_plan
 from partial_unlearning.errors import InputError
 

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.models import build
 from reproduction.chapters import figure_3 as chapter
-from reproduction.checking import measurements as evidence
+from reproduction.checking.measurements import map_similarities, tidy
 from reproduction.datasets.sets import load
 from reproduction.study.experiments import configs_of
 from reproduction.study.profiles import Pruning, load_profile
@@ -20,7 +22,6 @@ from reproduction.study.runs.grad_cam import (
     scaled,
     similarity,
 )
-from torch import Tensor, nn
 
 CHANNELS, CLASSES = 2, 3
 
@@ -154,7 +155,7 @@ def test_examples_are_drawn_from_retained_classes_and_scaled(found: dict[str, An
 
 
 def test_the_ledger_reads_one_row_an_image_and_method(found: dict[str, Any]) -> None:
-    rows = evidence.map_similarities([found])
+    rows = tidy([found], map_similarities)
     assert rows.groupby("method").size().to_dict() == {"baseline": 12, "proposed": 12}
     proposed = rows[rows.method == "proposed"]
     assert proposed.image.tolist() == found["similarities"]["image"]
@@ -163,7 +164,7 @@ def test_the_ledger_reads_one_row_an_image_and_method(found: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("bounds", "words"),
+    ("gains", "words"),
     [
         ((0.1, 0.3), "keeps the maps closer than"),
         ((-0.3, -0.1), "leaves the maps farther off than"),
@@ -171,8 +172,10 @@ def test_the_ledger_reads_one_row_an_image_and_method(found: dict[str, Any]) -> 
     ],
 )
 def test_words_follow_the_interval(
-    found: dict[str, Any], bounds: tuple[float, float], words: str
+    found: dict[str, Any], gains: tuple[float, float], words: str
 ) -> None:
-    difference = {"mean": sum(bounds) / 2, "low": bounds[0], "high": bounds[1], "n": 12}
-    changed = {**found, "facts": {**found["facts"], "difference": difference}}
+    alike = found["similarities"]
+    proposed = [value + gains[at % 2] for at, value in enumerate(alike["baseline"])]
+    changed = {**found, "similarities": {**alike, "proposed": proposed}}
     assert words in chapter.in_words(changed)
+    assert chapter.difference(changed).mean == pytest.approx(sum(gains) / 2)

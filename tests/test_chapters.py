@@ -1,34 +1,49 @@
 """What chapters show: rows, curves, choices and pictures, from runs written by hand."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+
 from partial_unlearning.masks import SelectionMask
 from partial_unlearning.models import MODELS, build, parameter_count
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels
 from reproduction import paper, places
-from reproduction.chapters import assumptions, forgotten, layers, mixing
-from reproduction.chapters import comparison as rows
-from reproduction.chapters import search_tables as choices
-from reproduction.chapters.comparison import ACCURACIES, CLASSES, comparison, every_method, of_kind
+from reproduction.chapters import assumptions, layers, search_tables
+from reproduction.chapters.claim_pages import verdict_table
+from reproduction.chapters.comparison import (
+    ACCURACIES,
+    CLASSES,
+    class_name,
+    comparison,
+    comparison_rows,
+    controls_table,
+    every_method,
+    forgotten_table,
+    of_kind,
+    share_tables,
+)
 from reproduction.chapters.curves import panels, share_panels, unlearning
 from reproduction.chapters.figures import Curve
-from reproduction.chapters.forgotten import forgotten_table
-from reproduction.chapters.layers import layer_table
-from reproduction.chapters.mixing import mixing_table
-from reproduction.chapters.pictures import layer_masks, ring_picture
-from reproduction.chapters.provenance_table import command, provenance, verdict_table
-from reproduction.chapters.search_tables import choice_tables, grid_table, tuning_runs
-from reproduction.chapters.selection import moved
-from reproduction.chapters.settings_tables import fractions_text, protocol_text, settings_table
-from reproduction.chapters.share_tables import share_tables
+from reproduction.chapters.layers import layer_masks, layer_table, moved, ring_picture
+from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.search_tables import choice_tables, grid_table
+from reproduction.chapters.settings_tables import (
+    WIDTHS,
+    fractions_text,
+    held_at,
+    mixing_table,
+    protocol_text,
+    settings_table,
+)
+from reproduction.checking.measurements import tidy
 from reproduction.datasets.sets import load
 from reproduction.study import stored_runs as store
 from reproduction.study import tuning
+from reproduction.study.experiments import TABLES
 from reproduction.study.profiles import load_profile, names
 
 PROVENANCE = {
@@ -74,27 +89,23 @@ def choices_of() -> tuple[str, str]:
 
 
 def test_rows_follow_the_paper_and_the_verdict_stands_by_the_claim():
-    run = rows.run_rows([amnesiac(0), amnesiac(1)], 1)
-    found = rows.comparison_rows(1, run, pd.DataFrame(), ACCURACIES)
-    cells = {line.labels: line for line in found}
-    assert [line.labels[1] for line in found[::2]] == [
-        "trained",
-        "baseline",
-        "proposed",
-        "retrained",
-    ]
-    assert cells["MLP", "proposed", "d_r"].paper == paper.cell(1, "MLP", "proposed").d_r
-    assert cells["MLP", "trained", "d_r"].paper is None
-    assert list(cells["MLP", "baseline", "d_r"].run) == [60, 60]
-    assert list(cells["MLP", "retrained", "d_r"].run) == []
-    assert [line.labels for line in found if line.verdict] == [("MLP", "proposed", "d_r")]
+    run = tidy([amnesiac(0), amnesiac(1)]).assign(table=1)
+    found = comparison_rows(1, run, run.iloc[:0], ACCURACIES)
+    lines = {tuple(line[:3]): line[3:] for line in found}
+    assert [line[1] for line in found[::2]] == ["trained", "baseline", "proposed", "retrained"]
+    printed = paper.cell(1, "MLP", "proposed").d_r
+    assert lines["MLP", "proposed", "d_r"][0] == f"{printed:.2f}"
+    assert lines["MLP", "trained", "d_r"][0] == "–"
+    assert lines["MLP", "baseline", "d_r"][1:3] == ["–", "60.00 ± 0.00"]
+    assert lines["MLP", "retrained", "d_r"][2] == "–"
+    assert [line[:3] for line in found if line[-1]] == [["MLP", "proposed", "d_r"]]
 
 
 def test_class_columns_have_the_names_of_their_classes():
-    run = rows.run_rows([amnesiac(dataset="organamnist", model="ConvNet")], 2)
-    found = rows.comparison_rows(2, run, pd.DataFrame(), CLASSES)
-    assert [line.labels[2] for line in found[:3]] == ["bladder", "kidney-right", "spleen"]
-    assert rows.class_name("mnist", 9) == "digit 9"
+    run = tidy([amnesiac(dataset="organamnist", model="ConvNet")]).assign(table=2)
+    found = comparison_rows(2, run, run.iloc[:0], CLASSES)
+    assert [line[2] for line in found[:3]] == ["bladder", "kidney-right", "spleen"]
+    assert class_name("mnist", 9) == "digit 9"
 
 
 def test_a_chapter_without_runs_says_so():
@@ -113,8 +124,7 @@ def test_a_chapter_without_runs_says_so():
 
 
 def test_the_choice_of_settings_that_were_never_tuned_is_an_empty_table(tmp_path, monkeypatch):
-    for name in ("full.yaml", "smoke.yaml"):
-        (tmp_path / name).write_text((places.profiles() / name).read_text())
+    (tmp_path / "smoke.yaml").write_text((places.profiles() / "smoke.yaml").read_text())
     monkeypatch.setattr(places, "profiles", lambda: tmp_path)
     assert {repr(t).splitlines()[-1] for t in choice_tables("smoke", 2, top=3)} == {
         "nothing stored yet"
@@ -140,31 +150,49 @@ def test_curves_are_means_over_seeds_and_drop_the_doubled_points():
     assert panel.retrained == Curve([0], [97])
 
 
-def test_forgotten_is_the_first_time_and_never_the_trained_model():
-    assert forgotten.first_at_most([point(0, 1), point(9, 1), point(3, 1), point(5, 1)], 3) == 2
-    assert forgotten.first_at_most([point(0, 1), point(4, 1)], 3) is None
+def test_forgotten_is_the_first_time_or_never_a_seed():
     table = forgotten_table(
         [amnesiac(0), amnesiac(1, end=2)],
         [],
         printed={"baseline": "2 to 3", "proposed": "more"},
-        orders=["backward"],
         unit="epochs",
         caption="c",
+        orders=["backward", "forward"],
     )
-    assert "2, 2" in repr(table) and "2, never" in repr(table)
+    heads, first = (re.split(r"  +", line) for line in repr(table).splitlines()[1:3])
+    assert heads[-4:] == ["full: ≤ 3", "full: ≤ 1", "this run: ≤ 3", "this run: ≤ 1"]
+    assert first == ["MLP", "baseline", "backward", "2 to 3", "–", "–", "2, 2", "2, never"]
 
 
-def test_only_runs_of_the_same_kind_stand_beside_them_as_full():
-    retrained = {"config": {**amnesiac()["config"], "experiment": "retrained"}}
+def test_steps_of_full_runs_stand_beside_those_of_this_run():
+    def stepped(end: float) -> dict:
+        run = amnesiac(end=end)
+        return run | {"curves": {name: run["curves"][name]["backward"] for name in choices_of()}}
+
     table = forgotten_table(
-        [amnesiac(0)],
-        [amnesiac(0, end=2), retrained | {"curves": {"training": [point(0, 90)]}}],
+        [stepped(0)],
+        [stepped(2)],
         printed={"baseline": "–", "proposed": "slower"},
-        orders=["backward"],
-        unit="epochs",
+        unit="steps",
         caption="c",
     )
     assert repr(table).splitlines()[2].split()[-4:] == ["2", "never", "2", "2"]
+
+
+def test_controls_count_where_both_sides_forget():
+    def run(seed: int, d_t: float, d_r: float) -> dict:
+        ends = [row("proposed", 1, 90), row("scaled", d_t, d_r)]
+        return amnesiac(seed) | {"rows": ends}
+
+    results = [run(0, 3, 80), run(1, 3.01, 70), run(2, 0, 91)]
+    lines = repr(controls_table(results, caption="c")).splitlines()[2:]
+    assert lines[0].split() == ["baseline", "0", "of", "0", "–"]
+    assert lines[1].split()[:4] == ["scaled", "1", "of", "2"]
+    assert lines[1].endswith("MLP on mnist: +10.00, MLP on mnist: -1.00")
+
+
+def test_widths_are_those_of_the_library():
+    assert {name: width for name, (_, width) in MODELS.items()} == WIDTHS
 
 
 def test_share_tables_keep_both_sources_of_a_strategy_together():
@@ -206,17 +234,17 @@ def test_target_images_in_an_affected_batch():
     expected = len(train.of_class(3)) / (0.3 * 40)  # 5,000 images are 40 batches of 128
     assert f"{expected:.1f} of 128" in repr(mixing_table([run]))
     complete = {**run["config"], "source": "complete"}
-    assert mixing.held_at(complete, 1.0) == 6131 / 469
+    assert held_at(complete, 1.0) == 6131 / 469
 
 
 def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "results", lambda: tmp_path)
     profile = load_profile("smoke")
-    configs = tuning.protocol_configs(profile, "mnist", "MLP")
+    configs = tuning.searches_for(profile, TABLES[1], "MLP", {})[0].configs
     printed = paper.cell(1, "MLP", "baseline").d_r
 
-    def protocol() -> choices.Search:
-        return next(s for s in choices.searches("smoke", 1) if s.sought == "protocol")
+    def protocol() -> tuning.Search:
+        return next(s for s in tuning.searches("smoke", 1) if s.sought == "protocol")
 
     for distance, config in enumerate(configs):
         assert protocol().trials == [] and protocol().obeys_the_rule
@@ -228,8 +256,8 @@ def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
     found = protocol()
     assert [t["setting"] for t in found.trials] == [config["protocol"] for config in configs]
     assert found.obeys_the_rule == (found.chosen == configs[0]["protocol"])
-    assert "50.0 %" in repr(choices.protocol_table("smoke", 1))
-    assert len(tuning_runs("smoke")) == len(configs)
+    assert "50.0 %" in repr(search_tables.protocol_table("smoke", 1))
+    assert len(tuning.tuning_runs("smoke")) == len(configs)
 
 
 @pytest.mark.parametrize("profile", names())

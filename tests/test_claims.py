@@ -1,16 +1,18 @@
 """The verdict rules on rows made by hand, with the answers worked out beforehand."""
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.metrics import FORGOTTEN
 from reproduction import paper, places
 from reproduction.chapters import claim_pages as ledger
-from reproduction.checking import claims, verdicts
-from reproduction.checking.measurements import Evidence
+from reproduction.checking import claims, judging, verdicts
 from reproduction.checking.verdicts import (
     NOT_ATTEMPTED,
     NOT_REPRODUCED,
@@ -27,7 +29,7 @@ from reproduction.study.experiments import TABLES
 from reproduction.study.intervals import Interval, interval
 from reproduction.study.profiles import load_profile
 
-LIMITS = Limits(forgotten=3, nearly=10, known=50, confidence=0.95)
+LIMITS = Limits(forgotten=3, erased=1, nearly=10, known=50, confidence=0.95)
 
 
 def rows(
@@ -121,7 +123,7 @@ def test_combine(parts: list[str | None], word: str, note: str) -> None:
 
 
 def test_comparison_over_seeds() -> None:
-    found = claims.comparison(rows([94, 95, 96], [50, 52, 51]), 1, "MLP")
+    found = judging.comparison(rows([94, 95, 96], [50, 52, 51]), 1, "MLP")
     assert (found.verdict, found.note) == (REPRODUCED, "")
     # differences 44, 43, 45: mean 44, sd 1, half width 4.30265 / sqrt(3) = 2.4841
     assert found.measured == "+44.00 [+41.52, +46.48], D_t 0.00 / 0.00"
@@ -131,7 +133,7 @@ def test_comparison_over_seeds() -> None:
 def test_comparison_where_the_interval_meets_zero(shift: float, word: str) -> None:
     # Differences shift -+ 0.5 have half width 12.7062 * 0.5 = 6.3531.
     frame = rows([50 + shift - 0.5, 50 + shift + 0.5], [50, 50])
-    assert claims.comparison(frame, 1, "MLP").verdict == word
+    assert judging.comparison(frame, 1, "MLP").verdict == word
 
 
 @pytest.mark.parametrize(
@@ -139,36 +141,36 @@ def test_comparison_where_the_interval_meets_zero(shift: float, word: str) -> No
     [((3.0, 0), REPRODUCED), ((0, 3.1), PARTLY), ((10.0, 0), PARTLY), ((0, 10.1), NOT_REPRODUCED)],
 )
 def test_comparison_limits_of_d_t(d_t: tuple[float, float], word: str) -> None:
-    assert claims.comparison(rows([90, 91], [50, 51], d_t), 1, "MLP").verdict == word
+    assert judging.comparison(rows([90, 91], [50, 51], d_t), 1, "MLP").verdict == word
 
 
 def test_comparison_with_one_seed_is_partly_at_most() -> None:
-    found = claims.comparison(rows([94], [50]), 1, "MLP")
+    found = judging.comparison(rows([94], [50]), 1, "MLP")
     assert str(found) == "partly (one seed)"
     assert found.measured == "+44.00, D_t 0.00 / 0.00"
-    assert str(claims.comparison(rows([40], [50]), 1, "MLP")) == "not reproduced (one seed)"
+    assert str(judging.comparison(rows([40], [50]), 1, "MLP")) == "not reproduced (one seed)"
 
 
 def test_comparison_uses_seeds_that_both_sides_have() -> None:
-    assert str(claims.comparison(rows([94, 95], [50]), 1, "MLP")) == "partly (one seed)"
+    assert str(judging.comparison(rows([94, 95], [50]), 1, "MLP")) == "partly (one seed)"
     frame = rows([94], [50])
     frame.loc[frame.method == "baseline", "seed"] = 7
-    assert claims.comparison(frame, 1, "MLP").verdict == NOT_ATTEMPTED
+    assert judging.comparison(frame, 1, "MLP").verdict == NOT_ATTEMPTED
 
 
 def test_comparison_without_rows() -> None:
     frame = rows([94, 95], [50, 51])
-    assert claims.comparison(frame, 1, "LeNet").verdict == NOT_ATTEMPTED
-    assert claims.comparison(frame[frame.method == "proposed"], 1, "MLP").verdict == NOT_ATTEMPTED
-    assert claims.comparison(frame.iloc[:0], 1, "MLP").verdict == NOT_ATTEMPTED
+    assert judging.comparison(frame, 1, "LeNet").verdict == NOT_ATTEMPTED
+    assert judging.comparison(frame[frame.method == "proposed"], 1, "MLP").verdict == NOT_ATTEMPTED
+    assert judging.comparison(frame.iloc[:0], 1, "MLP").verdict == NOT_ATTEMPTED
 
 
 def test_comparison_refuses_a_seed_twice_and_an_unknown_pair() -> None:
     frame = rows([94, 95], [50, 51])
     with pytest.raises(InputError, match="twice"):
-        claims.comparison(pd.concat([frame, frame.iloc[:1]]), 1, "MLP")
+        judging.comparison(pd.concat([frame, frame.iloc[:1]]), 1, "MLP")
     with pytest.raises(InputError, match="Table 2"):
-        claims.comparison(frame, 2, "MLP")
+        judging.comparison(frame, 2, "MLP")
 
 
 def test_the_limit_on_forgetting_is_the_papers_own_worst() -> None:
@@ -180,8 +182,9 @@ def test_the_committed_claims_are_whole() -> None:
     ledger = claims.claims()
     assert len({claim["id"] for claim in ledger}) == len(ledger)
     measures = {claim["measure"] for claim in ledger}
-    assert measures == {*claims.MEASURES, "all_of"}
-    pairs = [(c["cases"][0]["table"], c["cases"][0]["model"]) for c in ledger if "models" in c]
+    assert measures == {*judging.MEASURES, "all_of"}
+    cases = [case for claim in ledger if "per_model" in claim for case in claim["cases"]]
+    pairs = [(case["table"], case["model"]) for case in cases]
     assert all("order" in case for c in ledger if "orders" in c for case in c["cases"])
     assert sorted(pairs) == sorted(paper.comparisons())
     groups = {claim["group"] for claim in ledger}
@@ -190,8 +193,8 @@ def test_the_committed_claims_are_whole() -> None:
 
 def judged(table: pd.DataFrame, **frames: list[dict]) -> pd.DataFrame:
     table = table.reindex(columns=[*paper.KEYS, "seed", *paper.MEASURES])  # as the contract has it
-    evidence = Evidence(table, {name: pd.DataFrame(content) for name, content in frames.items()})
-    return claims.judge(evidence).set_index("id")
+    others = {name: pd.DataFrame(content) for name, content in frames.items()}
+    return judging.judge({"tables": table, **others}).set_index("id")
 
 
 NOTHING = pd.DataFrame()
@@ -270,12 +273,12 @@ def curve(
     method: str, d_t: list[float], orders: tuple[str, ...] = ("backward", "forward")
 ) -> list[dict]:
     return [
-        {"model": model, "method": method, "seed": seed, "epochs": epochs, "d_t": value, "d_r": 90}
+        {"model": model, "method": method, "seed": seed, "step": step, "d_t": value, "d_r": 90}
         | {"order": order}
         for model in ("MLP", "LeNet", "ResNet9")
         for order in orders
         for seed in (0, 1)
-        for epochs, value in enumerate(d_t)
+        for step, value in enumerate(d_t)
     ]
 
 
@@ -318,7 +321,7 @@ def test_what_was_never_known_cannot_be_forgotten(known: float, word: str) -> No
 
 def test_a_model_that_knew_nothing_of_the_class_does_not_forget_it_at_epoch_0() -> None:
     runs = [row | {"d_t": 0.0} for row in curve("baseline", [0, 0])]
-    first = claims._first(pd.DataFrame(runs), "epochs", 1)
+    first = judging.first_steps(pd.DataFrame(runs), 1)
     assert set(first) == {1}
 
 
@@ -468,7 +471,7 @@ def test_caveats_agree_with_the_profiles(profile: str) -> None:
 
 
 def test_markdown_has_a_row_a_claim_and_no_stray_bar() -> None:
-    frame = claims.judge(Evidence(NOTHING))
+    frame = judging.judge({"tables": NOTHING})
     frame.loc[0, "quote"] = "a|b"
     found = {"full": frame, "quick": frame.assign(measured="-0.1", verdict="partly", note="")}
     table, _, below = ledger.to_markdown(found).partition("\n\n")
@@ -503,11 +506,67 @@ def test_ledger_rewrites_the_readme_or_leaves_it(
     readme.write_text("\n".join(ledger.MARKS))
     frame = ledger.write_ledger("smoke")
     assert f"{len(frame)} claims. Complete data: " in readme.read_text()
-    assert f"Profile smoke: {claims.counts(frame.verdict)}." in readme.read_text()
+    assert f"Profile smoke: {judging.counts(frame.verdict)}." in readme.read_text()
 
 
 def test_words_are_the_four_of_the_ledger() -> None:
     words = [verdicts.REPRODUCED, verdicts.PARTLY, verdicts.NOT_REPRODUCED, verdicts.NOT_ATTEMPTED]
-    assert claims.counts(words + words[:1]) == (
+    assert judging.counts(words + words[:1]) == (
         "reproduced 2, partly 1, not reproduced 1, not attempted 1"
     )
+
+
+def stated(claim: dict, limits: dict[str, float]) -> set[float]:
+    """The numbers that a claim's rule may name: its bounds and the common limits."""
+    bounds = [*claim.get("at_most", []), *claim.get("at_least", [])]
+    doubt = round(100 * (1 - limits["confidence"]))
+    return {*bounds, *limits.values(), 100 * limits["confidence"], doubt}
+
+
+def test_a_rule_says_its_bounds_and_no_other_number() -> None:
+    limits = vars(claims.limits())
+    for claim in claims.claims():
+        prose = re.sub(r"digit \d|below 1\b|at 1 all|above 0|reaches 0|> 0", "", claim["rule"])
+        named = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", prose)}
+        assert named <= stated(claim, limits), claim["id"]
+        bounds = {*claim.get("at_most", []), *claim.get("at_least", [])}
+        if "d_t" in claim:
+            bounds.add(limits[claim["d_t"]])
+        assert bounds <= named, claim["id"]
+        if claim.get("forgets") or claim["measure"] in ("comparison", "paired_runs"):
+            assert {limits["forgotten"], limits["nearly"]} <= named, claim["id"]
+
+
+def test_cases_of_a_claim_on_tables_are_their_models() -> None:
+    entry = {"id": "x", "source": "S", "rule": "r", "tables": [1, 4]}
+    entry["cases"] = [{"table": "each", "family": "each", "model": "each", "pick": "max"}]
+    (claim,) = claims.expanded(entry)
+    assert claim["cases"] == [
+        {"table": table, "family": TABLES[table].family, "model": model, "pick": "max"}
+        for table, model in paper.comparisons()
+        if table in (1, 4)
+    ]
+    apart = claims.expanded(entry | {"per_model": True, "tables": [1]})
+    assert [part["id"] for part in apart] == ["x-MLP", "x-LeNet", "x-ResNet9"]
+    assert [part["source"] for part in apart] == ["S, MLP", "S, LeNet", "S, ResNet9"]
+    assert [len(part["cases"]) for part in apart] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ([], "book/claims.yaml has the unknown key 'at_mots'; choose from limits, rules, claims"),
+        (["limits"], "the part limits of book/claims.yaml has the unknown key 'at_mots'"),
+        (["claims", 0], "claim 'efficacy-preserved' has the unknown key 'at_mots'"),
+        (["claims", 0, "cases", 0], "a case of claim 'efficacy-preserved' has the unknown key"),
+    ],
+)
+def test_a_key_that_nothing_reads_is_an_error(path: list[str | int], message: str) -> None:
+    document = yaml.safe_load((places.book() / "claims.yaml").read_text())
+    assert claims.checked(document) is document
+    part = document
+    for step in path:
+        part = part[step]
+    part["at_mots"] = [1, 2]
+    with pytest.raises(InputError, match=message):
+        claims.checked(document)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from reproduction import __main__ as cli
 from reproduction import places
 

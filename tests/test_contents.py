@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+
 from reproduction import paper, places
 from reproduction.publishing import sources
 

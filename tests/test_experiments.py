@@ -10,6 +10,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.metrics import FORGOTTEN, forgotten, predict
 from partial_unlearning.models import build

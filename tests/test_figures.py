@@ -8,10 +8,11 @@ from itertools import combinations
 import matplotlib
 import numpy as np
 import pytest
+from skimage.color import deltaE_ciede2000, rgb2lab
+
 from reproduction import places
 from reproduction.chapters import figures
 from reproduction.chapters.figures import Curve, Panel
-from skimage.color import deltaE_ciede2000, rgb2lab
 
 matplotlib.use("agg")
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import (
     STRATEGIES,

@@ -3,9 +3,10 @@
 import pickle
 
 import torch
+from torchvision.models import resnet18
+
 from partial_unlearning.models import build
 from reproduction.costs.public_notebook import NotebookScheme
-from torchvision.models import resnet18
 
 
 def test_it_writes_resnet18_fifteen_times_over(tmp_path):

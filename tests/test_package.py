@@ -6,10 +6,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-import partial_unlearning
 import pytest
-from reproduction import places
 from setuptools import find_packages
+
+import partial_unlearning
+from reproduction import places
 
 PROJECT = tomllib.loads((places.ROOT / "pyproject.toml").read_text())
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from partial_unlearning.errors import InputError
 from reproduction import paper, places
 from reproduction.study.overrides import OVERRIDES, override

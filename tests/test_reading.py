@@ -4,10 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+
 from partial_unlearning.models import build
 from partial_unlearning.recorders.weight_reader import TOGETHER, Reader
 from partial_unlearning.state import Layout
-from torch import nn
 
 
 def mixed() -> nn.Module:

@@ -2,6 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import build_mask, keep_all
 from partial_unlearning.models import build
@@ -13,8 +16,6 @@ from partial_unlearning.recorders.weight_reader import Reader
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback
 from partial_unlearning.unlearners.amnesiac import prune
-from torch import nn
-from torch.nn.functional import cross_entropy
 
 MODELS = {"MLP": 20, "LeNet": 6, "ResNet9": 2}
 

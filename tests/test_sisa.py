@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.models import build
@@ -19,7 +21,6 @@ from reproduction.datasets.sets import load
 from reproduction.study.experiments import configs_of
 from reproduction.study.profiles import load_profile
 from reproduction.study.runs import sisa as experiment
-from torch import nn
 
 SHARDS, SLICES, EPOCHS = 3, 4, 2
 

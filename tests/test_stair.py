@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+
 from reproduction import places
 from reproduction.chapters.stair import STAIR, line_count, stair_figure
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from partial_unlearning.models import MODELS, build, parameter_count
 from partial_unlearning.state import Layout
 

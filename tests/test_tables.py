@@ -1,18 +1,25 @@
 """Tables: the cells, and the structure that a screen reader follows."""
 
 from bs4 import BeautifulSoup
-from reproduction.chapters.tables import Row, comparison_table, simple_table, spread
 
+from reproduction.chapters.comparison import cells as comparison_cells
+from reproduction.chapters.tables import Table, simple_table, spread
+
+HEADS = ("Model", "Method", "Measure", "paper", "full", "this run", "difference", "verdict")
 ROWS = [
-    Row(("MLP", "baseline", "d_t"), 0.0, (0.0, 0.0), (0.0,)),
-    Row(("MLP", "baseline", "d_r"), 51.93, (50.0, 52.0), (49.5,)),
-    Row(("MLP", "retrained", "d_r"), None, (), (97.0, 98.0), "partly (one seed)"),
-    Row(("LeNet", "baseline", "d_t"), 0.0, (), ()),
+    ["MLP", "baseline", "d_t", *comparison_cells(0.0, (0.0, 0.0), (0.0,)), ""],
+    ["MLP", "baseline", "d_r", *comparison_cells(51.93, (50.0, 52.0), (49.5,)), ""],
+    ["MLP", "retrained", "d_r", *comparison_cells(None, (), (97.0, 98.0)), "partly (one seed)"],
+    ["LeNet", "baseline", "d_t", *comparison_cells(0.0, (), ()), ""],
 ]
 
 
-def table(rows=ROWS) -> BeautifulSoup:
-    return BeautifulSoup(comparison_table(rows, caption="Table 1 & more").html, "html.parser")
+def shown() -> Table:
+    return simple_table(ROWS, headings=HEADS, caption="Table 1 & more", labels=3)
+
+
+def table() -> BeautifulSoup:
+    return BeautifulSoup(shown().html, "html.parser")
 
 
 def cells(line) -> list[str]:
@@ -46,11 +53,11 @@ def test_equal_labels_are_joined_within_their_group_only():
 
 
 def test_notes_stand_below_the_table_and_in_its_text():
-    shown = simple_table([["a", 1]], headings=("x", "y"), caption="c", notes=["[1] D_t & more."])
-    foot = BeautifulSoup(shown.html, "html.parser").tfoot
+    made = simple_table([["a", 1]], headings=("x", "y"), caption="c", notes=["[1] D_t & more."])
+    foot = BeautifulSoup(made.html, "html.parser").tfoot
     assert [td.get_text() for td in foot.find_all("td")] == ["[1] Dt & more."]
     assert foot.td["colspan"] == "2"
-    assert str(shown).endswith("[1] D_t & more.")
+    assert str(made).endswith("[1] D_t & more.")
     assert table().tfoot is None
 
 
@@ -73,22 +80,22 @@ def test_a_verdict_has_its_own_look():
 
 
 def test_text_is_escaped_and_numbers_stand_right():
-    shown = simple_table([["a<b", 3, "text"]], headings=["x", "n", "t"], caption="c")
-    line = BeautifulSoup(shown.html, "html.parser").tbody.tr
+    made = simple_table([["a<b", 3, "text"]], headings=["x", "n", "t"], caption="c")
+    line = BeautifulSoup(made.html, "html.parser").tbody.tr
     assert line.th.get_text() == "a<b"
     assert [cell.get("class") for cell in line.find_all("td")] == [["number"], None]
 
 
 def test_a_table_without_rows_says_so():
-    shown = simple_table([], headings=["x", "n"], caption="c", labels=1)
-    (cell,) = BeautifulSoup(shown.html, "html.parser").tbody.find_all("td")
+    made = simple_table([], headings=["x", "n"], caption="c", labels=1)
+    (cell,) = BeautifulSoup(made.html, "html.parser").tbody.find_all("td")
     assert (cell.get_text(), cell["colspan"]) == ("nothing stored yet", "2")
-    assert repr(shown).splitlines() == ["c", "x  n", "nothing stored yet"]
+    assert repr(made).splitlines() == ["c", "x  n", "nothing stored yet"]
 
 
 def test_the_text_form_has_the_same_cells():
-    lines = repr(comparison_table(ROWS, caption="Table 1")).splitlines()
-    assert lines[0] == "Table 1"
+    lines = repr(shown()).splitlines()
+    assert lines[0] == "Table 1 & more"
     assert lines[3].split() == ["MLP", "baseline", "d_r", "51.93", "51.00", "±", "1.41"] + [
         "49.50",
         "−2.43",

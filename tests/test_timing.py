@@ -4,6 +4,7 @@ import time
 
 import pytest
 import torch
+
 from partial_unlearning.system.threads import one_thread
 from reproduction.costs.timing import alternate
 

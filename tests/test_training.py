@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.metrics import History, accuracy, predict

@@ -2,10 +2,12 @@
 
 import pytest
 import yaml
+
 from partial_unlearning.errors import InputError
 from reproduction import places
-from reproduction.chapters.search_tables import searches
+from reproduction.datasets.sets import load
 from reproduction.study import tuning
+from reproduction.study.experiments import TABLES
 from reproduction.study.profiles import load_profile, names
 from reproduction.study.runs.setup import load_data
 
@@ -67,14 +69,14 @@ def test_both_sides_try_rates_of_the_same_range(name):
 
 
 @pytest.mark.parametrize("name", ["quick", "full"])
-def test_the_rivals_of_pruning_try_as_many_settings_as_pruning(name):
+def test_the_controls_of_pruning_try_as_many_settings_as_pruning(name):
     grids = load_profile(name).tuning
     assert len(grids.pruning) == len(grids.scales) == sum(map(len, grids.stops.values()))
 
 
 def test_a_tuning_run_is_measured_on_held_out_training_images():
-    config = tuning.protocol_configs(load_profile("smoke"), "mnist", "MLP")[0]
-    tuned, published = load_data(config), load_data(config.model_copy(update={"tuning": False}))
+    config = tuning.searches_for(load_profile("smoke"), TABLES[1], "MLP", {})[0].configs[0]
+    tuned, published = load_data(config), load("mnist", source="sample")
     held_out = set(tuned.evaluation.ids.tolist())
     assert held_out <= set(published.train.ids.tolist())
     assert not held_out & set(tuned.train.ids.tolist())
@@ -83,11 +85,11 @@ def test_a_tuning_run_is_measured_on_held_out_training_images():
 @pytest.mark.parametrize("name", names())
 def test_tuning_never_sees_the_test_split_nor_a_published_seed(name):
     profile = load_profile(name)
-    configs = [
-        *tuning.protocol_configs(profile, "mnist", "MLP"),
-        *tuning.descent_configs(profile, "optimization", "mnist", "MLP").values(),
+    searches = [
+        *tuning.searches_for(profile, TABLES[1], "MLP", {}),
+        *tuning.searches_for(profile, TABLES[5], "MLP", {}),
     ]
-    assert all(config["tuning"] for config in configs)
+    assert all(config["tuning"] for search in searches for config in search.configs)
     assert tuning.SEED not in profile.seeds
 
 
@@ -100,15 +102,13 @@ def test_tuning_writes_what_the_rule_chose(tmp_path, monkeypatch):
     chosen = yaml.safe_load(tuned.read_text())["mnist"]["MLP"]["amnesiac"]
     assert len(lines) == 1
     profile = load_profile("smoke")
-    candidates = tuning.protocol_configs(profile, "mnist", "MLP")
-    trials = tuning.trials_of("smoke", candidates)
-    assert len(trials) == len(profile.tuning.protocols)
-    assert chosen["protocol"] == tuning.ranked_protocols(trials, 51.93)[0]["setting"]
-    search = tuning.pruning_config(profile, "mnist", "MLP", chosen["protocol"])
-    assert chosen["pruning"] == tuning.ranked(tuning.trials_of("smoke", [search]))[0]["setting"]
-    scales, stops = (tuning.trials_of("smoke", [search], way) for way in ("scales", "stops"))
-    assert {"scale": chosen["scale"]} == tuning.ranked(scales)[0]["setting"]
-    assert chosen["stop"] == tuning.ranked(stops)[0]["setting"]
+    searches = tuning.searches_for(profile, TABLES[1], "MLP", chosen)
+    protocols, pruning, scales, stops = searches
+    assert len(protocols.trials) == len(profile.tuning.protocols)
+    assert protocols.nearest == 51.93
+    assert all(search.obeys_the_rule for search in searches)
+    assert (chosen["protocol"], chosen["pruning"]) == (protocols.best, pruning.best)
+    assert ({"scale": chosen["scale"]}, chosen["stop"]) == (scales.best, stops.best)
 
 
 def test_unknown_names_are_refused():
@@ -121,6 +121,6 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("number", range(1, 7))
 def test_the_profiles_hold_what_the_rule_chose_from_the_stored_trials(name, number):
-    for search in searches(name, number):
+    for search in tuning.searches(name, number):
         assert search.trials or name == "smoke", f"no trials stored: {search.model} {search.sought}"
         assert search.obeys_the_rule, f"{search.model}: tune {search.sought} again"

@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+
 from partial_unlearning.batching import confined_plan, shuffled_plan
 from partial_unlearning.masks import FixedMask, SelectionMask, build_mask, keep_all
 from partial_unlearning.models import build

@@ -16,6 +16,10 @@ import zarr
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
 from partial_unlearning import (
     append_to,
     create,
@@ -43,9 +47,6 @@ from partial_unlearning.update_log.recording import Recording
 from partial_unlearning.update_log.request_files import read_ids
 from partial_unlearning.update_log.requests import carry_out
 from partial_unlearning.update_log.row_files import Rows, RowWriter
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 IDS = torch.arange(100, 196)
 STEPS = 24  # 3 epochs of 8 batches

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 import pandas as pd
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command, log_group
-
 from reproduction import __doc__ as purpose
 from reproduction import publishing as book_machine
 from reproduction.chapters import claim_pages as ledger
 from reproduction.datasets import embedded as sample
-from reproduction.datasets.sets import data_root, load
+from reproduction.datasets.sets import load
+from reproduction.datasets.sources import data_root
 from reproduction.machine.workers import cores
 from reproduction.study import results as access
 from reproduction.study import stored_runs as store

@@ -3,8 +3,8 @@
 from functools import cache
 
 import pandas as pd
-from partial_unlearning.errors import InputError
 
+from partial_unlearning.errors import InputError
 from reproduction import places
 
 KEYS = ["table", "dataset", "family", "model", "method"]

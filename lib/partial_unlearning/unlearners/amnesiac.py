@@ -20,7 +20,10 @@ from torch import Tensor, nn
 
 from partial_unlearning.state import Layout
 
-ORDERS: dict[str, Callable[[Sequence[int]], Iterator[int]]] = {"backward": reversed, "forward": iter}
+ORDERS: dict[str, Callable[[Sequence[int]], Iterator[int]]] = {
+    "backward": reversed,
+    "forward": iter,
+}
 """In which order epochs are undone: from the last one back, or from the first one on."""
 
 

@@ -1,21 +1,26 @@
-"""The paper's numbers beside ours, as rows of the tables that chapters show."""
+"""Methods beside each other: the paper's numbers and ours, and ours against controls."""
 
-from collections.abc import Sequence
-from functools import cache
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+from statistics import mean
 
 import pandas as pd
 
 from reproduction import paper
-from reproduction.chapters.tables import METHODS, Row, Table, comparison_table, simple_table, spread
-from reproduction.checking import claims
-from reproduction.checking import measurements as evidence
-from reproduction.datasets.sets import load
-from reproduction.study.experiments import TABLES
-from reproduction.study.results import COLUMNS, table_rows
+from reproduction.chapters.tables import METHODS, NONE, Table, signed, simple_table, spread
+from reproduction.checking import judging, measurements
+from reproduction.checking.claims import limits
+from reproduction.checking.measurements import curve_points, tidy
+from reproduction.datasets.sources import class_names
+from reproduction.study.kinds import TABLES
+from reproduction.study.results import table_rows
 from reproduction.study.stored_runs import Result
 
 ACCURACIES = ("d_t", "d_r")
 CLASSES = ("class_a", "class_b", "class_c")
+CONTROLS = ("baseline", "scaled", "stopped")
+"""Simpler ways of taking less of the training back than by pruning."""
 
 
 def of_kind(results: Sequence[Result], *experiments: str) -> list[Result]:
@@ -26,22 +31,14 @@ def of_kind(results: Sequence[Result], *experiments: str) -> list[Result]:
     return [result for result in results if result["config"]["experiment"] in experiments]
 
 
-def run_rows(results: Sequence[Result], number: int) -> pd.DataFrame:
-    """The rows of runs as ``tables.csv`` would have them for one of Tables 1 to 6."""
-    return evidence.rows(results).assign(table=number) if results else pd.DataFrame(columns=COLUMNS)
-
-
-@cache
 def class_name(dataset: str, label: int) -> str:
     """A class by its name: ``digit 3``, or the organ."""
-    name = load(dataset, source="sample").classes[label]
+    name = class_names(dataset)[label]
     return f"digit {name}" if name.isdigit() else name
 
 
 def _values(rows: pd.DataFrame, model: str, method: str, measure: str) -> list[float]:
     """One value a seed, empty where the method was not run."""
-    if rows.empty:
-        return []
     return rows[(rows.model == model) & (rows.method == method)][measure].dropna().tolist()
 
 
@@ -52,9 +49,22 @@ def _printed(number: int, model: str, method: str, measure: str) -> float | None
     return float(paper.cell(number, model, method)[measure])
 
 
+def cells(printed: float | None, full: Sequence[float], run: Sequence[float]) -> list[str]:
+    """What the paper prints, full runs and this run, a value a seed, and this run minus the paper.
+
+    Args:
+        printed: in percent, None where the paper has no number.
+        full: one value a seed of the committed full runs, empty where there are none.
+        run: one value a seed of this run, empty where it has none.
+    """
+    paper_text = NONE if printed is None else f"{printed:.2f}"
+    gap = NONE if printed is None or not run else signed(mean(run) - printed)
+    return [paper_text, spread(full), spread(run), gap]
+
+
 def comparison_rows(
     number: int, run: pd.DataFrame, full: pd.DataFrame, measures: Sequence[str]
-) -> list[Row]:
+) -> list[list[str]]:
     """Each method's accuracy on each of ``measures``, model after model in the paper's order.
 
     The verdict on a model stands where its claim is: beside the proposed method's D_r.
@@ -62,20 +72,14 @@ def comparison_rows(
     dataset = TABLES[number].dataset
     names = dict(zip(CLASSES, (class_name(dataset, c) for c in paper.SHOWN[dataset]), strict=True))
     models = [m for table, m in paper.comparisons() if table == number and m in set(run.model)]
-    return [
-        Row(
-            (model, method, names.get(measure, measure)),
-            paper=_printed(number, model, method, measure),
-            full=_values(full, model, method, measure),
-            run=_values(run, model, method, measure),
-            verdict=str(claims.comparison(run, number, model))
-            if (method, measure) == ("proposed", "d_r")
-            else "",
-        )
-        for model in models
-        for method in METHODS
-        for measure in measures
-    ]
+    rows = []
+    for model, method, measure in product(models, METHODS, measures):
+        printed = _printed(number, model, method, measure)
+        sides = (_values(rows_of, model, method, measure) for rows_of in (full, run))
+        judged = (method, measure) == ("proposed", "d_r")
+        verdict = str(judging.comparison(run, number, model)) if judged else ""
+        rows.append([model, method, names.get(measure, measure), *cells(printed, *sides), verdict])
+    return rows
 
 
 def comparison(
@@ -89,41 +93,137 @@ def comparison(
         measures: names of columns of ``tables.csv``, such as :data:`ACCURACIES`.
         caption: says what the table shows.
     """
-    rows = comparison_rows(number, run_rows(results, number), table_rows("full", number), measures)
-    return comparison_table(rows, caption=caption)
+    run = tidy(results).assign(table=number)
+    rows = comparison_rows(number, run, table_rows("full", number), measures)
+    heads = ("Model", "Method", "Measure", "paper", "full", "this run", "difference", "verdict")
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
 def coverage(number: int) -> str:
     """Which models of a table have full runs, and which have none, as a sentence."""
     full = table_rows("full", number)
-    proposed = full[full.method == "proposed"]
-    seeds = {
-        model: proposed[proposed.model == model].seed.nunique()
-        for table, model in paper.comparisons()
-        if table == number
-    }
-    there = [f"{m} ({n} seed{'s' * (n > 1)})" for m, n in seeds.items() if n]
-    missing = [model for model, n in seeds.items() if not n]
+    seeds = full[full.method == "proposed"].groupby("model").seed.nunique()
+    models = [model for table, model in paper.comparisons() if table == number]
+    stored = [f"{model} ({_seeds(seeds[model])})" for model in models if model in seeds]
+    missing = [model for model in models if model not in seeds]
     return (
-        f"Runs on the complete data (column full): {', '.join(there) or 'none'}; "
+        f"Runs on the complete data (column full): {', '.join(stored) or 'none'}; "
         f"not run: {', '.join(missing) or 'none'}."
     )
 
 
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
 def every_method(number: int, results: Sequence[Result], *, caption: str) -> Table:
     """D_t and D_r of every method of a table's runs, ablations among them: full and this run."""
-    full, run = table_rows("full", number), run_rows(results, number)
+    full, run = table_rows("full", number), tidy(results)
     rows = [
-        (
-            model,
-            method,
-            *(
-                spread(_values(where, model, method, measure))
-                for where in (full, run)
-                for measure in ACCURACIES
-            ),
-        )
+        [model, method]
+        + [spread(_values(full, model, method, measure)) for measure in ACCURACIES]
+        + [spread(_values(run, model, method, measure)) for measure in ACCURACIES]
         for model, method in dict.fromkeys(zip(run.model, run.method, strict=True))
     ]
     heads = ("Model", "Method", "full: d_t", "full: d_r", "this run: d_t", "this run: d_r")
     return simple_table(rows, headings=heads, caption=caption, labels=2)
+
+
+def controls_table(results: Sequence[Result], *, caption: str) -> Table:
+    """How often and by how much the proposed method keeps more than each control.
+
+    Only runs count in which both sides forget the class, by the limit of the book's verdicts.
+    """
+    measured, key = tidy(results), ["model", "dataset", "seed"]
+    rows = []
+    for control in CONTROLS:
+        pairs = judging.paired(measured, ("proposed", control), key, ACCURACIES)
+        if len(pairs):
+            pairs = pairs[pairs[["d_t_0", "d_t_1"]].max(axis=1) <= limits().forgotten]
+        gains = [
+            (f"{pair.model} on {pair.dataset}", pair.d_r_0 - pair.d_r_1)
+            for pair in pairs.itertuples()
+        ]
+        ahead = sum(gain > 0 for _, gain in gains)
+        each = ", ".join(f"{name}: {gain:+.2f}" for name, gain in gains) or NONE
+        rows.append([control, f"{ahead} of {len(gains)}", each])
+    headings = ("Against", "Proposed keeps more", "Difference in d_r, points")
+    return simple_table(rows, headings=headings, caption=caption)
+
+
+def share_tables(
+    results: Sequence[Result], full: Sequence[Result], titles: Mapping[str, str]
+) -> list[Table]:
+    """Figure 4 in numbers: for each data set, the accuracy after every strategy at every share.
+
+    Args:
+        results: of the experiment ``figure_4``.
+        full: the same of the committed full runs, empty where there are none.
+        titles: data set -> its name on the page.
+    """
+    run, committed = tidy(results), tidy(full)
+    return [
+        _share_table(run[run.dataset == dataset], committed[committed.dataset == dataset], title)
+        for dataset, title in titles.items()
+    ]
+
+
+def _share_table(run: pd.DataFrame, full: pd.DataFrame, title: str) -> Table:
+    """Mean ± standard deviation over seeds; both sources of a strategy stand together."""
+    shares = sorted({*run.share, *full.share})
+    lines = [
+        [method, measure, source]
+        + [spread(rows[rows.share == share][measure].tolist()) for share in shares]
+        for method in dict.fromkeys([*run.method, *full.method])
+        for source, found in (("this run", run), ("full", full))
+        if len(rows := found[found.method == method])
+        for measure in ACCURACIES
+    ]
+    caption = f"{title}: accuracy by affected share"
+    return simple_table(
+        lines,
+        headings=("Strategy", "Accuracy on", "From", *(f"{100 * share:g} %" for share in shares)),
+        caption=caption if len(full) else f"{caption}; no full runs",
+        labels=3,
+    )
+
+
+def forgotten_table(
+    results: Sequence[Result],
+    full: Sequence[Result],
+    *,
+    printed: Mapping[str, str],
+    unit: str,
+    caption: str,
+    orders: Sequence[str] = (),
+) -> Table:
+    """After how many epochs or steps D_t first falls to what counts as forgotten, one a seed.
+
+    Args:
+        results: of one family of methods.
+        full: the same of the committed full runs, empty where there are none.
+        printed: what the paper says of each method.
+        unit: what is counted.
+        caption: says what the table shows.
+        orders: in which epochs are undone; none where there is only one way.
+    """
+    run, committed = tidy(results, curve_points), tidy(full, curve_points)
+    lowest = [limits().forgotten, limits().erased]
+    rows, by_order = [], [{"order": order} for order in orders] or [{}]
+    for model, method, order in product(dict.fromkeys(run.model), measurements.METHODS, by_order):
+        where = {"model": model, "method": method, **order}
+        curves = [judging.select(source, **where) for source in (committed, run)]
+        first = [_first_steps(curve, limit) for curve in curves for limit in lowest]
+        rows.append([model, method, *order.values(), printed[method], *first])
+    labels = ["Model", "Method", *(name.capitalize() for name in by_order[0])]
+    ours = [f"{source}: ≤ {limit}" for source in ("full", "this run") for limit in lowest]
+    heads = [*labels, f"paper, {unit}", *ours]
+    return simple_table(rows, headings=heads, caption=caption, labels=len(labels))
+
+
+def _first_steps(rows: pd.DataFrame, limit: float) -> str:
+    """When each seed's curve first comes down to a limit."""
+    if rows.empty:
+        return NONE
+    first = judging.first_steps(rows, limit)
+    return ", ".join("never" if math.isinf(step) else f"{step:g}" for step in first)

@@ -4,21 +4,18 @@ from collections.abc import Sequence
 from statistics import mean
 
 from reproduction.chapters.figures import Curve, Panel
-from reproduction.checking import measurements as evidence
+from reproduction.checking.measurements import METHODS, tidy
 from reproduction.study.stored_runs import Result
 
 Points = list[dict[str, float]]
-METHODS = ("baseline", "proposed")
 NAMES = ("d_t", "d_r")
 
 
 def mean_curve(runs: Sequence[Points]) -> Curve:
     """The mean over seeds, point by point; a run that ended earlier stays where it ended."""
-    longest = max(map(len, runs))
-    held = [[*points, *[points[-1]] * (longest - len(points))] for points in runs]
-    return Curve(
-        *([mean(p[name] for p in points) for points in zip(*held, strict=True)] for name in NAMES)
-    )
+    longest = max(len(points) for points in runs)
+    steps = [[points[min(step, len(points) - 1)] for points in runs] for step in range(longest)]
+    return Curve(*([mean(point[name] for point in step) for step in steps] for name in NAMES))
 
 
 def by_model(results: Sequence[Result]) -> dict[str, list[Result]]:
@@ -47,7 +44,7 @@ def path(result: Result, method: str, order: str = "backward") -> Points:
 
 
 def unlearning(results: Sequence[Result]) -> dict[str, dict[str, Curve]]:
-    """For each model the way that each method takes, mean over seeds; latest epochs first."""
+    """For each model the curve of each method, mean over seeds; latest epochs undone first."""
     return {
         model: {method: mean_curve([path(run, method) for run in runs]) for method in METHODS}
         for model, runs in by_model(results).items()
@@ -59,7 +56,7 @@ def panels(results: Sequence[Result], order: str) -> list[Panel]:
 
     Args:
         results: of Table 1 or 2: runs of amnesiac unlearning, and retrained models or none.
-        order: in which the epochs are undone, a key of :data:`ORDERS`.
+        order: in which the epochs are undone, ``backward`` or ``forward``.
     """
     retrained = [r for r in results if r["config"]["experiment"] == "retrained"]
     ends = {m: mean_curve([r["rows"] for r in runs]) for m, runs in by_model(retrained).items()}
@@ -72,24 +69,23 @@ def panels(results: Sequence[Result], order: str) -> list[Panel]:
 def _panel(model: str, runs: list[Result], order: str, retrained: Curve | None) -> Panel:
     # The first point of each curve, the model before the first epoch, is the end of another one.
     training = mean_curve([run["curves"]["training"][1:] for run in runs])
-    ways = {m: mean_curve([path(run, m, order)[1:] for run in runs]) for m in METHODS}
-    return Panel(model, training, ways, retrained)
+    unlearned = {m: mean_curve([path(run, m, order)[1:] for run in runs]) for m in METHODS}
+    return Panel(model, training, unlearned, retrained)
 
 
 def share_panels(
     results: Sequence[Result], measure: str, titles: dict[str, str]
 ) -> dict[str, dict[str, dict[float, float]]]:
     """What Figure 4 draws: data set -> strategy -> affected share -> mean accuracy in percent."""
-    if not results:
-        return {}
-    rows = evidence.rows(results)
+    rows = tidy(results)
     rows = rows[rows.method != "trained"]
-    means = rows.groupby(["dataset", "method", "share"], sort=False)[measure].mean()
-    return {
-        title: {
-            method: means[dataset][method].to_dict()
-            for method in means[dataset].index.unique("method")
+    panels: dict[str, dict[str, dict[float, float]]] = {}
+    for dataset, title in titles.items():
+        found = rows[rows.dataset == dataset]
+        strategies = {
+            strategy: points.groupby("share")[measure].mean().to_dict()
+            for strategy, points in found.groupby("method", sort=False)
         }
-        for dataset, title in titles.items()
-        if dataset in means.index
-    }
+        if strategies:
+            panels[title] = strategies
+    return panels

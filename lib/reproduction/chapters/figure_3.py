@@ -1,11 +1,25 @@
-"""What the chapter on class activation maps shows of its runs."""
+"""What the chapter on class activation maps shows of its runs: pictures as in Figure 3, numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from reproduction.chapters.figures import SOFT, WIDTH
 from reproduction.chapters.tables import Table, simple_table
-from reproduction.datasets.sets import load
+from reproduction.checking.claims import limits
+from reproduction.datasets.sources import read
+from reproduction.study.intervals import Interval, interval
 from reproduction.study.stored_runs import Result
+
+COLOURS = "jet"
+"""Blue low, red high, as the paper has it; its steps are uneven, so read values off the bar."""
+
+ROW = 1.45  # inches
 
 COMPARED = {
     "baseline": "amnesiac unlearning",
@@ -15,9 +29,21 @@ COMPARED = {
 }
 
 
-def _interval(found: dict[str, Any], sign: str = "") -> str:
-    bounds = f"{found['low']:{sign}.3f}, {found['high']:{sign}.3f}"
-    return f"{found['mean']:{sign}.3f} [{bounds}]".replace("-", "−")
+def similarity(result: Result, method: str) -> Interval:
+    """Mean similarity to the maps before unlearning, with its interval over images."""
+    return interval(result["similarities"][method], limits().confidence)
+
+
+def difference(result: Result) -> Interval:
+    """Proposed minus baseline similarity, over pairs of the same image."""
+    alike = result["similarities"]
+    pairs = np.subtract(alike["proposed"], alike["baseline"])
+    return interval(pairs, limits().confidence)
+
+
+def _text(found: Interval, sign: str = "") -> str:
+    bounds = f"{found.low:{sign}.3f}, {found.high:{sign}.3f}"
+    return f"{found.mean:{sign}.3f} [{bounds}]".replace("-", "−")
 
 
 def _labels(result: Result) -> list[str]:
@@ -25,14 +51,13 @@ def _labels(result: Result) -> list[str]:
 
 
 def _rows_of(result: Result) -> list[list[str]]:
-    facts = result["facts"]
-    total = facts["similarity"]["baseline"]["n"]
+    flat, total = result["facts"]["flat_maps"], len(result["similarities"]["image"])
     rows = [
-        [text, _interval(facts["similarity"][name]), f"{facts['flat_maps'][name]} of {total}"]
+        [*_labels(result), text, _text(similarity(result, name)), f"{flat[name]} of {total}"]
         for name, text in COMPARED.items()
     ]
-    rows.append(["partial minus conventional", _interval(facts["difference"], "+"), ""])
-    return [[*_labels(result), *row] for row in rows]
+    gain = _text(difference(result), "+")
+    return [*rows, [*_labels(result), "partial minus conventional", gain, ""]]
 
 
 def similarity_table(results: Sequence[Result]) -> Table:
@@ -61,15 +86,18 @@ def accuracy_table(results: Sequence[Result]) -> Table:
 
 def in_words(result: Result) -> str:
     """What one run's numbers say, in a sentence or two."""
-    facts = result["facts"]
-    mean = {name: found["mean"] for name, found in facts["similarity"].items()}
+    mean = {name: similarity(result, name).mean for name in COMPARED}
     d_r = {row["method"]: row["d_r"] for row in result["rows"]}
-    low, high = facts["difference"]["low"], facts["difference"]["high"]
-    kept = "keeps the maps closer than" if low > 0 else "leaves the maps farther off than"
-    verdict = kept if low > 0 or high < 0 else "cannot be told apart in its maps from"
+    gain = difference(result)
+    verdict = "cannot be told apart in its maps from"
+    if gain.low > 0:
+        verdict = "keeps the maps closer than"
+    elif gain.high < 0:
+        verdict = "leaves the maps farther off than"
     nearer = [n for n in ("baseline", "proposed") if mean[n] > mean["retrained"]]
+    target, seed = _labels(result)
     return (
-        f"Target {_labels(result)[0]}, seed {_labels(result)[1]}: partial amnesiac unlearning "
+        f"Target {target}, seed {seed}: partial amnesiac unlearning "
         f"{verdict} conventional unlearning ({mean['proposed']:.3f} against "
         f"{mean['baseline']:.3f}). The model retrained without the class, with a D_r of "
         f"{d_r['retrained']:.2f} %, comes to {mean['retrained']:.3f}; "
@@ -77,9 +105,46 @@ def in_words(result: Result) -> str:
     )
 
 
-def example_images(result: Result) -> list[Any]:
-    """The images whose maps a run kept for drawing, arrays of shape ``(28, 28)``."""
-    config = result["config"]
-    split = load(config["dataset"], source=config["source"]).evaluation
-    where = split.positions([picture["image"] for picture in result["maps"]])
-    return [image[0].numpy() for image in split.images[where]]
+def example_images(result: Result) -> list[np.ndarray]:
+    """The images whose maps a run kept for drawing, shape ``(28, 28)``, values in 0..1."""
+    arrays, _ = read(result["config"]["dataset"], result["config"]["source"])
+    ids = [picture["image"] for picture in result["maps"]]
+    places = np.searchsorted(arrays["test_ids"], ids)
+    return list(arrays["test_images"][places].astype(np.float32) / 255)
+
+
+def map_grid(
+    pictures: Sequence[Mapping[str, Any]], images: Sequence[ArrayLike], columns: Mapping[str, str]
+) -> Figure:
+    """One row an image: the image, then its map under each model, with the digit's outline.
+
+    Args:
+        pictures: of a stored run: ``maps`` and ``predicted`` by model, and the true ``label``.
+        images: the images themselves, shape ``(h, w)``, values in 0..1.
+        columns: model -> heading, in the order to draw.
+    """
+    shape = (len(pictures), len(columns) + 1)
+    figure, axes = plt.subplots(
+        *shape, figsize=(WIDTH, ROW * shape[0] + 0.5), squeeze=False, layout="constrained"
+    )
+    for line, picture, image in zip(axes, pictures, images, strict=True):
+        line[0].imshow(np.asarray(image), cmap="gray", vmin=0, vmax=1)
+        _finish(line[0], f"class {picture['label']}")
+        for axis, model in zip(line[1:], columns, strict=True):
+            shown = axis.imshow(picture["maps"][model], cmap=COLOURS, vmin=0, vmax=1)
+            axis.contour(np.asarray(image), levels=[0.5], colors="white", linewidths=0.8)
+            _finish(axis, f"taken for {picture['predicted'][model]}")
+    for axis, heading in zip(axes[0], ["image", *columns.values()], strict=True):
+        axis.set_title(heading)
+    bar = figure.colorbar(shown, ax=axes, shrink=0.6, pad=0.015)
+    bar.set_label("activation, share of the map's largest")
+    bar.outline.set_visible(False)
+    plt.close(figure)  # a notebook then shows it once, as the value of the cell
+    return figure
+
+
+def _finish(axis: Axes, note: str) -> None:
+    axis.set(xticks=[], yticks=[])
+    axis.grid(visible=False)
+    axis.spines[:].set_visible(False)
+    axis.set_xlabel(note, fontsize=7.5, color=SOFT)

@@ -110,8 +110,10 @@ def epoch_curves(panels: Sequence[Panel]) -> Figure:
     for axis, panel in zip(axes, panels, strict=True):
         _epoch_panel(axis, panel)
     axes[0].set_ylabel("accuracy (%)")
-    level = ["retrained"] * any(panel.retrained for panel in panels)
-    _key(figure, ["trained", *panels[0].unlearning, *level])
+    methods = ["trained", *panels[0].unlearning]
+    if any(panel.retrained for panel in panels):
+        methods.append("retrained")
+    _key(figure, methods)
     return figure
 
 
@@ -165,14 +167,8 @@ def trajectories(panels: Mapping[str, Mapping[str, Curve]]) -> Figure:
         for order, (name, curve) in enumerate(curves.items()):
             axis.plot(curve.d_t, curve.d_r, label=name, **look(name, order))
             colour = look(name, order)["color"]
-            axis.plot(
-                curve.d_t[-1],
-                curve.d_r[-1],
-                "o",
-                markersize=9,
-                markerfacecolor="none",
-                color=colour,
-            )
+            ring = {"markersize": 9, "markerfacecolor": "none", "color": colour}
+            axis.plot(curve.d_t[-1], curve.d_r[-1], "o", **ring)
         axis.set(title=title, xlabel=r"target data $D_t$ (%)", xlim=(-3, 103))
     axes[0].set_ylabel(r"retained data $D_r$ (%)")
     _shared_legend(figure, axes[0])

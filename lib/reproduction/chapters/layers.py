@@ -1,9 +1,16 @@
-"""An architecture layer by layer."""
+"""An architecture layer by layer: its sizes, its masks as pictures, and which weights move."""
 
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from partial_unlearning.masks import SelectionMask
 from partial_unlearning.models import MODELS, build, parameter_count
 from partial_unlearning.state import Layout
-from torch import nn
-
+from partial_unlearning.training import make_optimizer
+from partial_unlearning.unlearners.gradient import DESCEND, unlearn_by_gradient
 from reproduction.chapters.tables import Table, simple_table
 
 
@@ -45,3 +52,75 @@ def layer_table(name: str, *, classes: int, width: int | None = None) -> Table:
     caption = f"{name}, width {width or MODELS[name][1]}, {classes} classes."
     headings = ("Layer", "Kind", "Parameters", "Statistics (not trained)")
     return simple_table([*body, total], headings=headings, caption=caption, labels=2)
+
+
+def layer_masks(layout: Layout, positions: Tensor) -> dict[str, np.ndarray]:
+    """The mask of each layer's weight matrix: outputs down, inputs across, True where kept.
+
+    Args:
+        layout: of the model.
+        positions: in the flat vector, int64 ``(k,)``.
+    """
+    kept = torch.zeros(layout.size, dtype=torch.bool)
+    kept[positions] = True
+    parts = kept.split([shape.numel() for shape in layout.shapes])
+    matrices = [
+        part.view(shape[0], -1).numpy()
+        for part, shape in zip(parts, layout.shapes, strict=True)
+        if len(shape) > 1  # biases and statistics are vectors
+    ]
+    return {f"layer {number}": matrix for number, matrix in enumerate(matrices, start=1)}
+
+
+def ring_picture(mask: SelectionMask, layer: int, epochs: int) -> np.ndarray:
+    """Which places of a layer's ring each epoch selects, shape ``(epochs, ring)``."""
+    ring = mask.rings[layer]
+    return np.stack([torch.isin(ring, mask.at(epoch)).numpy() for epoch in range(epochs)])
+
+
+def moved(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    selection: SelectionMask,
+    *,
+    optimizer: str,
+    epochs: int,
+) -> list[tuple[str, int, int, int, int]]:
+    """How many weights moved in each epoch, inside and outside S_l,e.
+
+    Args:
+        model: stays as it is.
+        images: shape ``(n, 1, 28, 28)``.
+        labels: to descend on, shape ``(n,)``.
+        selection: which weights each epoch may move.
+        optimizer: a key of :data:`OPTIMIZERS`.
+        epochs: number of steps.
+
+    Returns:
+        Optimizer, epoch from 1, weights selected, moved inside S_l,e, moved outside.
+    """
+    copy, layout = deepcopy(model), Layout.of(model)
+    states = [layout.vector(copy)]
+    rows = []
+
+    def count_moves(epoch: int) -> bool:
+        states.append(layout.vector(copy))
+        changed = states[-2] != states[-1]
+        inside = torch.zeros(layout.size, dtype=torch.bool)
+        inside[selection.at(epoch)] = True
+        parts = (inside, changed & inside, changed & ~inside)
+        rows.append((optimizer, epoch + 1, *(int(part.sum()) for part in parts)))
+        return False  # go on
+
+    unlearn_by_gradient(
+        copy,
+        images,
+        labels,
+        sign=DESCEND,
+        optimizer=make_optimizer(optimizer, copy, learning_rate=0.01),
+        selection=selection,
+        max_epochs=epochs,
+        enough=count_moves,
+    )
+    return rows

@@ -1,13 +1,9 @@
-"""Where a chapter's numbers come from, and what the claim ledger makes of them."""
+"""Where a chapter's numbers come from."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
-from reproduction.chapters import claim_pages as ledger
 from reproduction.chapters.tables import NONE, Table, simple_table
-from reproduction.checking import claims
 from reproduction.study.stored_runs import Result
 
 Facts = dict[str, Any]
@@ -21,7 +17,8 @@ def _distinct(values: Sequence[Any]) -> str:
 def _commit(origin: Facts) -> str:
     if origin["commit"] is None:
         return "outside a checkout"
-    return origin["commit"][:10] + " with uncommitted changes" * bool(origin["dirty"])
+    commit = origin["commit"][:10]
+    return f"{commit} with uncommitted changes" if origin["dirty"] else commit
 
 
 def command(experiment: str, profile: str, **changes: object) -> str:
@@ -55,27 +52,3 @@ def provenance(results: Sequence[Result], *commands: str) -> Table:
         *(("to repeat", text) for text in commands),
     ]
     return simple_table(rows, headings=("What", "Value"), caption="Where these numbers come from.")
-
-
-def verdict_table(profile: str, chapter: str) -> Table:
-    """The claims of the ledger that a chapter answers for, judged by the profile's own runs."""
-    judged = claims.verdicts(profile)
-    mine = judged[judged.chapter == f"notebooks/{chapter}"]
-    return claim_table(mine, f"Claims of this chapter, judged by the runs of profile {profile}.")
-
-
-def claim_table(judged: pd.DataFrame, caption: str) -> Table:
-    """Rows of the ledger with what was measured and the rule; caveats stand once, below them."""
-    marks = ledger.caveats(judged)
-    rows = [
-        [
-            row.source,
-            f"“{row.quote}”",
-            f"{row.measured or NONE} {marks.get(row.caveat, '')}".strip(),
-            f"{row.verdict} ({row.note})" if row.note else row.verdict,
-            row.rule,
-        ]
-        for _, row in judged.iterrows()
-    ]
-    headings = ("Source", "The paper says", "Here", "Verdict", "Rule")
-    return simple_table(rows, headings=headings, caption=caption, notes=ledger.notes(marks))

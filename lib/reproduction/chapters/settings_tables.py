@@ -1,20 +1,25 @@
-"""The settings that a run used, as a table."""
+"""The settings that a run used, and what they make of its batches, as tables."""
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from statistics import mean
 from typing import Any
 
-from partial_unlearning.models import MODELS
+import numpy as np
 
 from reproduction.chapters.curves import by_model, of_dataset
-from reproduction.chapters.mixing import held_in
 from reproduction.chapters.tables import Table, simple_table
+from reproduction.checking.measurements import METHODS
+from reproduction.datasets.sources import official_counts, read
 from reproduction.study.stored_runs import Config, Result
+
+# The models' own widths once more: the library's MODELS cannot be read without torch.
+WIDTHS = {"MLP": 500, "ConvNet": 16, "LeNet": 6, "AlexNet": 64, "ResNet9": 64}
 
 
 def width_of(config: Config) -> int:
     """Channels of the first layer (for the MLP, hidden neurons)."""
-    return config["width"] or MODELS[config["model"]][1]
+    return config["width"] or WIDTHS[config["model"]]
 
 
 def protocol_text(protocol: dict[str, float]) -> str:
@@ -44,7 +49,7 @@ def _amnesiac(config: Config, runs: list[Result]) -> list[list[str]]:
         [
             protocol_text(config["protocol"]),
             f"{100 * sum(shares) / len(shares):.1f} %",
-            f"{mean(map(held_in, runs)):.1f}",
+            f"{mean(held_in(run) for run in runs):.1f}",
             pruning_text(config["pruning"]),
             f"{100 * kept:.1f} %",
         ]
@@ -54,10 +59,11 @@ def _amnesiac(config: Config, runs: list[Result]) -> list[list[str]]:
 def _steps(runs: list[Result], method: str) -> str:
     """How many steps it took a method: one number, or from the fewest to the most of all seeds."""
     counts = [len(run["curves"][method]) - 1 for run in runs]
-    return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    fewest, most = min(counts), max(counts)
+    return str(fewest) if fewest == most else f"{fewest} to {most}"
 
 
-def _descent(config: Config, runs: list[Result]) -> list[list[str]]:
+def _gradient(config: Config, runs: list[Result]) -> list[list[str]]:
     return [
         [
             name,
@@ -66,11 +72,11 @@ def _descent(config: Config, runs: list[Result]) -> list[list[str]]:
             _steps(runs, name),
             fractions_text(config[name]),
         ]
-        for name in ("baseline", "proposed")
+        for name in METHODS
     ]
 
 
-_DESCENT = ("Method", "Optimizer", "Rate α′", "Steps", "Moved, first → last layer")
+_GRADIENT = ("Method", "Optimizer", "Rate α′", "Steps", "Moved, first → last layer")
 COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[Config, list[Result]], list[list[str]]]]] = {
     "amnesiac": (
         (
@@ -79,8 +85,8 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[Config, list[Result]], list[
         ),
         _amnesiac,
     ),
-    "label_flipping": (_DESCENT, _descent),
-    "optimization": (_DESCENT, _descent),
+    "label_flipping": (_GRADIENT, _gradient),
+    "optimization": (_GRADIENT, _gradient),
 }
 """Family -> headings, and what makes the lines of a model."""
 
@@ -104,3 +110,45 @@ def settings_table(results: Sequence[Result], *, caption: str) -> Table:
     ]
     heads = ("Data", "Model", "Width", *headings)
     return simple_table(rows, headings=heads, caption=caption, labels=3)
+
+
+def class_counts(config: Config) -> tuple[int, ...]:
+    """Training images of each class in the data that a configuration names."""
+    if config["source"] == "complete":
+        return official_counts(config["dataset"])["train"]
+    arrays, _ = read(config["dataset"], config["source"])
+    return tuple(np.bincount(arrays["train_labels"]).tolist())
+
+
+def held_at(config: Config, affected_share: float) -> float:
+    """Target images in an affected batch, mean, where all of them are spread over a share.
+
+    Args:
+        config: of a run that trains on all images.
+        affected_share: of an epoch's batches, in (0, 1].
+    """
+    counts = class_counts(config)
+    batches = ceil(sum(counts) / config["training"]["batch_size"])
+    return counts[config["target"]] / (affected_share * batches)
+
+
+def held_in(result: Result) -> float:
+    """Target images in an affected batch of a run of amnesiac unlearning, mean over all steps."""
+    facts, training = result["facts"], result["config"]["training"]
+    return facts["request"] * training["epochs"] / facts["affected_steps"]
+
+
+def mixing_table(results: Sequence[Result]) -> Table:
+    """Batches affected, and the target images in one of them, at each share of Figure 4."""
+    rows = {}
+    for result in results:
+        config, share = result["config"], result["facts"]["affected_share"]
+        labels = (config["dataset"], f"{100 * config['share']:g} %")
+        held = f"{held_at(config, share):.1f} of {config['training']['batch_size']}"
+        rows[labels] = [*labels, f"{100 * share:.1f} %", held]  # the last seed's, of a share
+    return simple_table(
+        list(rows.values()),
+        headings=("Data", "Share", "Batches affected", "Target images in one, mean"),
+        caption="What the share of affected batches does to a batch.",
+        labels=2,
+    )

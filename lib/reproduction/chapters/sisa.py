@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import Any
 
-from reproduction.chapters.tables import Table, simple_table, spread
+from reproduction.chapters.tables import Table, signed, simple_table, spread
 from reproduction.checking.verdicts import Verdict, judge_bound, one_seed
 from reproduction.study.stored_runs import Result
 
@@ -40,7 +40,7 @@ def accuracy_table(results: Sequence[Result]) -> Table:
     for design, runs in by_design(results).items():
         for measure in ("d_t", "d_r"):
             one, many = (values(runs, method, measure) for method in ("trained", "ensemble"))
-            gap = f"{mean(many) - mean(one):+.2f}".replace("-", "−")
+            gap = signed(mean(many) - mean(one))
             rows.append([*design, measure, spread(one), spread(many), gap])
     return simple_table(
         rows,

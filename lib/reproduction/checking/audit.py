@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from reproduction import paper, places
-from reproduction.datasets.sets import official_counts
+from reproduction.datasets.sources import official_counts
 
 Fit = Callable[[str, int], bool]
 
@@ -70,15 +70,9 @@ def chance(text: str, n: int) -> float:
     return 1.0 if value == 0 else (min(n, whole) + 1) / (whole + 1)
 
 
-@cache
-def class_sizes(dataset: str) -> dict[str, tuple[int, ...]]:
-    """Images of each class, in label order, in the official splits ``train``, ``test``, ``val``."""
-    return {split: tuple(counts.tolist()) for split, counts in official_counts(dataset).items()}
-
-
 def size(dataset: str, column: str, label: int, split: str = "test") -> int:
     """Images behind a cell when ``label`` explains it: the class, or for ``d_r`` all the others."""
-    counts = class_sizes(dataset)[split]
+    counts = official_counts(dataset)[split]
     return sum(counts) - counts[label] if column == "d_r" else counts[label]
 
 
@@ -100,7 +94,7 @@ def cells(split: str = "test", reading: Callable[[str], str] = str) -> pd.DataFr
         ``RULES``, and chance (a share).
     """
     frame = paper.printed().melt(paper.KEYS, paper.MEASURES, "column", "printed")
-    frame = frame[[split in class_sizes(name) for name in frame.dataset]]
+    frame = frame[[split in official_counts(name) for name in frame.dataset]]
     frame["label"] = [labels(d)[c] for d, c in zip(frame.dataset, frame.column, strict=True)]
     keys = zip(frame.dataset, frame.column, frame.label, strict=True)
     frame["n"] = [size(*key, split) for key in keys]
@@ -147,7 +141,7 @@ def fitting(frame: pd.DataFrame, column: str, split: str = "test") -> pd.Series:
     (dataset,) = frame.dataset.unique()
     counts = {
         label: sum(truncated(text, size(dataset, column, label, split)) for text in frame[column])
-        for label in range(len(class_sizes(dataset)[split]))
+        for label in range(len(official_counts(dataset)[split]))
     }
     return pd.Series(counts, name=column)
 

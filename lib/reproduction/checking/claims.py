@@ -1,49 +1,62 @@
-"""The claim ledger: each claim of the paper beside what the runs of a profile gave.
+"""The claims of the paper as ``book/claims.yaml`` has them, and the limits they are judged by."""
 
-The claims, their rules and their tolerances stand in ``book/claims.yaml``; this module only
-computes, from the tables of :mod:`reproduction.checking.measurements`.
-"""
-
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import yaml
+
 from partial_unlearning.errors import InputError
-
 from reproduction import paper, places
-from reproduction.checking.measurements import Evidence, gather
-from reproduction.checking.verdicts import (
-    NOT_ATTEMPTED,
-    NOT_REPRODUCED,
-    PARTLY,
-    REPRODUCED,
-    UNKNOWN,
-    Limits,
-    Verdict,
-    capped,
-    combine,
-    combine_comparisons,
-    judge_bound,
-    judge_difference,
-    one_seed,
-    worse,
-)
-from reproduction.study.intervals import interval
+from reproduction.checking.verdicts import Limits
 
-NONE = "–"
+EACH = "each"
 
 Claim = dict[str, Any]
 Case = dict[str, Any]
 
+# What book/claims.yaml may say at each place.
+_PARTS = ("limits", "rules", "claims")
+_OF_A_CLAIM = (
+    *("id", "source", "quote", "chapter", "caveat", "measure", "rule", "claims"),
+    *("tables", "per_model", "orders", "cases", "sides", "on", "value"),
+    *("at_most", "at_least", "d_t", "forgets"),
+)
+_OF_A_CASE = (
+    *("table", "tables", "model", "columns", "column", "pick", "method", "minus", "sides"),
+    *("evidence", "dataset", "family", "target"),
+)
+
+
+def checked(document: dict[str, Any]) -> dict[str, Any]:
+    """The content of ``book/claims.yaml`` as it is.
+
+    Raises:
+        InputError: it has a key that nothing reads, such as a misspelt one.
+    """
+    _check_keys("book/claims.yaml", document, _PARTS)
+    _check_keys(
+        "the part limits of book/claims.yaml",
+        document["limits"],
+        [limit.name for limit in fields(Limits)],
+    )
+    for claim in document["claims"]:
+        _check_keys(f"claim {claim.get('id')!r}", claim, _OF_A_CLAIM)
+        for case in claim.get("cases", ()):
+            _check_keys(f"a case of claim {claim['id']!r}", case, _OF_A_CASE)
+    return document
+
+
+def _check_keys(what: str, given: Iterable[str], known: Sequence[str]) -> None:
+    for key in given:
+        if key not in known:
+            raise InputError(f"{what} has the unknown key {key!r}; choose from {', '.join(known)}")
+
 
 @cache
 def _document() -> dict[str, Any]:
-    return yaml.safe_load((places.book() / "claims.yaml").read_text(encoding="utf-8"))
+    return checked(yaml.safe_load((places.book() / "claims.yaml").read_text(encoding="utf-8")))
 
 
 def limits() -> Limits:
@@ -52,302 +65,42 @@ def limits() -> Limits:
 
 
 def claims() -> list[Claim]:
-    """The committed claims in the paper's order; ``models`` and ``orders`` make one for each."""
-    return [claim for entry in _document()["claims"] for claim in _split(entry)]
+    """The committed claims in the paper's order, as :func:`expanded` makes them."""
+    return [claim for entry in _document()["claims"] for claim in expanded(entry)]
 
 
-def _split(entry: Claim) -> list[Claim]:
+def expanded(entry: Claim) -> list[Claim]:
+    """The claims that an entry of ``book/claims.yaml`` stands for.
+
+    A case becomes one for each model of the entry's ``tables``, with the model's own value where
+    it says *each*. ``per_model`` makes a claim of each case, ``orders`` one for each order.
+    """
     rule = _document()["rules"].get(entry["rule"], entry["rule"])
     entry = entry | {"group": entry["id"], "rule": rule}
-    split = next((name for name in ("models", "orders") if name in entry), None)
-    if split is None:
-        return [entry]
+    if "tables" in entry:
+        entry["cases"] = _cases(entry["cases"], entry["tables"])
+    if "per_model" in entry:
+        return [_part(entry, case["model"], [case]) for case in entry["cases"]]
+    if "orders" in entry:
+        return [
+            _part(entry, order, [case | {"order": order} for case in entry["cases"]])
+            for order in entry["orders"]
+        ]
+    return [entry]
+
+
+def _part(entry: Claim, name: str, cases: list[Case]) -> Claim:
+    """One claim of an entry that stands for several."""
+    named = {"id": f"{entry['id']}-{name}", "source": f"{entry['source']}, {name}"}
+    return entry | named | {"cases": cases}
+
+
+def _cases(templates: list[Case], tables: list[int]) -> list[Case]:
+    """Each template once for each model that the paper's tables have."""
+    printed = paper.tables().drop_duplicates(["table", "model"])
+    models = [row for table in tables for row in printed[printed.table == table].to_dict("records")]
     return [
-        entry
-        | {"id": f"{entry['id']}-{value}", "source": f"{entry['source']}, {value}"}
-        | {"cases": [case | {split.removesuffix("s"): value} for case in entry["cases"]]}
-        for value in entry[split]
+        {key: model[key] if value == EACH else value for key, value in case.items()}
+        for case in templates
+        for model in models
     ]
-
-
-def _select(rows: pd.DataFrame, **where: object) -> pd.DataFrame:
-    for column, value in where.items():
-        rows = rows[rows[column] == value] if column in rows else rows.iloc[:0]
-    return rows
-
-
-def paired(
-    rows: pd.DataFrame, sides: Sequence[str], on: Sequence[str], values: Sequence[str]
-) -> pd.DataFrame:
-    """Two methods side by side: one row for each key that both have.
-
-    Args:
-        rows: rows with a ``method`` column.
-        sides: the two methods.
-        on: the columns that make a pair, such as ``seed``.
-        values: the columns to keep, suffixed ``_0`` and ``_1`` by side.
-
-    Raises:
-        InputError: one method has two rows for the same key.
-    """
-    halves = [_indexed(rows, method, on, values) for method in sides]
-    if any(half.empty for half in halves):
-        return pd.DataFrame()
-    left, right = (half.add_suffix(f"_{side}") for side, half in enumerate(halves))
-    return left.join(right, how="inner").reset_index()
-
-
-def _indexed(
-    rows: pd.DataFrame, method: str, on: Sequence[str], values: Sequence[str]
-) -> pd.DataFrame:
-    half = _select(rows, method=method)
-    if half.empty:
-        return half
-    half = half.dropna(subset=[*on, *values]).set_index(list(on))[list(values)]
-    if not half.index.is_unique:
-        twice = half.index[half.index.duplicated()][0]
-        raise InputError(
-            f"the results hold {method!r} twice for {', '.join(on)} = {twice}; "
-            "one row each is expected: remove the run that does not belong"
-        )
-    return half
-
-
-def _judge_pairs(pairs: pd.DataFrame, value: str, sign: int = 1) -> Verdict | None:
-    """The comparison rule on the columns of ``paired``; D_t is judged where it is there."""
-    if pairs.empty:
-        return None
-    found = interval(pairs[f"{value}_0"] - pairs[f"{value}_1"], limits().confidence)
-    d_t = [float(pairs[f"d_t_{side}"].mean()) for side in (0, 1) if f"d_t_{side}" in pairs]
-    about = f", D_t {d_t[0]:.2f} / {d_t[1]:.2f}" if d_t else ""
-    verdict = Verdict(judge_difference(found, d_t, limits(), sign), f"{found}{about}")
-    return _capped(verdict, pairs)
-
-
-def _capped(verdict: Verdict, rows: pd.DataFrame) -> Verdict:
-    """Label a verdict whose rows come from a single seed; rows without seeds are not sampled."""
-    single = "seed" in rows and rows["seed"].nunique() == 1
-    return one_seed(verdict) if single else verdict
-
-
-def _if_known(verdict: Verdict | None, d_t: pd.Series) -> Verdict | None:
-    """The verdict, withdrawn where trained models know less of the target data than the limit."""
-    unknown = len(d_t) and d_t.mean() < limits().known
-    return Verdict(NOT_ATTEMPTED, "", UNKNOWN) if verdict and unknown else verdict
-
-
-def _comparison(rows: pd.DataFrame, table: int, model: str) -> Verdict | None:
-    printed = [paper.cell(table, model, method).d_r for method in ("proposed", "baseline")]
-    rows = _select(rows, table=table, model=model)
-    pairs = paired(rows, ("proposed", "baseline"), ["seed"], ["d_r", "d_t"])
-    verdict = _judge_pairs(pairs, "d_r", sign=1 if printed[0] > printed[1] else -1)
-    return _if_known(verdict, _trained(rows))
-
-
-def _trained(rows: pd.DataFrame) -> pd.Series:
-    """D_t of the trained models among rows of ``tables.csv``."""
-    return _select(rows, method="trained")["d_t"] if len(rows) else pd.Series(dtype=float)
-
-
-def comparison(rows: pd.DataFrame, table: int, model: str) -> Verdict:
-    """The verdict on one of the paper's 18 comparisons of proposed with baseline D_r.
-
-    Args:
-        rows: rows of ``tables.csv``, of this table or of all.
-        table: 1 to 6.
-        model: as the paper's tables spell it.
-
-    Raises:
-        InputError: the paper has no such comparison, or a seed appears twice.
-    """
-    return combine([_comparison(rows, table, model)])
-
-
-# Measures: a case of a claim -> its verdict, or None where the runs have not left the data.
-
-
-def _measure_comparison(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
-    return _comparison(evidence.tables, **case)
-
-
-def _bounded(claim: Claim, value: float, label: str, rows: pd.DataFrame) -> Verdict:
-    bounds = {name: claim[name] for name in ("at_most", "at_least") if name in claim}
-    return _capped(Verdict(judge_bound(value, **bounds), f"{label} {value:.2f}".strip()), rows)
-
-
-def _measure_bound(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
-    """Means over seeds of some columns, or of their losses, and one number picked from them."""
-    columns, label = case["columns"], case["model"]
-    rows = _select(evidence.tables, table=case["table"], model=label)
-    trained = _trained(rows)
-    if "minus" in case:
-        values = [*columns, *{"d_t"}.difference(columns)]
-        rows = paired(rows, (case["method"], case["minus"]), ["seed"], values)
-        means = [(rows[f"{c}_0"] - rows[f"{c}_1"]).mean() for c in columns if len(rows)]
-    else:
-        rows = _select(rows, method=case["method"])
-        rows = rows.dropna(subset=columns) if len(rows) else rows
-        means = [rows[column].mean() for column in columns if len(rows)]
-    if not means:
-        return None
-    found = _bounded(claim, float(getattr(np, case.get("pick", "mean"))(means)), label, rows)
-    found = _if_forgotten(found, rows["d_t_1"].mean()) if claim.get("forgets") else found
-    return _if_known(found, trained)
-
-
-def _if_forgotten(found: Verdict, d_t: float) -> Verdict:
-    """The verdict, lowered where D_t is: a method that forgets nothing keeps all its accuracy."""
-    word = judge_bound(d_t, at_most=(limits().forgotten, limits().nearly))
-    return replace(
-        found, verdict=worse(found.verdict, word), measured=f"{found.measured}, D_t {d_t:.2f}"
-    )
-
-
-def _measure_contrast(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
-    """The mean loss over the models of one table minus that of another."""
-    halves = [_losses(evidence, case, table) for table in case["tables"]]
-    if any(half.empty for half in halves):
-        return None
-    means = [float(half.groupby("model").loss.mean().mean()) for half in halves]
-    fewest = min(halves, key=lambda half: half["seed"].nunique())
-    found = _bounded(claim, means[0] - means[1], "", fewest)
-    there = sum(half["model"].nunique() for half in halves)
-    total = sum(table in case["tables"] for table, _ in paper.comparisons())
-    return found if there == total else capped(found, f"{there} of {total} models")
-
-
-def _losses(evidence: Evidence, case: Case, table: int) -> pd.DataFrame:
-    """One row a model and seed of a table: what one method loses against another."""
-    sides, column = (case["method"], case["minus"]), case["column"]
-    rows = _select(evidence.tables, table=table)
-    pairs = paired(rows, sides, ["model", "seed"], [column])
-    return pairs if pairs.empty else pairs.assign(loss=pairs[f"{column}_0"] - pairs[f"{column}_1"])
-
-
-def _first(rows: pd.DataFrame, axis: str, d_t: float) -> pd.Series:
-    """Where each seed's curve first comes down to ``d_t`` percent; infinite where it never does.
-
-    The trained model, at 0, has undone nothing and does not count.
-    """
-    rows = rows[rows[axis] >= 1]
-    reached = rows.assign(at=rows[axis].where(rows["d_t"] <= d_t, np.inf))
-    return reached.groupby("seed")["at"].min()
-
-
-def _runs_of(evidence: Evidence, case: Case) -> pd.DataFrame:
-    names = ("family", "dataset", "model", "target", "order")
-    where = {name: case[name] for name in names if name in case}
-    return _select(evidence.rows(case["evidence"]), **where)
-
-
-def _measure_first_forgotten(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
-    rows = _runs_of(evidence, case)
-    sides = [case[name] for name in ("method", "minus") if name in case]
-    halves = [_select(rows, method=side) for side in sides]
-    if any(half.empty for half in halves):
-        return None
-    first = [_first(half, claim["axis"], claim["d_t"]) for half in halves]
-    verdict = _first_verdict(claim, case, pd.concat(first, axis=1, join="inner"))
-    return _if_known(verdict, halves[0][halves[0][claim["axis"]] == 0]["d_t"])
-
-
-def _first_verdict(claim: Claim, case: Case, found: pd.DataFrame) -> Verdict:
-    """The verdict on when each side, a column each, first comes down to the limit."""
-    means = [float(mean) for mean in found.mean()]
-    label = case["model"]
-    if not np.isfinite(means).all():  # neither few epochs nor a few more: never
-        return _capped(Verdict(NOT_REPRODUCED, f"{label} never"), found.reset_index())
-    return _bounded(claim, means[0] - sum(means[1:]), label, found.reset_index())
-
-
-def _partly_affected(rows: pd.DataFrame) -> pd.DataFrame:
-    """Without the runs of share 1, in which all of the training is taken back."""
-    return rows[rows["share"] < 1] if "share" in rows else rows
-
-
-def _measure_paired_runs(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
-    """Pairs in which both sides have forgotten, averaged first over what are no samples of runs."""
-    rows, value = _partly_affected(_runs_of(evidence, case)), claim["value"]
-    sides = case.get("sides") or claim["sides"]
-    pairs = paired(rows, sides, claim["on"], [value, "d_t"])
-    if pairs.empty:
-        return None
-    fair = pairs[pairs[["d_t_0", "d_t_1"]].max(axis=1) <= limits().nearly]
-    judged = fair.groupby("seed", as_index=False).mean()
-    found = _judge_pairs(judged, value) or _capped(Verdict(NOT_REPRODUCED, NONE), pairs)
-    return replace(found, measured=f"{found.measured}, {len(fair)} of {len(pairs)} pairs")
-
-
-def _measure_degradation(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
-    """The fall of a straight line through D_r, from the smallest share to the largest below 1."""
-    rows = _select(_partly_affected(_runs_of(evidence, case)), method=case["method"])
-    if rows.empty or rows["share"].nunique() < 2:
-        return None
-    slope = float(np.polyfit(rows["share"], rows["d_r"], 1)[0])
-    fall = -slope * float(rows["share"].max() - rows["share"].min())
-    return _bounded(claim, fall, case["dataset"], rows)
-
-
-def _measure_storage(evidence: Evidence, claim: Claim, case: Case) -> Verdict | None:
-    rows = _runs_of(evidence, case)
-    label = f"{case['model']} on {case['dataset']}"
-    return _bounded(claim, float(rows["kept_share"].mean()), label, rows) if len(rows) else None
-
-
-MEASURES: dict[str, Callable[[Evidence, Claim, Case], Verdict | None]] = {
-    "comparison": _measure_comparison,
-    "bound": _measure_bound,
-    "contrast": _measure_contrast,
-    "first_forgotten": _measure_first_forgotten,
-    "paired_runs": _measure_paired_runs,
-    "degradation": _measure_degradation,
-    "storage": _measure_storage,
-}
-
-
-def _judge(evidence: Evidence, claim: Claim) -> Verdict:
-    measure = MEASURES[claim["measure"]]
-    return combine([measure(evidence, claim, case) for case in claim["cases"]])
-
-
-def _summarise(claim: Claim, judged: dict[str, list[Verdict]]) -> Verdict:
-    parts = [verdict for group in claim["claims"] for verdict in judged[group]]
-    verdict = combine_comparisons(parts, limits().confidence)
-    return Verdict(verdict.verdict, counts(part.verdict for part in parts), verdict.note)
-
-
-def counts(words: Iterable[str]) -> str:
-    """How often each verdict occurs, for example ``reproduced 12, partly 6``."""
-    found = Counter(words)
-    order = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_ATTEMPTED)
-    return ", ".join(f"{word} {found[word]}" for word in order if found[word])
-
-
-def verdicts(profile: str) -> pd.DataFrame:
-    """Judge every claim by the stored results of a profile.
-
-    Returns:
-        One row a claim: id, source, quote, measured, rule, verdict (one of four words), note,
-        caveat and chapter.
-
-    Raises:
-        InputError: unknown profile.
-    """
-    return judge(gather(profile))
-
-
-def judge(evidence: Evidence) -> pd.DataFrame:
-    """Judge every claim; see :func:`verdicts`. A claim without evidence is *not attempted*."""
-    ledger, found = claims(), {}
-    parts: dict[str, list[Verdict]] = {}
-    for claim in sorted(ledger, key=lambda claim: claim["measure"] == "all_of"):
-        last = claim["measure"] == "all_of"
-        verdict = _summarise(claim, parts) if last else _judge(evidence, claim)
-        found[claim["id"]] = verdict
-        parts.setdefault(claim["group"], []).append(verdict)
-    return pd.DataFrame([_row(claim, found[claim["id"]]) for claim in ledger])
-
-
-def _row(claim: Claim, verdict: Verdict) -> dict[str, str]:
-    given = {name: claim[name] for name in ("id", "source", "quote", "rule", "chapter")}
-    return given | {"caveat": claim.get("caveat", "")} | vars(verdict)

@@ -1,124 +1,113 @@
 """What the stored runs of a profile say, as plain tables that the claim ledger can read.
 
-Only the profile's own runs count: a run with changed settings is kept, but is no evidence.
+Only the profile's own runs count: a run with changed settings is kept, but is not measured by.
 
 ============  ===========================================================================
-table         a row (all have dataset and model; all but storage have seed)
+table         what its rows are, made by :func:`tidy`
 ============  ===========================================================================
-figure_1, 2   method, order, epochs (undone so far; 0 is the trained model), d_t, d_r
-figure_3      target, method, image, similarity (to the map before unlearning), d_t
-figure_4      method (trained or a pruning strategy), share, d_t, d_r
-same_step     family, method, step (0 is the trained model), d_t, d_r: both sides with the
-              optimizer and rate of the naive method
-storage       kept_share (entries of an update that the proposed method stores)
+figure_1, 2   a method and an order of epochs, after each epoch undone
+figure_3      a method and an image: how alike its map is to its map before unlearning
+figure_4      a method (trained or a pruning strategy) and a share
+same_step     a family of methods and a method, after each step of unlearning; both sides have
+              the optimizer and rate of the naive method
+storage       a data set and model: kept_share, the entries of an update that are stored
 ============  ===========================================================================
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
-from partial_unlearning.unlearners.amnesiac import ORDERS
 
-from reproduction.study.experiments import TABLES
-from reproduction.study.results import stored, table_rows
+from reproduction.study.results import every_row, stored
 from reproduction.study.stored_runs import Result
 
 METHODS = ("baseline", "proposed")
 _FROM_CONFIG = ("dataset", "model", "seed", "target", "share")
+COLUMNS = [*_FROM_CONFIG, "family", "kept_share", "method", "d_t", "d_r"]
+"""Those that every table has, also where nothing was run."""
+
+Record = dict[str, Any]
+Measurements = dict[str, pd.DataFrame]
+"""The module's tables by name, and as ``tables`` the rows of Tables 1 to 6."""
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The rows of ``tables.csv``, and a table for each other kind of experiment."""
-
-    tables: pd.DataFrame
-    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-
-    def rows(self, name: str) -> pd.DataFrame:
-        """One table of the module's list; no rows where nothing was run."""
-        return self.frames.get(name, pd.DataFrame())
+def end_points(result: Result) -> Iterator[Record]:
+    """Accuracies of each method of a run."""
+    yield from result["rows"]
 
 
-def _named(result: Result) -> dict[str, Any]:
-    config = result["config"]
-    return {name: config[name] for name in _FROM_CONFIG if name in config}
+def curve_points(result: Result) -> Iterator[Record]:
+    """Accuracies while each method unlearns; at step 0, the trained model, nothing is undone.
 
-
-def _curve(result: Result, axis: str, order: str | None = None) -> Iterable[dict[str, Any]]:
+    A step undoes an epoch, in either ``order``, or descends a gradient, which has no order.
+    """
     for method in METHODS:
-        points = result["curves"][method]
-        for at, point in enumerate(points if order is None else points[order]):
-            yield {**_named(result), "method": method, axis: at, **point}
+        curve = result["curves"][method]
+        orders = curve if isinstance(curve, dict) else {None: curve}
+        for order, points in orders.items():
+            for step, point in enumerate(points):
+                yield {"method": method, "order": order, "step": step, **point}
 
 
-def _joined(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    found = [frame for frame in frames if len(frame)]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+def map_similarities(result: Result) -> Iterator[Record]:
+    """How alike each image's map is to its map before unlearning, with the model's accuracies."""
+    alike = result["similarities"]
+    for row in result["rows"]:
+        if row["method"] in METHODS:
+            for image, similarity in zip(alike["image"], alike[row["method"]], strict=True):
+                yield {**row, "image": image, "similarity": similarity}
 
 
-def undone_epochs(results: Iterable[Result]) -> pd.DataFrame:
-    """Figures 1 and 2: accuracy after each epoch undone, in either order."""
-    return pd.DataFrame(
-        row | {"order": order}
-        for r in results
-        for order in ORDERS
-        for row in _curve(r, "epochs", order)
-    )
+def tidy(
+    results: Iterable[Result], records: Callable[[Result], Iterable[Record]] = end_points
+) -> pd.DataFrame:
+    """Stored runs as one table.
+
+    Args:
+        results: of any experiments.
+        records: what of a run becomes a row: :func:`end_points`, :func:`curve_points` or
+            :func:`map_similarities`.
+
+    Returns:
+        The columns of the records, and of :data:`COLUMNS` what a run's configuration and facts
+        have; all of them where there are no rows. ``family`` is the kind of experiment.
+    """
+    rows = [{**_named(result), **record} for result in results for record in records(result)]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=COLUMNS)
 
 
-def steps(results: Iterable[Result], family: str) -> pd.DataFrame:
-    """Label flipping and optimization: accuracy after each step of unlearning."""
-    return pd.DataFrame(row for r in results for row in _curve(r, "step")).assign(family=family)
+def _named(result: Result) -> Record:
+    config, facts = result["config"], result.get("facts", {})
+    found = {name: config[name] for name in _FROM_CONFIG if name in config}
+    kept = {"kept_share": facts["kept_share"]} if "kept_share" in facts else {}
+    return found | {"family": config["experiment"]} | kept
 
 
-def rows(results: Iterable[Result]) -> pd.DataFrame:
-    """The rows of each run, with what its configuration adds."""
-    return pd.DataFrame({**_named(r), **row} for r in results for row in r["rows"])
+def _stored(profile: str, *experiments: str) -> list[Result]:
+    return [result for name in experiments for result in stored(name, profile)]
 
 
-def map_similarities(results: Iterable[Result]) -> pd.DataFrame:
-    """Figure 3: how alike each image's map is to its map before unlearning, and the model's D_t."""
-    return pd.DataFrame(
-        {**_named(r), "method": method, "image": image, "similarity": value, "d_t": row["d_t"]}
-        for r in results
-        for row in r["rows"]
-        if (method := row["method"]) in METHODS
-        for image, value in zip(r["similarities"]["image"], r["similarities"][method], strict=True)
-    )
+def _storage(amnesiac: Sequence[Result]) -> pd.DataFrame:
+    """What is kept of an update depends on the mask's schedule, and not on the seed."""
+    rows = tidy(amnesiac)
+    return rows[["dataset", "model", "kept_share"]].drop_duplicates(ignore_index=True)
 
 
-def storage(results: Iterable[Result]) -> pd.DataFrame:
-    """The share of an update that is kept; it depends on the mask's schedule, not on the seed."""
-    kept = (
-        {name: _named(r)[name] for name in ("dataset", "model")}
-        | {"kept_share": r["facts"]["kept_share"]}
-        for r in results
-    )
-    return pd.DataFrame(kept)
-
-
-_READ: dict[str, Callable[[str], pd.DataFrame]] = {
-    "figure_1": lambda profile: undone_epochs(stored("figure_1", profile)),
-    "figure_2": lambda profile: undone_epochs(stored("figure_2", profile)),
-    "figure_3": lambda profile: map_similarities(stored("figure_3", profile)),
-    "figure_4": lambda profile: rows(stored("figure_4", profile)),
-    "same_step": lambda profile: _joined(
-        steps(stored(f"same_step_{family}", profile), family)
-        for family in ("label_flipping", "optimization")
-    ),
-    "storage": lambda profile: _joined(
-        storage(stored(f"figure_{number}", profile)) for number in (1, 2)
-    ),
-}
-
-
-def gather(profile: str) -> Evidence:
+def gather(profile: str) -> Measurements:
     """Everything that is stored for a profile.
 
     Raises:
         InputError: unknown profile.
     """
-    tables = _joined(table_rows(profile, number) for number in TABLES)
-    return Evidence(tables, {name: read(profile) for name, read in _READ.items()})
+    figures = {number: _stored(profile, f"figure_{number}") for number in (1, 2)}
+    paced = _stored(profile, "same_step_label_flipping", "same_step_optimization")
+    return {
+        "tables": every_row(profile),
+        "figure_1": tidy(figures[1], curve_points),
+        "figure_2": tidy(figures[2], curve_points),
+        "figure_3": tidy(_stored(profile, "figure_3"), map_similarities),
+        "figure_4": tidy(_stored(profile, "figure_4")),
+        "same_step": tidy(paced, curve_points),
+        "storage": _storage([*figures[1], *figures[2]]),
+    }

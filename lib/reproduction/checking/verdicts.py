@@ -1,12 +1,12 @@
 """The rules that turn measurements into verdicts. Their limits stand in ``book/claims.yaml``."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scipy.stats import binomtest
-
 from reproduction.study.intervals import Interval
 
+NONE = "–"
 REPRODUCED = "reproduced"
 PARTLY = "partly"
 NOT_REPRODUCED = "not reproduced"
@@ -32,10 +32,12 @@ class Verdict:
 class Limits:
     """What counts as forgotten, in percent of target data still recognised, and how sure to be.
 
-    What a trained model does not recognise to at least ``known`` percent it cannot forget.
+    What a trained model does not recognise to at least ``known`` percent it cannot forget. Figures
+    1 and 2 ask for ``erased``, which is stricter than ``forgotten``.
     """
 
     forgotten: float
+    erased: float
     nearly: float
     known: float
     confidence: float
@@ -48,12 +50,11 @@ def judge_difference(
 
     Args:
         difference: of A minus B, in points.
-        d_t: mean accuracy on the target data of each side, in percent; empty where the
-            comparison is not about forgetting.
+        d_t: mean accuracy on the target data of each side, in percent.
         limits: the limits on ``d_t``.
         sign: of the paper's own difference, 1 or -1.
     """
-    forgotten = max(d_t, default=0.0)
+    forgotten = max(d_t)
     if not (sign * difference.mean > 0 and forgotten <= limits.nearly):
         return NOT_REPRODUCED
     throughout = min(sign * difference.low, sign * difference.high) > 0
@@ -122,9 +123,14 @@ def combine_comparisons(verdicts: Sequence[Verdict], confidence: float) -> Verdi
         return combined
     tried = [v.verdict for v in verdicts if v.verdict != NOT_ATTEMPTED]
     good = sum(word in (REPRODUCED, PARTLY) for word in tried)
-    chance = binomtest(good, len(tried), alternative="greater").pvalue
-    partly = 2 * tried.count(REPRODUCED) >= len(tried) or chance <= 1 - confidence
+    partly = 2 * tried.count(REPRODUCED) >= len(tried)
+    partly = partly or chance_of_heads(good, len(tried)) <= 1 - confidence
     return replace(combined, verdict=PARTLY if partly else NOT_REPRODUCED)
+
+
+def chance_of_heads(least: int, coins: int) -> float:
+    """The probability that at least so many of some fair coins show heads (one-sided sign test)."""
+    return sum(math.comb(coins, heads) for heads in range(least, coins + 1)) / 2**coins
 
 
 def _majority(found: Sequence[Verdict], total: int) -> str:

@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from partial_unlearning.metrics import Accuracy
 from torch import Tensor
 
+from partial_unlearning.metrics import Accuracy
 from reproduction.chapters.figures import INK, OTHERS, PALETTE, RETAINED, TARGET, WIDTH, look
 from reproduction.study.runs.setup import point
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+
 from partial_unlearning import create, open_log, record
 from partial_unlearning.metrics import Accuracy
 from partial_unlearning.models import build
@@ -15,8 +17,6 @@ from partial_unlearning.state import Layout
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
 from partial_unlearning.update_log import StoredLog
-from torch import nn
-
 from reproduction.costs.public_notebook import NotebookScheme
 from reproduction.costs.timing import Times, alternate
 from reproduction.machine.memory import keep_freed_memory
@@ -35,7 +35,7 @@ Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Recorded:
+class LoggedRun:
     """One training with several logs.
 
     Attributes:
@@ -74,7 +74,7 @@ def table_1_config(profile: str, model: str) -> Config:
     return next(c for c in configs if c["experiment"] == "amnesiac" and c["model"] == model)
 
 
-def record_run(config: Config, folder: Path, settings: Mapping[str, Settings]) -> Recorded:
+def record_run(config: Config, folder: Path, settings: Mapping[str, Settings]) -> LoggedRun:
     """Train as the configuration says and record into one log for each of ``settings``."""
     data = load_data(config)
     plan = make_plan(config, data, config["protocol"])
@@ -89,7 +89,7 @@ def record_run(config: Config, folder: Path, settings: Mapping[str, Settings]) -
         log.close(model)
     logs = {label: open_log(log.folder.root, model) for label, log in writers.items()}
     affected = next(iter(logs.values())).affected_steps(target_ids(config, data, plan))
-    return Recorded(config, model, logs, affected)
+    return LoggedRun(config, model, logs, affected)
 
 
 def schedule(config: Config, **more: object) -> Settings:
@@ -152,19 +152,15 @@ def notebook_bytes(model: nn.Module, folder: Path) -> tuple[int, int]:
     return scheme.written, (folder / "one step" / "0.pkl").stat().st_size
 
 
-def full_bytes(steps: int, model: nn.Module) -> int:
-    """Bytes of a dense float32 log over a whole run."""
-    return 4 * Layout.of(model).size * steps
+def dense_bytes(name: str, steps: int) -> int:
+    """Bytes of a dense float32 log over a whole run, for a model in its own width."""
+    classes = 11 if name in ("ConvNet", "AlexNet") else 10
+    return 4 * Layout.of(build(name, classes=classes, seed=0)).size * steps
 
 
-def paper_model(name: str) -> nn.Module:
-    """A model in its own width, with as many outputs as its data set has classes."""
-    return build(name, classes=11 if name in ("ConvNet", "AlexNet") else 10, seed=0)
-
-
-def answer(run: Recorded, label: str) -> nn.Module:
+def answer(run: LoggedRun, label: str) -> nn.Module:
     """All that a request takes: look up its steps, sum their updates, subtract the sum."""
     log, data = run.logs[label], load_data(run.config)
-    asked = data.train.of_class(run.config["target"]).cpu()
-    steps = log.affected_steps(asked[torch.isin(asked, log.plan().ids)])
+    targets = data.train.of_class(run.config["target"]).cpu()
+    steps = log.affected_steps(targets[torch.isin(targets, log.plan().ids)])
     return forget(deepcopy(run.model), log.sum(steps))

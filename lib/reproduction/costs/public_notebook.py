@@ -7,9 +7,10 @@ pickled whole, once for every tensor put into it. Statistics of batch normalisat
 import pickle
 from pathlib import Path
 
+from torch import Tensor, nn
+
 from partial_unlearning.system.files import make_folder
 from partial_unlearning.training import Callback
-from torch import Tensor, nn
 
 
 class NotebookScheme(Callback):

@@ -9,9 +9,9 @@ import io
 from pathlib import Path
 
 import numpy as np
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
-
 from reproduction.datasets.official import OFFICIAL, Arrays, Fingerprint, check_file, read_official
 
 SIZES = {"train": 5000, "test": 1000}
@@ -85,8 +85,8 @@ def stratified_ids(labels: np.ndarray, size: int) -> np.ndarray:
         raise InputError(f"cannot choose {size:,} images from {len(labels):,}; choose fewer")
     counts = np.bincount(labels)
     chosen = []
-    for label, wanted in enumerate(_shares(counts, size)):
-        middles = (2 * np.arange(wanted) + 1) * counts[label] // (2 * max(wanted, 1))
+    for label, share in enumerate(_shares(counts, size)):
+        middles = (2 * np.arange(share) + 1) * counts[label] // (2 * max(share, 1))
         chosen.append(np.flatnonzero(labels == label)[middles])
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from partial_unlearning.errors import InputError
 
 log = logging.getLogger(__name__)

@@ -4,23 +4,16 @@ An image's id is its index in the official split, in the sample as in the comple
 deletion request names the same image everywhere.
 """
 
-import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.samples import Split
-from torch import Tensor
-
-from reproduction import places
-from reproduction.datasets.embedded import FINGERPRINTS, SIZES, read_sample
-from reproduction.datasets.official import OFFICIAL, Arrays, combined_digest, read_official
-
-log = logging.getLogger(__name__)
+from reproduction.datasets import sources
+from reproduction.datasets.official import Arrays
 
 MNIST_HELD_OUT = 5000
 SAMPLE_HELD_OUT_PART = 5  # one image in five
@@ -47,11 +40,6 @@ class Dataset:
     digest: str
 
 
-def data_root(given: str | Path | None) -> Path:
-    """Return the folder of the official files: ``given``, else ``UNLEARN_DATA``, else ``data/``."""
-    return Path(given or os.environ.get("UNLEARN_DATA") or places.root() / "data").expanduser()
-
-
 def load(
     name: str,
     *,
@@ -69,16 +57,14 @@ def load(
     Args:
         name: ``mnist`` or ``organamnist``.
         source: ``sample`` or ``complete``.
-        root: data root of the complete files, see ``data_root``; the sample ignores it.
+        root: data root of the complete files, see :func:`sources.data_root`; the sample ignores it.
         tuning: whether to evaluate on held-out images instead of the test split.
         device: where the tensors go.
 
     Raises:
         InputError: unknown name, source or device, or the files are absent, truncated or altered.
     """
-    _check_known("data set", name, OFFICIAL)
-    _check_known("data source", source, SOURCES)
-    arrays, digest = SOURCES[source](name, data_root(root))
+    arrays, digest = sources.read(name, source, root)
     train, evaluation = _split(arrays, "train"), _split(arrays, "test")
     if tuning:
         train, evaluation = HELD_OUT[source, name](arrays, train)
@@ -92,54 +78,10 @@ def load(
     )
 
 
-def official_counts(name: str) -> dict[str, Tensor]:
-    """Return the images per class of every official split, as the sample file records them.
-
-    Returns:
-        split (``train``, ``test`` and, for OrganAMNIST, ``val``) -> (classes,) int64.
-
-    Raises:
-        InputError: unknown name, or the sample file is absent or altered.
-    """
-    _check_known("data set", name, OFFICIAL)
-    arrays = read_sample(name)
-    keys = [key for key in arrays if key.endswith("_counts")]
-    return {key.removesuffix("_counts"): torch.from_numpy(arrays[key]) for key in keys}
-
-
-def _check_known(what: str, given: str, known: dict) -> None:
-    if given not in known:
-        raise InputError(f"unknown {what} {given!r}; choose one of {', '.join(known)}")
-
-
-def _sample(name: str, root: Path) -> tuple[Arrays, str]:
-    del root  # the sample lies in the repository
-    arrays = read_sample(name)
-    log.info(
-        "%s: the embedded sample of %s training and %s test images, not the complete data",
-        OFFICIAL[name].title,
-        *(f"{size:,}" for size in SIZES.values()),
-    )
-    return arrays, combined_digest([FINGERPRINTS[name]])
-
-
-def _complete(name: str, root: Path) -> tuple[Arrays, str]:
-    arrays = read_official(name, root)
-    log.info("%s: the complete data in %s", OFFICIAL[name].title, root)
-    return arrays, combined_digest(OFFICIAL[name].files.values())
-
-
-SOURCES: dict[str, Callable[[str, Path], tuple[Arrays, str]]] = {
-    "sample": _sample,
-    "complete": _complete,
-}
-
-
 def _split(arrays: Arrays, split: str) -> Split:
     images = torch.from_numpy(arrays[f"{split}_images"]).to(torch.float32).div_(255)
     labels = torch.from_numpy(arrays[f"{split}_labels"]).to(torch.int64)
-    ids = arrays.get(f"{split}_ids", np.arange(len(labels)))  # a complete split needs no list
-    return Split(images.unsqueeze(1), labels, torch.from_numpy(ids))
+    return Split(images.unsqueeze(1), labels, torch.from_numpy(arrays[f"{split}_ids"]))
 
 
 def _last_training_images(arrays: Arrays, train: Split) -> tuple[Split, Split]:

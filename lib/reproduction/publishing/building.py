@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from importlib.metadata import files
 from pathlib import Path
 
-from partial_unlearning.errors import InputError
-from partial_unlearning.system.files import make_folder, write_atomic
 from tqdm import tqdm
 
+from partial_unlearning.errors import InputError
+from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
-from reproduction.publishing import generated_pages as pages
+from reproduction.chapters.claim_pages import generated
 from reproduction.publishing.execution import executed_notebooks, outdated, uncoloured
+from reproduction.publishing.sources import notebook_names
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
         shutil.copy(places.root() / name, source / name)
     for notebook in notebooks:
         write_atomic(source / "notebooks" / notebook.name, notebook.read_bytes())
-    for name, text in pages.generated(profile).items():
+    for name, text in generated(profile, notebook_names()).items():
         write_atomic(source / "book" / "generated" / name, text)
     write_atomic(source / "book" / "_assets" / "mathjax" / MATHJAX, _mathjax().read_bytes())
     return source

@@ -14,10 +14,10 @@ import yaml
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
-from partial_unlearning.errors import InputError
-from partial_unlearning.system.files import make_folder, write_atomic
 from tqdm import tqdm
 
+from partial_unlearning.errors import InputError
+from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.machine.workers import worker_pool
 from reproduction.publishing import sources
@@ -26,6 +26,8 @@ from reproduction.study.provenance import code_digest
 Task = tuple[Path, NotebookNode, dict[str, Any], Path]
 """Where to write a notebook, the notebook, the values of its parameters, and where to run it."""
 
+# These take longest. Begun first, they leave the short ones for the end, and workers end together.
+LONGEST = ("cost", "update_log", "models", "partial_amnesiac", "amnesiac")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Each kernel warns otherwise that it talks to us without encryption, on this very machine.
 QUIET = ["--log-level=ERROR"]
@@ -92,8 +94,9 @@ def _executed_each(tasks: list[Task], jobs: int, bar: tqdm) -> Iterator[str]:
             stderr = sys.stderr if sys.stderr.isatty() else None
             yield _write_executed(*task, stderr)
         return
+    longest_first = sorted(tasks, key=lambda task: task[0].stem not in LONGEST)
     with worker_pool(jobs) as pool:
-        for task in as_completed([pool.submit(_write_executed, *task) for task in tasks]):
+        for task in as_completed([pool.submit(_write_executed, *task) for task in longest_first]):
             yield task.result()
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import jupytext
 import yaml
 from nbformat import NotebookNode
-from partial_unlearning.errors import InputError
 
+from partial_unlearning.errors import InputError
 from reproduction import places
 
 # The name, the title and the language: papermill asks for all three.

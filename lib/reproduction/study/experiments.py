@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from partial_unlearning.errors import InputError
-
 from reproduction.study.configs import Config, PairConfig
 from reproduction.study.kinds import PAIRS, TABLES, configured
 from reproduction.study.profiles import GradientSettings, ModelSettings, Profile

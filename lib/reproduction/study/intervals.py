@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
 
 
 @dataclass(frozen=True)
@@ -34,5 +33,8 @@ def interval(values: Sequence[float], confidence: float) -> Interval:
     mean, n = float(data.mean()), len(data)
     if n == 1:
         return Interval(mean, -math.inf, math.inf, n)
-    half = float(t.ppf((1 + confidence) / 2, n - 1) * data.std(ddof=1) / math.sqrt(n))
+    from scipy.special import stdtrit  # slow to import, and many pages need no interval
+
+    quantile = stdtrit(n - 1, (1 + confidence) / 2)  # of Student's t
+    half = float(quantile * data.std(ddof=1) / math.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)

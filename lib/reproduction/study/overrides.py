@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from partial_unlearning.errors import InputError
 from pydantic import ValidationError
 
+from partial_unlearning.errors import InputError
 from reproduction.study.profiles import Profile
 
 Raw = dict[str, Any]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from partial_unlearning.errors import InputError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,6 +21,7 @@ from pydantic import (
     ValidationError,
 )
 
+from partial_unlearning.errors import InputError
 from reproduction import paper, places
 
 DEFAULT = "quick"

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
-from partial_unlearning.system.files import write_atomic
 
+from partial_unlearning.system.files import write_atomic
 from reproduction import places
 from reproduction.study.configs import Config
 from reproduction.study.experiments import EXPERIMENTS, configs_of

@@ -5,7 +5,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
 from partial_unlearning.system.progress import progress
-
 from reproduction.machine.workers import worker_pool
 from reproduction.study.cache import shared_files
 from reproduction.study.configs import Config

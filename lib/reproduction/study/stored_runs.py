@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from partial_unlearning.system.files import write_atomic
 from pydantic import SerializeAsAny
 
+from partial_unlearning.system.files import write_atomic
 from reproduction import places
 from reproduction.study.configs import Config, KeyAccess
 from reproduction.study.profiles import Settings
@@ -62,11 +63,22 @@ def run_path(profile: str, config: Config) -> Path:
 
 
 def find(profile: str, config: Config) -> Result | None:
-    """The stored result of a configuration, None where it was not run yet."""
+    """The stored result of a configuration, None where it was not run yet.
+
+    A file is parsed once a process, however often its result is asked for: do not change it.
+    """
     path = run_path(profile, config)
     if not path.exists():
         return None
-    return Result.model_validate({**json.loads(path.read_text()), "config": config})
+    state = path.stat()
+    parsed = _parsed(path, state.st_mtime_ns, state.st_ino)
+    return Result.model_validate({**parsed, "config": config})
+
+
+@cache
+def _parsed(path: Path, modified: int, inode: int) -> dict[str, Any]:
+    """The content of a file; when and where it was written tell a later one of the same name."""
+    return json.loads(path.read_text())
 
 
 def save(profile: str, result: Result) -> Path:

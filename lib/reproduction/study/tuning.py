@@ -5,7 +5,7 @@ lowest held-out D_t if there is none. A setting forgets when at most one in a th
 images it was given is still recognised, and at most 1 % of the held-out ones. Held-out images of a
 small class are few, and say little alone. The rule is the same for every method. The grids are
 part of the profile: equally many settings for both methods of Tables 3 to 6, and for partial
-amnesiac unlearning and its rivals. Conventional amnesiac unlearning has nothing to choose.
+amnesiac unlearning and its controls. Conventional amnesiac unlearning has nothing to choose.
 
 The batch protocol is settled before, on conventional amnesiac unlearning alone: of those that
 train on all images, as Section 5.2 says, and under which it forgets, as in each of the paper's
@@ -13,21 +13,23 @@ baseline cells, the one whose held-out D_r comes nearest to that cell. Protocols
 images are tried beside them, for comparison.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
 import yaml
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
-
 from reproduction import paper
-from reproduction.study.experiments import base_config
-from reproduction.study.kinds import TABLES, Table, configured
+from reproduction.study.experiments import base_config, family_settings
+from reproduction.study.kinds import TABLES, configured
+from reproduction.study.kinds import Table as PaperTable
 from reproduction.study.profiles import Grids, Profile, load_profile, read_tuned, tuned_path
 from reproduction.study.runner import run_missing
-from reproduction.study.stored_runs import Config, find
+from reproduction.study.stored_runs import Config, Result, find, run_hash
 
 SEED = 1000
 """Of tuning runs: none of a profile's own seeds, so that no published run was tuned on itself."""
@@ -35,6 +37,7 @@ SEED = 1000
 MAX_D_T = 1.0
 """Held-out D_t, in percent, up to which a setting may count as one that forgets."""
 
+Setting = dict[str, Any]
 Trial = dict[str, Any]
 
 
@@ -62,34 +65,31 @@ def ranked_protocols(trials: Iterable[Trial], d_r: float) -> list[Trial]:
     return sorted(trials, key=order)
 
 
-def naive_grid(grids: Grids) -> list[dict[str, Any]]:
-    """The settings of the naive methods."""
+def _gradient_grid(
+    rates: dict[str, list[float]], fractions: Sequence[tuple[float, float]], max_epochs: int
+) -> list[Setting]:
+    """Every rate of every optimizer with each pair of fractions moved, first and last layer."""
     return [
         {
             "optimizer": name,
             "learning_rate": rate,
-            "max_epochs": grids.max_epochs,
-            "first": 1.0,
-            "last": 1.0,
-        }
-        for name, rates in grids.learning_rates.items()
-        for rate in rates
-    ]
-
-
-def partial_grid(grids: Grids, family: str) -> list[dict[str, Any]]:
-    """The settings of the layer-wise partial methods."""
-    return [
-        {
-            "optimizer": name,
-            "learning_rate": rate,
-            "max_epochs": grids.max_epochs,
+            "max_epochs": max_epochs,
             "first": first,
             "last": last,
         }
-        for name, rates in grids.partial_learning_rates.items()
-        for rate, (first, last) in product(rates, grids.fractions[family])
+        for name, values in rates.items()
+        for rate, (first, last) in product(values, fractions)
     ]
+
+
+def naive_grid(grids: Grids) -> list[Setting]:
+    """The settings of the naive methods, which move every weight."""
+    return _gradient_grid(grids.learning_rates, [(1.0, 1.0)], grids.max_epochs)
+
+
+def partial_grid(grids: Grids, family: str) -> list[Setting]:
+    """The settings of the layer-wise partial methods."""
+    return _gradient_grid(grids.partial_learning_rates, grids.fractions[family], grids.max_epochs)
 
 
 def tuning_config(profile: Profile, dataset: str, model: str, **more: object) -> Config:
@@ -97,89 +97,142 @@ def tuning_config(profile: Profile, dataset: str, model: str, **more: object) ->
     return configured(**base_config(profile, dataset, model, SEED), tuning=True, **more)
 
 
-def protocol_configs(profile: Profile, dataset: str, model: str) -> list[Config]:
-    """One run for each batch protocol of the grid."""
+@dataclass(frozen=True)
+class Search:
+    """One search for a setting.
+
+    Attributes:
+        profile: whose grid is tried.
+        number: of the table whose runs use the setting.
+        model: that they train.
+        sought: what is searched for.
+        chosen: the setting that the profile has, None before there is one.
+        configs: the runs that try the grid.
+        kind: under which name these runs keep their trials.
+        nearest: for a batch protocol, the paper's D_r in percent that it has to come near to.
+    """
+
+    profile: str
+    number: int
+    model: str
+    sought: str
+    chosen: Setting | None
+    configs: Sequence[Config]
+    kind: str = "trials"
+    nearest: float | None = None
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All that was tried, with the facts of its run, in the rule's order of preference.
+
+        Empty where the profile's grid was not tried, or not all of it.
+        """
+        runs = [find(self.profile, config) for config in self.configs]
+        if None in runs:
+            return []
+        trials = [trial | run.get("facts", {}) for run in runs for trial in run[self.kind]]
+        return ranked(trials) if self.nearest is None else ranked_protocols(trials, self.nearest)
+
+    @property
+    def best(self) -> Setting:
+        """The setting that the rule prefers; something must have been tried."""
+        return self.trials[0]["setting"]
+
+    @property
+    def obeys_the_rule(self) -> bool:
+        """Whether the profile has what the rule prefers; true where nothing was tried."""
+        return not self.trials or self.best == self.chosen
+
+
+def _amnesiac_searches(
+    profile: Profile, table: PaperTable, model: str, settings: Setting
+) -> list[Search]:
+    search = partial(Search, profile.name, table.number, model)
+    config = partial(tuning_config, profile, table.dataset, model)
+    protocols = [config(experiment="tune_protocol", protocol=p) for p in profile.tuning.protocols]
+    printed = paper.cell(table.number, model, "baseline")["d_r"]
+    found = [search("protocol", settings.get("protocol"), protocols, nearest=printed)]
+    if "protocol" in settings:  # what follows is chosen under it; one run tries all of that
+        grid = profile.tuning.model_dump(include={"pruning", "scales", "stops"}, mode="json")
+        run = config(experiment="tune_pruning", protocol=settings["protocol"], grid=grid)
+        found += [
+            search("pruning", settings.get("pruning"), [run]),
+            search("factor", {"scale": settings.get("scale")}, [run], "scales"),
+            search("epochs undone", settings.get("stop"), [run], "stops"),
+        ]
+    return found
+
+
+def _gradient_searches(
+    profile: Profile, table: PaperTable, model: str, settings: Setting
+) -> list[Search]:
+    search = partial(Search, profile.name, table.number, model)
+    family = {"experiment": f"tune_{table.family}", "family": table.family}
+    config = partial(tuning_config, profile, table.dataset, model, **family)
+    grids = {
+        "baseline": naive_grid(profile.tuning),
+        "proposed": partial_grid(profile.tuning, table.family),
+    }
     return [
-        tuning_config(profile, dataset, model, experiment="tune_protocol", protocol=protocol)
-        for protocol in profile.tuning.protocols
+        search(method, settings.get(method), [config(grid=grid)]) for method, grid in grids.items()
     ]
 
 
-def pruning_config(
-    profile: Profile, dataset: str, model: str, protocol: dict[str, float]
-) -> Config:
-    """The run that tries every way of taking less back under the protocol that was settled."""
-    grid = profile.tuning.model_dump(include={"pruning", "scales", "stops"}, mode="json")
-    return tuning_config(
-        profile, dataset, model, experiment="tune_pruning", protocol=protocol, grid=grid
-    )
+def searches_for(
+    profile: Profile, table: PaperTable, model: str, settings: Setting
+) -> list[Search]:
+    """The searches behind a model's row of a table.
+
+    Of amnesiac unlearning these are the batch protocol and then, as soon as there is one, the
+    pruning and its controls: a factor, and a stop after some epochs.
+
+    Args:
+        profile: whose grids are tried.
+        table: whose runs use the settings.
+        model: that is trained.
+        settings: of the table's family, as far as they are chosen.
+    """
+    if table.family == "amnesiac":
+        return _amnesiac_searches(profile, table, model, settings)
+    return _gradient_searches(profile, table, model, settings)
 
 
-def descent_configs(profile: Profile, family: str, dataset: str, model: str) -> dict[str, Config]:
-    """The runs that try the naive and the partial method of a family."""
-    grids = {
-        "baseline": naive_grid(profile.tuning),
-        "proposed": partial_grid(profile.tuning, family),
+def searches(profile_name: str, number: int) -> list[Search]:
+    """The searches behind one of Tables 1 to 6, for each model that has settings.
+
+    Raises:
+        InputError: unknown profile.
+    """
+    profile, table = load_profile(profile_name), TABLES[number]
+    return [
+        search
+        for model, known in profile.datasets[table.dataset].models.items()
+        if (settings := family_settings(known, table.family)) is not None
+        for search in searches_for(profile, table, model, settings)
+    ]
+
+
+def tuning_runs(profile: str) -> list[Result]:
+    """Every stored tuning run of a profile's present grids."""
+    configs = {
+        run_hash(config): config  # searches may share a run
+        for number in TABLES
+        for search in searches(profile, number)
+        for config in search.configs
     }
-    return {
-        method: tuning_config(
-            profile, dataset, model, experiment=f"tune_{family}", family=family, grid=grid
-        )
-        for method, grid in grids.items()
-    }
+    return [run for config in configs.values() if (run := find(profile, config)) is not None]
 
 
-WAYS = ("trials", "scales", "stops")
-"""Of taking less back: by pruning, which is the paper's, by a factor, by fewer epochs."""
-
-
-def trials_of(profile: str, configs: list[Config], way: str = "trials") -> list[Trial]:
-    """All trials of stored runs, in order; runs that do not exist have none."""
-    return [t for config in configs for t in (find(profile, config) or {way: []})[way]]
-
-
-def _amnesiac_runs(profile: Profile, table: Table, model: str) -> list[Config]:
-    return protocol_configs(profile, table.dataset, model)
-
-
-def _descent_runs(profile: Profile, table: Table, model: str) -> list[Config]:
-    return list(descent_configs(profile, table.family, table.dataset, model).values())
-
-
-def _choose_amnesiac(profile: Profile, table: Table, model: str) -> dict[str, Any]:
-    """Settle the protocol on the baseline alone, then choose the pruning and its rivals."""
-    candidates = protocol_configs(profile, table.dataset, model)
-    printed = paper.cell(table.number, model, "baseline")["d_r"]
-    protocol = ranked_protocols(trials_of(profile.name, candidates), printed)[0]["setting"]
-    search = pruning_config(profile, table.dataset, model, protocol)
-    run_missing(profile.name, [search], jobs=1)
-    pruning, scale, stop = (
-        ranked(trials_of(profile.name, [search], way))[0]["setting"] for way in WAYS
-    )
+def _choose(profile: Profile, table: PaperTable, model: str) -> Setting:
+    """The settings of a family. The runs that depend on no choice have to be stored."""
+    first = searches_for(profile, table, model, {})
+    if table.family != "amnesiac":
+        return {search.sought: search.best for search in first}
+    protocol = first[0].best  # settled on the baseline alone, before the pruning and its controls
+    _, *later = searches_for(profile, table, model, {"protocol": protocol})
+    run_missing(profile.name, list(later[0].configs), jobs=1)
+    pruning, scale, stop = (search.best for search in later)
     return {"protocol": protocol, "pruning": pruning, **scale, "stop": stop}
-
-
-def _choose_descent(profile: Profile, table: Table, model: str) -> dict[str, Any]:
-    configs = descent_configs(profile, table.family, table.dataset, model)
-    return {
-        method: ranked(trials_of(profile.name, [config]))[0]["setting"]
-        for method, config in configs.items()
-    }
-
-
-@dataclass(frozen=True)
-class Tuner:
-    """How a family is tuned: the runs that depend on no choice, and the choice."""
-
-    runs: Callable[[Profile, Table, str], list[Config]]
-    choose: Callable[[Profile, Table, str], dict[str, Any]]
-
-
-TUNERS = {
-    "amnesiac": Tuner(_amnesiac_runs, _choose_amnesiac),
-    "label_flipping": Tuner(_descent_runs, _choose_descent),
-    "optimization": Tuner(_descent_runs, _choose_descent),
-}
 
 
 def _store(profile: str, dataset: str, model: str, family: str, chosen: dict[str, Any]) -> None:
@@ -194,7 +247,7 @@ def _check(profile: Profile, family: str | None, dataset: str | None, model: str
     """Raise InputError for a family, data set or model that the profile does not have."""
     models = {name for settings in profile.datasets.values() for name in settings.models}
     for what, given, known in (
-        ("family", family, set(TUNERS)),
+        ("family", family, {table.family for table in TABLES.values()}),
         ("data set", dataset, set(profile.datasets)),
         ("model", model, models),
     ):
@@ -224,7 +277,7 @@ def tune(
     """
     profile = load_profile(profile_name)
     _check(profile, family, dataset, model)
-    wanted = [
+    tuned = [
         (table, name)
         for table in TABLES.values()
         for name in profile.datasets[table.dataset].models
@@ -232,11 +285,11 @@ def tune(
         and dataset in (None, table.dataset)
         and model in (None, name)
     ]
-    if not wanted:
+    if not tuned:
         raise InputError(f"profile {profile_name} does not train {model} on {dataset}")
-    runs = [c for table, name in wanted for c in TUNERS[table.family].runs(profile, table, name)]
-    run_missing(profile.name, runs, jobs=jobs)
-    for table, name in wanted:
-        chosen = TUNERS[table.family].choose(profile, table, name)
+    first = [search for table, name in tuned for search in searches_for(profile, table, name, {})]
+    run_missing(profile.name, [c for search in first for c in search.configs], jobs=jobs)
+    for table, name in tuned:
+        chosen = _choose(profile, table, name)
         _store(profile_name, table.dataset, name, table.family, chosen)
         yield f"table {table.number}, {name} on {table.dataset}: {chosen}"

@@ -4,11 +4,11 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.metrics import predict
 from partial_unlearning.samples import Split
-from torch import Tensor, nn
-
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import MapsConfig
 from reproduction.study.intervals import interval

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+from torch import Tensor, nn
+
 from partial_unlearning.masks import Mask
 from partial_unlearning.metrics import Accuracy, History
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.amnesiac import ORDERS, undone
-from torch import Tensor, nn
-
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training

@@ -10,8 +10,9 @@ from functools import cache
 from types import ModuleType
 
 import torch
-from partial_unlearning.errors import InputError
 from torch import Tensor, nn
+
+from partial_unlearning.errors import InputError
 
 FLAT = 1e-6
 """A map counts as flat when its spread is at most this part of its size: mere rounding."""

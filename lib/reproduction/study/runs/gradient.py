@@ -5,6 +5,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from torch import Tensor, nn
+
 from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.metrics import forgotten
 from partial_unlearning.samples import Split
@@ -17,8 +19,6 @@ from partial_unlearning.unlearners.gradient import (
     flipped_labels,
     unlearn_by_gradient,
 )
-from torch import Tensor, nn
-
 from reproduction.datasets.sets import Dataset
 from reproduction.study.cache import path_file
 from reproduction.study.configs import Config, PairConfig

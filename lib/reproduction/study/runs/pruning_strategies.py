@@ -4,7 +4,6 @@ from typing import Any
 
 from partial_unlearning.masks import Mask, build_mask, depth_schedule, kept_count
 from partial_unlearning.state import Layout
-
 from reproduction.study.configs import SharesConfig
 from reproduction.study.profiles import Pruning
 from reproduction.study.runs.recorded_training import record_training
@@ -23,7 +22,9 @@ def strategies(layout: Layout, pruning: Pruning, *, seed: int) -> dict[str, Mask
     ends = {"sparsity_first": pruning.first, "sparsity_last": pruning.last, "seed": seed}
     return {
         "random, decreasing with depth": build_mask("random", layout, **ends),
-        "random, uniform": build_mask("random", layout, sparsity_first=uniform, sparsity_last=uniform, seed=seed),
+        "random, uniform": build_mask(
+            "random", layout, sparsity_first=uniform, sparsity_last=uniform, seed=seed
+        ),
         "layer-wise magnitude": build_mask("layer_magnitude", layout, **ends),
         "global magnitude": build_mask("global_magnitude", layout, **ends),
     }

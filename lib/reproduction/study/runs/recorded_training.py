@@ -5,14 +5,14 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import chain
 
+from torch import Tensor, nn
+
 from partial_unlearning.batching import BatchPlan
 from partial_unlearning.masks import Mask
 from partial_unlearning.recorders.epoch_sums import EpochSums
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback
 from partial_unlearning.unlearners.amnesiac import forget, prune
-from torch import Tensor, nn
-
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config
 from reproduction.study.runs.setup import make_plan, target_ids, train

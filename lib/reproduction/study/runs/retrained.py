@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
+
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.metrics import History
 from partial_unlearning.training import Callback
-from torch import nn
-
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config
 from reproduction.study.runs.setup import fresh_model, load_data, measure, point, row, train

@@ -5,6 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from safetensors.torch import load_model, save_model
+from torch import Tensor, nn
+
 from partial_unlearning.batching import BatchPlan, plan_batches
 from partial_unlearning.masks import Mask, build_mask
 from partial_unlearning.metrics import Accuracy, accuracy
@@ -13,9 +16,6 @@ from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from partial_unlearning.system.files import make_folder
 from partial_unlearning.training import Callback, fit, make_optimizer
-from safetensors.torch import load_model, save_model
-from torch import Tensor, nn
-
 from reproduction.datasets import sets as data_sets
 from reproduction.datasets.sets import Dataset
 from reproduction.study.cache import weights_file
@@ -62,7 +62,11 @@ def make_plan(config: Config, data: Dataset, protocol: dict[str, float]) -> Batc
 def pruning_mask(pruning: Pruning, model: nn.Module, seed: int) -> Mask:
     """The pruning mask P that a configuration names."""
     return build_mask(
-        pruning.strategy, Layout.of(model), sparsity_first=pruning.first, sparsity_last=pruning.last, seed=seed
+        pruning.strategy,
+        Layout.of(model),
+        sparsity_first=pruning.first,
+        sparsity_last=pruning.last,
+        seed=seed,
     )
 
 

@@ -4,12 +4,12 @@ from statistics import mean
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from partial_unlearning.models import build
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.partition import Partition, make_partition
 from partial_unlearning.unlearners.sisa import Recipe, Sisa, aggregate, forget, train
-from torch import Tensor
-
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import SisaConfig
 from reproduction.study.runs.setup import device, load_data, measure, row, trained_model

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from torch import Tensor, nn
+
 from partial_unlearning.masks import build_mask
 from partial_unlearning.metrics import forgotten
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.amnesiac import prune
-from torch import Tensor, nn
-
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config, DescentTrials, ProtocolTrial, PruningTrials
 from reproduction.study.runs import gradient
@@ -41,7 +41,9 @@ def protocol(config: ProtocolTrial) -> dict[str, Any]:
 
 def _pruned(run: RecordedTraining, first: float, last: float, seed: int) -> Tensor:
     """What partial amnesiac unlearning subtracts under a schedule of random pruning."""
-    mask = build_mask("random", Layout.of(run.model), sparsity_first=first, sparsity_last=last, seed=seed)
+    mask = build_mask(
+        "random", Layout.of(run.model), sparsity_first=first, sparsity_last=last, seed=seed
+    )
     return prune(run.sums.sum(0), mask.kept())
 
 

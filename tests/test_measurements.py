@@ -1,6 +1,22 @@
 """Stored runs become tables: the shapes that the ledger reads, from runs written by hand."""
 
-from reproduction.checking import measurements as evidence
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from partial_unlearning.system.files import write_atomic
+from reproduction import places
+from reproduction.checking import judging
+from reproduction.checking.measurements import (
+    _storage,
+    curve_points,
+    map_similarities,
+    tidy,
+)
+from reproduction.study import stored_runs
+from reproduction.study.results import resolve
 
 
 def run(experiment: str, seed: int = 0, **more: object) -> dict:
@@ -18,10 +34,10 @@ def test_undone_epochs_have_both_orders() -> None:
         "baseline": {"backward": [point(97, 98), point(1, 60)], "forward": [point(97, 98)] * 3},
         "proposed": {"backward": [point(97, 98), point(9, 95)], "forward": [point(97, 98)] * 3},
     }
-    frame = evidence.undone_epochs([run("amnesiac", curves=curves)])
+    frame = tidy([run("amnesiac", curves=curves)], curve_points)
     backward = frame[frame.order == "backward"]
     assert frame.order.value_counts().to_dict() == {"backward": 4, "forward": 6}
-    assert backward[["method", "epochs", "d_t"]].values.tolist() == [
+    assert backward[["method", "step", "d_t"]].values.tolist() == [
         ["baseline", 0, 97],
         ["baseline", 1, 1],
         ["proposed", 0, 97],
@@ -30,21 +46,21 @@ def test_undone_epochs_have_both_orders() -> None:
     assert set(frame.seed) == {0} and set(frame.model) == {"MLP"}
 
 
-def test_steps_carry_their_family() -> None:
+def test_steps_carry_their_family_and_have_no_order() -> None:
     curves = {"baseline": [point(97, 98), point(2, 90)], "proposed": [point(97, 98)]}
-    frame = evidence.steps([run("label_flipping", curves=curves)], "label_flipping")
+    frame = tidy([run("label_flipping", curves=curves)], curve_points)
     assert frame[["family", "dataset", "method", "step", "d_r"]].values.tolist() == [
         ["label_flipping", "mnist", "baseline", 0, 98],
         ["label_flipping", "mnist", "baseline", 1, 90],
         ["label_flipping", "mnist", "proposed", 0, 98],
     ]
-    assert evidence.steps([], "label_flipping").empty
+    assert frame.order.isna().all()
 
 
 def test_rows_carry_what_the_configuration_adds() -> None:
     result = run("shares", seed=2, rows=[{"method": "amnesiac", "d_t": 1.0, "d_r": 50.0}])
     result["config"]["share"] = 0.2
-    (row,) = evidence.rows([result]).to_dict("records")
+    (row,) = tidy([result]).to_dict("records")
     assert (row["share"], row["seed"], row["method"], row["d_r"]) == (0.2, 2, "amnesiac", 50.0)
 
 
@@ -53,7 +69,7 @@ def test_similarities_carry_the_accuracy_of_their_model() -> None:
     accuracies = [
         {"method": name, "d_t": d_t} for name, d_t in zip(alike, (0, 2.0, 4.0, 0), strict=True)
     ]
-    frame = evidence.map_similarities([run("maps", similarities=alike, rows=accuracies)])
+    frame = tidy([run("maps", similarities=alike, rows=accuracies)], map_similarities)
     assert frame[["method", "image", "similarity", "d_t"]].values.tolist() == [
         ["baseline", 7, 0.1, 2.0],
         ["baseline", 8, 0.2, 2.0],
@@ -63,10 +79,41 @@ def test_similarities_carry_the_accuracy_of_their_model() -> None:
 
 
 def test_storage_has_no_seed() -> None:
-    frame = evidence.storage([run("amnesiac", facts={"kept_share": 0.25})])
+    rows = [{"method": "proposed", "d_t": 0.0, "d_r": 90.0}]
+    runs = [run("amnesiac", seed, rows=rows, facts={"kept_share": 0.25}) for seed in (0, 1)]
+    frame = _storage(runs)
     assert frame.to_dict("records") == [{"dataset": "mnist", "model": "MLP", "kept_share": 0.25}]
 
 
 def test_nothing_stored_is_an_empty_table() -> None:
-    assert evidence.rows([]).empty and evidence.undone_epochs([]).empty
-    assert evidence.Evidence(evidence.rows([])).rows("figure_4").empty
+    for records in (curve_points, map_similarities):
+        assert tidy([], records).empty
+    assert _storage([]).empty
+
+
+def test_a_process_parses_each_run_at_most_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored_runs._parsed.cache_clear()
+    read: Counter[Path] = Counter()
+    read_text = Path.read_text
+
+    def counted(path: Path, *options: object, **named: object) -> str:
+        read[path] += path.parent.name == "runs"
+        return read_text(path, *options, **named)
+
+    monkeypatch.setattr(Path, "read_text", counted)
+    first, second = (judging.verdicts("full") for _ in range(2))
+    assert first.equals(second)
+    runs = {path: times for path, times in read.items() if times}
+    assert len(runs) > 50 and set(runs.values()) == {1}
+
+
+def test_a_run_that_was_written_anew_is_parsed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (config, *_) = resolve("figure_1", "full")
+    content = json.loads(stored_runs.run_path("full", config).read_text())
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
+    for number in (1, 2):
+        facts = {"facts": {"number": number}}
+        write_atomic(stored_runs.run_path("full", config), json.dumps(content | facts))
+        assert stored_runs.find("full", config)["facts"] == facts["facts"]
