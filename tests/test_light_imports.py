@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 MODULES = (
     "reproduction.checking.audit",
     "reproduction.chapters.assumptions",
@@ -21,7 +19,6 @@ MODULES = (
 HEAVY = "torch", "scipy", "torchvision", "medmnist"
 
 
-@pytest.mark.xfail(strict=True, reason="study.experiments imports its runs, and they torch")
 def test_pages_need_no_torch() -> None:
     code = f"import sys, {', '.join(MODULES)}; print(*set({HEAVY}) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
