@@ -16,7 +16,7 @@ from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
-from partial_unlearning.update_log import StoredLog
+from partial_unlearning.update_log.log import StoredLog
 from reproduction.costs.public_notebook import NotebookScheme
 from reproduction.costs.timing import Times, alternate
 from reproduction.machine.memory import keep_freed_memory
