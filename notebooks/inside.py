@@ -42,7 +42,7 @@ plt.show()
 #   label flipping and optimization. Each has the equations that it follows.
 # - **A run of the book**: `study/experiments.py` lists the runs that each table and figure is made of, and `study/runs/` holds
 #   one file for each kind of run.
-# - **A verdict**: `checking/claims.py` judges each claim of `book/claims.yaml` by its rule.
+# - **A verdict**: `checking/judging.py` judges each claim of `book/claims.yaml` by its rule.
 # - **A page**: `notebooks/NAME.py` is short; its tables and figures are made in `chapters/`.
 #
 # ## To add something
