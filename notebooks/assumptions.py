@@ -57,6 +57,8 @@ register_table(profile)
 # > the lowest $\mathcal{D}_t$ on them. A setting forgets when the model still recognises at most one in a thousand of the target images
 # > that it was given to forget, and at most 1 % of the target class's held-out images.
 #
+# $\mathcal{D}_t$ is accuracy on the forget set, $\mathcal{D}_r$ accuracy on the retain set (everywhere else of test images, here of held-out ones).
+#
 # It is the same for every method. In Tables 3 to 6 both sides of a comparison may choose from equally many settings. In Tables 1 and 2
 # they may not: conventional amnesiac unlearning has nothing to choose, the experiment (the batch protocol) is calibrated on it, and the
 # proposed method chooses its pruning from a grid. No test image chooses a setting: tuning trains without the held-out images

@@ -72,7 +72,7 @@ print(
 # %% [markdown]
 # Truncated counts of **test** images explain nearly every cell. Rounded ones do not, and under the training and
 # validation splits the tables fit as badly as arbitrary numbers. So the paper's $\mathcal{D}_t$ and $\mathcal{D}_r$ in the
-# tables are accuracies on the official test split, although Section 3.2 defines both sets as training data.
+# tables are test accuracy on the forget set and on the retain set, although Section 3.2 defines both sets as training data.
 #
 # The test has no power where $n$ is above 10,000: every two-decimal number is then possible. That is so for all of
 # OrganAMNIST's $\mathcal{D}_r$.

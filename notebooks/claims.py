@@ -35,6 +35,8 @@ print(f"profile {profile}, {len(judged)} claims: {judging.counts(judged.verdict)
 # %% [markdown]
 # ## How a verdict is reached
 #
+# $\mathcal{D}_t$ is test accuracy on the forget set (the target class), $\mathcal{D}_r$ on the retain set (all other classes).
+#
 # - A **comparison** of two methods looks at the difference of $\mathcal{D}_r$ seed by seed. *Reproduced* needs a
 #   confidence interval (Student's $t$, paired) that keeps the paper's sign throughout, and a class forgotten on both
 #   sides. *Partly* is left when the mean has the sign but the interval reaches zero, or when one side has only nearly

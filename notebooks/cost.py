@@ -143,7 +143,7 @@ assert run.bits("90%") < run.bits("magnitude 90%") < run.bits("every weight")
 # ## What pruning does to forgetting
 #
 # Bytes alone say nothing: a log of nothing costs nothing. The same request answered from the logs of this one training. A curve
-# that stays high in $\mathcal{D}_t$ has not forgotten.
+# that stays high in $\mathcal{D}_t$, test accuracy on the forget set, has not forgotten.
 
 # %% mystnb={"image": {"alt": "Accuracy on retained and target data after the request against bits a weight and step, for random pruning from 50 to 99 percent, with the trained model's levels as thin lines."}, "figure": {"caption": "Storage against accuracy after the request: solid on retained data, dashed on target data, thin for the trained model; the labels are the fraction pruned.", "name": "fig-storage-accuracy"}}
 trained = measure(config, run.model, load_data(config))

@@ -77,7 +77,7 @@ epoch_curves(panels(runs, "forward"))
 # %% [markdown]
 # ## When is the class forgotten?
 #
-# The number of epochs undone when $\mathcal{D}_t$ is first at most 3 % (the worst value that the paper itself counts as
+# The number of epochs undone when $\mathcal{D}_t$, test accuracy on the forget set, is first at most 3 % (the worst value that the paper itself counts as
 # forgotten) and at most 1 %; one number a seed.
 
 # %% tags=["nbval-check-output"]

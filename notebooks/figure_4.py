@@ -21,8 +21,8 @@
 #
 # What is different here:
 #
-# - The paper's figure has $\mathcal{D}_r$ alone. A strategy that forgets nothing keeps all of $\mathcal{D}_r$, so
-#   $\mathcal{D}_t$ is shown beside it.
+# - The paper's figure has $\mathcal{D}_r$ (test accuracy on the retain set) alone. A strategy that forgets nothing keeps all of $\mathcal{D}_r$, so
+#   $\mathcal{D}_t$ (on the forget set) is shown beside it.
 # - **All four strategies keep equally many entries of an update**: as many as the depth schedule of the random one keeps in the whole
 #   model. What differs is which. The paper does not say whether its strategies were matched.
 # - The depth schedule was chosen under one batch protocol (that of [Table 1](table_1.ipynb) or [Table 2](table_2.ipynb)) for the random

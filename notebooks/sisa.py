@@ -84,8 +84,8 @@ assert all(same) and touched == [False, True, False]
 # %% [markdown]
 # ## Accuracy
 #
-# Each sample is seen equally often in both columns. $\mathcal{D}_t$ is the accuracy on the class that will be forgotten, $\mathcal{D}_r$ that on
-# all others.
+# Each sample is seen equally often in both columns. $\mathcal{D}_t$ is test accuracy on the forget set (the class
+# that will be forgotten), $\mathcal{D}_r$ on the retain set (all others).
 
 # %%
 chapter.accuracy_table(runs)

@@ -58,8 +58,8 @@ assert all(search.obeys_the_rule for search in searches(profile, table))
 # %% [markdown]
 # ## The table
 #
-# Accuracy in percent on the target class ($\mathcal{D}_t$: low is good) and on all other classes ($\mathcal{D}_r$:
-# high is good). The verdict on the paper's claim stands beside the proposed method's $\mathcal{D}_r$; it asks whether the
+# Test accuracy in percent on the forget set ($\mathcal{D}_t$, the target class: low is good) and on the retain set ($\mathcal{D}_r$, all other
+# classes: high is good). The verdict on the paper's claim stands beside the proposed method's $\mathcal{D}_r$; it asks whether the
 # proposed method keeps more than the baseline while both forget, and not how near the numbers are to the paper's.
 
 # %% tags=["nbval-check-output"]
