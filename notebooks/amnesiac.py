@@ -47,7 +47,6 @@ from copy import deepcopy
 import matplotlib.pyplot as plt
 import torch
 
-from partial_unlearning.batching import plan_batches
 from partial_unlearning.masks import keep_all
 from partial_unlearning.metrics import accuracy
 from partial_unlearning.models import build, parameter_count
@@ -61,6 +60,7 @@ from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 from reproduction.study import results as access
+from reproduction.study.runs.target_placement import plan_batches
 
 apply_style()
 torch.set_num_threads(1)

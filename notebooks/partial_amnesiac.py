@@ -52,7 +52,6 @@ prune_last = None
 import torch
 from IPython.display import display
 
-from partial_unlearning.batching import plan_batches
 from partial_unlearning.masks import build_mask, depth_schedule, keep_all, kept_count
 from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
@@ -69,6 +68,7 @@ from reproduction.chapters.tables import simple_table
 from reproduction.checking.claims import limits
 from reproduction.datasets.sets import load
 from reproduction.study import results as access
+from reproduction.study.runs.target_placement import plan_batches
 
 apply_style()
 torch.set_num_threads(1)

@@ -26,7 +26,6 @@ A name is loaded when it is first used: ``import partial_unlearning`` alone does
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 from partial_unlearning.errors import InputError
 
@@ -36,7 +35,7 @@ except PackageNotFoundError:  # a checkout that was not installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "batching": "BatchPlan confined_plan plan_batches shuffled_plan",
+    "batching": "BatchPlan confined_plan shuffled_plan",
     "masks": "FixedMask Mask SelectionMask build_mask keep_all",
     "metrics": "accuracy",
     "models": "build",
@@ -52,35 +51,14 @@ _HOMES = {
 }
 """Module -> the names of it that are used as ``partial_unlearning.NAME``."""
 
-__all__ = [
-    "BackgroundRecorder", "BatchPlan", "Callback", "FixedMask", "InputError", "Layout", "Mask",
-    "MemoryLog", "SelectionMask", "Split", "UpdateRecorder", "__version__", "accuracy", "amnesiac",
-    "append_to", "build", "build_mask", "confined_plan", "create", "exists", "fit", "forget",
-    "gradient", "keep_all", "make_optimizer", "open_log", "plan_batches", "preview", "record",
-    "shuffled_plan", "sisa", "undo",
-]  # fmt: skip
+__all__ = ["InputError", "__version__", *" ".join(_HOMES.values()).split()]
 
-if TYPE_CHECKING:
-    from partial_unlearning.batching import BatchPlan, confined_plan, plan_batches, shuffled_plan
-    from partial_unlearning.masks import FixedMask, Mask, SelectionMask, build_mask, keep_all
-    from partial_unlearning.metrics import accuracy
-    from partial_unlearning.models import build
-    from partial_unlearning.recorders.background import BackgroundRecorder
-    from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
-    from partial_unlearning.samples import Split
-    from partial_unlearning.state import Layout
-    from partial_unlearning.training import Callback, fit, make_optimizer
-    from partial_unlearning.unlearners import amnesiac, gradient, sisa
-    from partial_unlearning.update_log.log import append_to, create, exists, open_log
-    from partial_unlearning.update_log.recording import record
-    from partial_unlearning.update_log.requests import forget, preview, undo
-else:
 
-    def __getattr__(name: str) -> object:
-        """Load a name of :data:`__all__` (PEP 562)."""
-        for home, names in _HOMES.items():
-            if name in names.split():
-                module = import_module(f"{__name__}.{home}")
-                found = getattr(module, name, None)
-                return import_module(f"{module.__name__}.{name}") if found is None else found
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> object:
+    """Load a name of :data:`__all__` (PEP 562)."""
+    for home, names in _HOMES.items():
+        if name in names.split():
+            module = import_module(f"{__name__}.{home}")
+            found = getattr(module, name, None)
+            return import_module(f"{module.__name__}.{name}") if found is None else found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ said in the paper, and decides what amnesiac unlearning can do: here it is a par
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -187,57 +187,4 @@ def confined_plan(
     generator = torch.Generator().manual_seed(seed)
     return BatchPlan(
         tuple(_confined_epoch(target, retained, sizes, affected, generator) for _ in range(epochs))
-    )
-
-
-def _reduced(ids: Tensor, target: Tensor, target_images: float) -> Tensor:
-    """All ids, sorted, but only the first ``target_images`` of the target's."""
-    count = int(target_images)
-    if count != target_images or not 1 <= count <= len(target):
-        raise InputError(f"target_images {target_images} is not a whole number 1..{len(target)}")
-    return torch.cat([ids[~torch.isin(ids, target)], target[:count]]).sort().values
-
-
-def plan_batches(
-    ids: Tensor,
-    target: Tensor,
-    target_placement: Mapping[str, float],
-    *,
-    batch_size: int,
-    epochs: int,
-    seed: int,
-) -> BatchPlan:
-    """The plan in which batches come to hold target data as a stored configuration says.
-
-    Args:
-        ids: all sample ids, int64, shape ``(N,)``.
-        target: those of the target data, shape ``(n,)``.
-        target_placement: ``{"share": fraction}`` for :func:`confined_plan`, or
-            ``{"target_images": count}`` for training on the first ``count`` target samples only,
-            all plainly shuffled. This is how the public notebook of Graves et al. comes to affect
-            a part of the batches.
-        batch_size: samples a batch; the last one of an epoch may be smaller.
-        epochs: number of epochs.
-        seed: of all shuffling.
-
-    Raises:
-        InputError: another placement, an impossible one, or a target without samples.
-    """
-    if target_placement.keys() not in ({"share"}, {"target_images"}):
-        raise InputError(
-            f"batch protocol {target_placement} is not {{'share': fraction}} or "
-            "{'target_images': count}; give one of them"
-        )
-    if not len(target):
-        raise InputError("the target class has no training images; choose a class that has some")
-    if "target_images" in target_placement:
-        ids = _reduced(ids, target, target_placement["target_images"])
-        return shuffled_plan(ids, batch_size=batch_size, epochs=epochs, seed=seed)
-    return confined_plan(
-        ids,
-        target,
-        affected_fraction=target_placement["share"],
-        batch_size=batch_size,
-        epochs=epochs,
-        seed=seed,
     )

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from partial_unlearning.batching import BatchPlan, plan_batches
+from partial_unlearning.batching import BatchPlan
 from partial_unlearning.masks import Mask, build_mask
 from partial_unlearning.metrics import Accuracy, accuracy
 from partial_unlearning.models import build
@@ -21,6 +21,7 @@ from reproduction.datasets.sets import Dataset
 from reproduction.study.cache import weights_file
 from reproduction.study.configs import Config
 from reproduction.study.profiles import Pruning
+from reproduction.study.runs.target_placement import plan_batches
 from reproduction.study.stored_runs import run_hash
 
 
