@@ -25,7 +25,8 @@ def test_the_wheel_holds_the_library_alone():
     packages = find_packages(where, include=found["include"])
     folders = {path.parent for path in (where / "partial_unlearning").rglob("*.py")}
     assert set(packages) == {".".join(folder.relative_to(where).parts) for folder in folders}
-    assert PROJECT["tool"]["setuptools"]["package-data"] == {"partial_unlearning": ["py.typed"]}
+    shipped = PROJECT["tool"]["setuptools"]["package-data"]
+    assert shipped == {"partial_unlearning": ["py.typed", "*.pyi"]}
     assert (where / "partial_unlearning" / "py.typed").exists()
 
 
@@ -49,9 +50,8 @@ def test_every_public_name_is_there_for_python_and_for_type_checkers():
     names = set(partial_unlearning.__all__)
     assert all(getattr(partial_unlearning, name) is not None for name in names)
     stub = ast.parse(Path(partial_unlearning.__file__).with_suffix(".pyi").read_text())
-    typed = [
-        alias for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    ]
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    typed = [alias for node in imports for alias in node.names]
     assert {alias.asname for alias in typed} == names - {"__version__"}
     with pytest.raises(AttributeError, match="no attribute 'forgets'"):
         _ = partial_unlearning.forgets
