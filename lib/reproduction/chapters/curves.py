@@ -37,8 +37,8 @@ def unlearning(results: Sequence[Result]) -> dict[str, dict[str, Curve]]:
     return {model: _mean_curves(found, "backward") for model, found in models}
 
 
-def panels(results: Sequence[Result], order: str) -> list[Panel]:
-    """What Figures 1 and 2 draw, a model a panel.
+def panels(results: Sequence[Result], order: str) -> dict[str, Panel]:
+    """What Figures 1 and 2 draw, by model.
 
     Args:
         results: of Table 1 or 2: runs of amnesiac unlearning, and retrained models or none.
@@ -48,14 +48,11 @@ def panels(results: Sequence[Result], order: str) -> list[Panel]:
     retrained = {model: mean_curve(found) for model, found in ends}
     rows = tidy(runs_with(results, experiment="amnesiac"), curve_points)
     # The first point of each curve, the model before the first epoch, is the end of another one.
-    curves = {
-        model: _mean_curves(found, order)
-        for model, found in rows[rows.step >= 1].groupby("model", sort=False)
+    found = {
+        model: _mean_curves(points, order)
+        for model, points in rows[rows.step >= 1].groupby("model", sort=False)
     }
-    return [
-        Panel(model, found.pop("training"), found, retrained.get(model))
-        for model, found in curves.items()
-    ]
+    return {m: Panel(c.pop("training"), c, retrained.get(m)) for m, c in found.items()}
 
 
 def share_panels(
