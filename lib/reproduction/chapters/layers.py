@@ -29,29 +29,30 @@ def layer_rows(model: nn.Module) -> list[list[object]]:
     """
     layout = Layout.of(model)
     rows: list[list[object]] = []
-    for number, (layer, part) in enumerate(zip(layout.layers, layout.slices, strict=True), 1):
+    for layer, part in zip(layout.layers, layout.slices, strict=True):
         weights = int(layout.is_weight[part].sum())
         kind = _kind(model.get_submodule(layer))
-        rows.append([number, kind, weights, part.stop - part.start - weights])
+        rows.append([len(rows) + 1, kind, weights, part.stop - part.start - weights])
     return rows
 
 
-def layer_table(name: str, *, classes: int, width: int | None = None) -> Table:
-    """The layers of an architecture with their parameters.
+def layer_table(name: str, *, classes: int) -> Table:
+    """The layers of an architecture, at its own width, with their parameters.
 
     Args:
         name: a key of :data:`MODELS`.
         classes: number of outputs.
-        width: of the first layer; the model's own when None.
     """
-    model = build(name, classes=classes, seed=0, width=width)
+    model = build(name, classes=classes, seed=0)
     rows = layer_rows(model)
-    body = [[*row[:2], f"{row[2]:,}", f"{row[3]:,}"] for row in rows]
-    buffers = sum(row[3] for row in rows)
-    total = ["", "total", f"{parameter_count(model):,}", f"{buffers:,}"]
-    caption = f"{name}, width {width or MODELS[name][1]}, {classes} classes."
-    headings = ("Layer", "Kind", "Parameters", "Statistics (not trained)")
-    return simple_table([*body, total], headings=headings, caption=caption, labels=2)
+    body = [[number, kind, f"{own:,}", f"{buffers:,}"] for number, kind, own, buffers in rows]
+    total = ["", "total", f"{parameter_count(model):,}", f"{sum(row[3] for row in rows):,}"]
+    return simple_table(
+        [*body, total],
+        headings=("Layer", "Kind", "Parameters", "Statistics (not trained)"),
+        caption=f"{name}, width {MODELS[name][1]}, {classes} classes.",
+        labels=2,
+    )
 
 
 def layer_masks(layout: Layout, positions: Tensor) -> dict[str, np.ndarray]:
