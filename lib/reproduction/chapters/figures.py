@@ -115,7 +115,9 @@ def _side_by_side(
     return figure
 
 
-def _with_legend(figure: Figure, handles: Sequence[Artist] | None = None, columns: int = 3) -> Figure:
+def _with_legend(
+    figure: Figure, handles: Sequence[Artist] | None = None, columns: int = 3
+) -> Figure:
     """The figure with a legend over all panels: of the first one's lines, or of ``handles``."""
     handles = handles or figure.axes[0].get_legend_handles_labels()[0]
     if handles:

@@ -115,7 +115,9 @@ def readings() -> pd.DataFrame:
             found = cells(split, reading)
             row = {"split": split, "reading": name, "cells": len(found)}
             rows.append(row | found[[*RULES, "chance"]].sum().to_dict())
-    return pd.DataFrame(rows).astype(dict.fromkeys(RULES, int)).rename(columns={"chance": "expected"})
+    return (
+        pd.DataFrame(rows).astype(dict.fromkeys(RULES, int)).rename(columns={"chance": "expected"})
+    )
 
 
 def fitting(frame: pd.DataFrame, column: str) -> pd.Series:
