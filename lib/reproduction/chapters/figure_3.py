@@ -56,12 +56,9 @@ def similarity_table(results: Sequence[Result]) -> Table:
             alike = _text(similarity(result, name))
             rows.append([*labels, text, alike, f"{flat[name]} of {total}"])
         rows.append([*labels, "partial minus conventional", _text(difference(result), "+"), ""])
-    return simple_table(
-        rows,
-        headings=("Target", "Seed", "Model after", "Similarity, mean [95 %]", "Flat maps"),
-        caption="How alike the maps of retained test images are to those before unlearning.",
-        labels=3,
-    )
+    heads = ("Target", "Seed", "Model after", "Similarity, mean [95 %]", "Flat maps")
+    caption = "How alike the maps of retained test images are to those before unlearning."
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
 def accuracy_table(results: Sequence[Result]) -> Table:
@@ -70,12 +67,9 @@ def accuracy_table(results: Sequence[Result]) -> Table:
         [row.target, row.seed, row.method, f"{row.d_t:.2f}", f"{row.d_r:.2f}"]
         for row in tidy(results).itertuples()
     ]
-    return simple_table(
-        rows,
-        headings=("Target", "Seed", "Model", "d_t", "d_r"),
-        caption="Accuracy in percent of the models whose maps are compared.",
-        labels=3,
-    )
+    heads = ("Target", "Seed", "Model", "d_t", "d_r")
+    caption = "Accuracy in percent of the models whose maps are compared."
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
 def in_words(result: Result) -> str:

@@ -92,38 +92,27 @@ def _side_by_side(
     label: str = "",
     grid: bool = True,
 ) -> Figure:
-    """Panels by their titles, of one height and with one vertical axis; one says that none are."""
-    figure, axes = plt.subplots(
-        1,
-        max(len(panels), 1),
-        figsize=(WIDTH, height if panels else 1),
-        sharey=grid,
-        squeeze=False,
-        layout="constrained",
-    )
+    """Panels by title, with one vertical axis and the legend of the first; a word if none are."""
+    figure = plt.figure(figsize=(WIDTH, height if panels else 1), layout="constrained")
     plt.close(figure)  # a notebook then shows it once, as the value of the cell
+    axes = figure.subplots(1, max(len(panels), 1), sharey=grid, squeeze=False)[0]
     if not panels:
-        axes[0, 0].axis("off")
-        text = {"ha": "center", "va": "center", "color": SOFT}
-        axes[0, 0].text(0.5, 0.5, "nothing stored yet", **text)
+        axes[0].axis("off")
+        axes[0].text(0.5, 0.5, "nothing stored yet", ha="center", va="center", color=SOFT)
         return figure
-    for axis, (title, content) in zip(axes[0], panels.items(), strict=True):
+    for axis, (title, content) in zip(axes, panels.items(), strict=True):
         axis.grid(visible=grid)
         draw(axis, content)
         axis.set_title(title)
-    axes[0, 0].set_ylabel(label)
-    return figure
-
-
-def _with_legend(
-    figure: Figure, handles: Sequence[Artist] | None = None, columns: int = 3
-) -> Figure:
-    """The figure with a legend over all panels: of the first one's lines, or of ``handles``."""
-    handles = handles or figure.axes[0].get_legend_handles_labels()[0]
+    axes[0].set_ylabel(label)
+    handles = axes[0].get_legend_handles_labels()[0]
     if handles:
-        columns = min(len(handles), columns)
-        figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+        _legend(figure, handles, min(len(handles), 3))
     return figure
+
+
+def _legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 
 def look(method: str, order: int = 0) -> dict[str, str]:
@@ -150,7 +139,8 @@ def epoch_curves(panels: Mapping[str, Panel]) -> Figure:
     entries = [Line2D([], [], label=method, **look(method)) for method in methods]
     entries.append(Line2D([], [], color=INK, linestyle=RETAINED, label=r"retained data $D_r$"))
     entries.append(Line2D([], [], color=INK, linestyle=TARGET, label=r"target data $D_t$"))
-    return _with_legend(figure, entries, columns=3 if len(entries) > 5 else 5)
+    _legend(figure, entries, 3 if len(entries) > 5 else 5)
+    return figure
 
 
 def _epoch_panel(axis: Axes, panel: Panel) -> None:
@@ -193,8 +183,7 @@ def trajectories(panels: Mapping[str, Mapping[str, Curve]]) -> Figure:
             axis.plot(curve.d_t[-1], curve.d_r[-1], "o", **ring)
         axis.set(xlabel=r"target data $D_t$ (%)", xlim=(-3, 103))
 
-    label = r"retained data $D_r$ (%)"
-    return _with_legend(_side_by_side(panels, draw, height=3.0, label=label))
+    return _side_by_side(panels, draw, height=3.0, label=r"retained data $D_r$ (%)")
 
 
 def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measure: str) -> Figure:
@@ -211,7 +200,7 @@ def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measu
             axis.plot(100 * np.array(shares), values, label=name, **look(name, order))
         axis.set(xlabel="affected batches (%)", ylim=(-3, 103))
 
-    return _with_legend(_side_by_side(panels, draw, height=3.0, label=f"{measure} (%)"))
+    return _side_by_side(panels, draw, height=3.0, label=f"{measure} (%)")
 
 
 def mask_pictures(masks: Mapping[str, ArrayLike], *, side: int = 48, word: str = "kept") -> Figure:

@@ -47,12 +47,9 @@ def layer_table(name: str, *, classes: int) -> Table:
     rows = layer_rows(model)
     body = [[number, kind, f"{own:,}", f"{buffers:,}"] for number, kind, own, buffers in rows]
     total = ["", "total", f"{parameter_count(model):,}", f"{sum(row[3] for row in rows):,}"]
-    return simple_table(
-        [*body, total],
-        headings=("Layer", "Kind", "Parameters", "Statistics (not trained)"),
-        caption=f"{name}, width {MODELS[name][1]}, {classes} classes.",
-        labels=2,
-    )
+    heads = ("Layer", "Kind", "Parameters", "Statistics (not trained)")
+    caption = f"{name}, width {MODELS[name][1]}, {classes} classes."
+    return simple_table([*body, total], headings=heads, caption=caption, labels=2)
 
 
 def layer_masks(layout: Layout, positions: Tensor) -> dict[str, np.ndarray]:

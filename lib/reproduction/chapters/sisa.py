@@ -56,12 +56,9 @@ def accuracy_table(results: Sequence[Result]) -> Table:
             one, many = (select(found, method=m)[measure] for m in ("trained", "ensemble"))
             gap = signed(many.mean() - one.mean())
             rows.append([*design, measure, spread(one.tolist()), spread(many.tolist()), gap])
-    return simple_table(
-        rows,
-        headings=(*HEADINGS, "Accuracy on", "One model", "SISA", "Gap"),
-        caption="Accuracy in percent before any request, SISA beside one model on all data.",
-        labels=4,
-    )
+    heads = (*HEADINGS, "Accuracy on", "One model", "SISA", "Gap")
+    caption = "Accuracy in percent before any request, SISA beside one model on all data."
+    return simple_table(rows, headings=heads, caption=caption, labels=4)
 
 
 def cost_table(results: Sequence[Result]) -> Table:
@@ -72,13 +69,9 @@ def cost_table(results: Sequence[Result]) -> Table:
         + [f"{cost.hit:.1f}"]
         for key, cost in costs(results).iterrows()
     ]
-    heads = ("Request", "Samples", "Cost, mean", "least", "most", "Shards hit")
-    return simple_table(
-        rows,
-        headings=(*HEADINGS, *heads),
-        caption="Sample visits of a request, in percent of the visits of training anew.",
-        labels=4,
-    )
+    heads = (*HEADINGS, "Request", "Samples", "Cost, mean", "least", "most", "Shards hit")
+    caption = "Sample visits of a request, in percent of the visits of training anew."
+    return simple_table(rows, headings=heads, caption=caption, labels=4)
 
 
 def executed_table(results: Sequence[Result]) -> Table:
@@ -92,12 +85,9 @@ def executed_table(results: Sequence[Result]) -> Table:
         before, after = (means.loc[*design, name] for name in ("ensemble", f"without {request}"))
         change = [f"{before[name]:.2f} → {after[name]:.2f}" for name in ("d_t", "d_r")]
         rows.append([*design, request, f"{visits:,}", f"{foretold:,}", share, *change])
-    return simple_table(
-        rows,
-        headings=(*HEADINGS, "Request", "Visits", "Foretold", "Cost", "d_t", "d_r"),
-        caption="Requests carried out; accuracy in percent before → after, mean over seeds.",
-        labels=4,
-    )
+    heads = (*HEADINGS, "Request", "Visits", "Foretold", "Cost", "d_t", "d_r")
+    caption = "Requests carried out; accuracy in percent before → after, mean over seeds."
+    return simple_table(rows, headings=heads, caption=caption, labels=4)
 
 
 def limitations(results: Sequence[Result]) -> dict[str, float]:
@@ -119,7 +109,6 @@ def limitation_table(results: Sequence[Result]) -> Table:
         verdict = capped(verdict, ONE_SEED) if single else verdict
         rule = f"at least {bounds[0]:g}; partly {bounds[1]:g}"
         rows.append([f"“{quote}”", measure, rule, f"{value:.1f}", verdict])
-    headings = ("The paper says", "Measured", "Bound, points or percent", "Here", "Verdict")
-    return simple_table(
-        rows, headings=headings, caption="The limitations that Section 3.2.1 names."
-    )
+    heads = ("The paper says", "Measured", "Bound, points or percent", "Here", "Verdict")
+    caption = "The limitations that Section 3.2.1 names."
+    return simple_table(rows, headings=heads, caption=caption)

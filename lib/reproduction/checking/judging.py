@@ -240,17 +240,6 @@ MEASURES: dict[str, Callable[[Measurements, Claim, Case], Verdict | None]] = {
 }
 
 
-def _judge(data: Measurements, claim: Claim) -> Verdict:
-    measure = MEASURES[claim["measure"]]
-    return combine([measure(data, claim, case) for case in claim["cases"]])
-
-
-def _summarise(claim: Claim, judged: dict[str, list[Verdict]]) -> Verdict:
-    parts = [verdict for group in claim["claims"] for verdict in judged[group]]
-    measured = counts(part.verdict for part in parts)
-    return replace(combine(parts, limits().confidence), measured=measured)
-
-
 def counts(words: Iterable[str]) -> str:
     """How often each verdict occurs, for example ``reproduced 12, partly 6``."""
     found = Counter(words)
@@ -272,16 +261,20 @@ def verdicts(profile: str) -> pd.DataFrame:
 
 def judge(data: Measurements) -> pd.DataFrame:
     """Judge every claim; see :func:`verdicts`. One without any measurement is *not attempted*."""
-    ledger, found = claims(), {}
-    parts: dict[str, list[Verdict]] = {}
-    for claim in sorted(ledger, key=lambda claim: claim["measure"] == "all_of"):
-        last = claim["measure"] == "all_of"
-        verdict = _summarise(claim, parts) if last else _judge(data, claim)
+    found: dict[str, Verdict] = {}
+    groups: dict[str, list[Verdict]] = {}
+    for claim in sorted(claims(), key=lambda claim: claim["measure"] == "all_of"):  # these last
+        if claim["measure"] == "all_of":
+            parts = [verdict for group in claim["claims"] for verdict in groups[group]]
+            measured = counts(part.verdict for part in parts)
+            verdict = replace(combine(parts, limits().confidence), measured=measured)
+        else:
+            measure = MEASURES[claim["measure"]]
+            verdict = combine([measure(data, claim, case) for case in claim["cases"]])
         found[claim["id"]] = verdict
-        parts.setdefault(claim["group"], []).append(verdict)
-    return pd.DataFrame([_row(claim, found[claim["id"]]) for claim in ledger])
-
-
-def _row(claim: Claim, verdict: Verdict) -> dict[str, str]:
-    given = {name: claim[name] for name in ("id", "source", "quote", "rule", "chapter")}
-    return given | {"caveat": claim.get("caveat", "")} | vars(verdict)
+        groups.setdefault(claim["group"], []).append(verdict)
+    named = ("id", "source", "quote", "rule", "chapter", "caveat")
+    return pd.DataFrame(
+        {name: claim.get(name, "") for name in named} | vars(found[claim["id"]])
+        for claim in claims()
+    )

@@ -1,6 +1,5 @@
 """The rules that turn measurements into verdicts. Their limits stand in ``book/claims.yaml``."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -123,10 +122,7 @@ def _word_of_all(counts: Counter[str], cases: int, confidence: float | None) -> 
         return REPRODUCED
     if confidence is None:
         return PARTLY if 2 * good >= tried else NOT_REPRODUCED
-    unlikely = chance_of_heads(good, tried) <= 1 - confidence
+    from scipy.special import bdtrc  # slow to import, and most pages need no such test
+
+    unlikely = bdtrc(good - 1, tried, 0.5) <= 1 - confidence  # so many heads of as many fair coins
     return PARTLY if unlikely or 2 * counts[REPRODUCED] >= tried else NOT_REPRODUCED
-
-
-def chance_of_heads(least: int, coins: int) -> float:
-    """The probability that at least so many of some fair coins show heads (one-sided sign test)."""
-    return sum(math.comb(coins, heads) for heads in range(least, coins + 1)) / 2**coins
