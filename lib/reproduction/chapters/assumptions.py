@@ -16,9 +16,6 @@ def register(profile: str) -> list[dict[str, Any]]:
 
     A field may name a value of the profile, such as ``{profile.training.optimizer}``,
     and a list of seeds: ``{seeds}``, ``{figure_3_seeds}``, ``{figure_4_seeds}``, ``{sisa_seeds}``.
-
-    Raises:
-        InputError: unknown profile.
     """
     values = load_profile(profile)
     seeds = {"seeds": values.seeds, "figure_3_seeds": values.figure_3.seeds}

@@ -134,9 +134,6 @@ def generated(profile: str, notebooks: Collection[str]) -> dict[str, str]:
 
     Returns:
         File name -> MyST text.
-
-    Raises:
-        InputError: unknown profile.
     """
     return {
         "profile.md": f"This copy of the book was made under the profile **`{profile}`**.\n",

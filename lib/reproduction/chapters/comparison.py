@@ -8,6 +8,7 @@ from statistics import mean
 import pandas as pd
 
 from reproduction import paper
+from reproduction.chapters.curves import runs_with
 from reproduction.chapters.tables import METHODS, NONE, Table, signed, simple_table, spread
 from reproduction.checking import judging, measurements
 from reproduction.checking.claims import limits
@@ -37,10 +38,7 @@ def _values(rows: pd.DataFrame, model: str, method: str, measure: str) -> list[f
 def cells(printed: float | None, full: Sequence[float], run: Sequence[float]) -> list[str]:
     """What the paper prints, full runs and this run, a value a seed, and this run minus the paper.
 
-    Args:
-        printed: in percent, None where the paper has no number.
-        full: one value a seed of the committed full runs, empty where there are none.
-        run: one value a seed of this run, empty where it has none.
+    All in percent; None where the paper has no number.
     """
     paper_text = NONE if printed is None else f"{printed:.2f}"
     gap = NONE if printed is None or not run else signed(mean(run) - printed)
@@ -137,9 +135,8 @@ def share_tables(
         full: the same of the committed full runs, empty where there are none.
         titles: data set -> its name on the page.
     """
-    run, committed = tidy(results), tidy(full)
     return [
-        _share_table(*(judging.select(rows, dataset=dataset) for rows in (run, committed)), title)
+        _share_table(*(tidy(runs_with(runs, dataset=dataset)) for runs in (results, full)), title)
         for dataset, title in titles.items()
     ]
 

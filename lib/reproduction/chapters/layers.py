@@ -59,8 +59,7 @@ def layer_masks(layout: Layout, positions: Tensor) -> dict[str, np.ndarray]:
         layout: of the model.
         positions: in the flat vector, int64 ``(k,)``.
     """
-    kept = torch.zeros(layout.size, dtype=torch.bool)
-    kept[positions] = True
+    kept = torch.isin(torch.arange(layout.size), positions)
     parts = kept.split([shape.numel() for shape in layout.shapes])
     matrices = [
         part.view(shape[0], -1).numpy()
@@ -105,20 +104,12 @@ def moved(
     def count_moves(epoch: int) -> bool:
         states.append(layout.vector(copy))
         changed = states[-2] != states[-1]
-        inside = torch.zeros(layout.size, dtype=torch.bool)
-        inside[selection.at(epoch)] = True
+        inside = torch.isin(torch.arange(layout.size), selection.at(epoch))
         parts = (inside, changed & inside, changed & ~inside)
         rows.append((optimizer, epoch + 1, *(int(part.sum()) for part in parts)))
         return False  # go on
 
-    unlearn_by_gradient(
-        copy,
-        images,
-        labels,
-        sign=DESCEND,
-        optimizer=make_optimizer(optimizer, copy, learning_rate=0.01),
-        selection=selection,
-        max_epochs=epochs,
-        enough=count_moves,
-    )
+    steps = {"selection": selection, "max_epochs": epochs, "enough": count_moves}
+    steps["optimizer"] = make_optimizer(optimizer, copy, learning_rate=0.01)
+    unlearn_by_gradient(copy, images, labels, sign=DESCEND, **steps)
     return rows

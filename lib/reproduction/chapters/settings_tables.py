@@ -65,15 +65,13 @@ def _gradient(runs: list[Result]) -> list[list[str]]:
     return rows
 
 
+_AMNESIAC = (
+    *("Target data in", "Batches affected", "Target images in one, mean"),
+    *("Pruned, first → last layer", "Entries kept"),
+)
 _GRADIENT = ("Method", "Optimizer", "Rate α′", "Steps", "Moved, first → last layer")
 COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[list[Result]], list[list[str]]]]] = {
-    "amnesiac": (
-        (
-            *("Target data in", "Batches affected", "Target images in one, mean"),
-            *("Pruned, first → last layer", "Entries kept"),
-        ),
-        _amnesiac,
-    ),
+    "amnesiac": (_AMNESIAC, _amnesiac),
     "label_flipping": (_GRADIENT, _gradient),
     "optimization": (_GRADIENT, _gradient),
 }
@@ -100,14 +98,6 @@ def settings_table(results: Sequence[Result], *, caption: str) -> Table:
     return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
-def class_counts(config: Config) -> tuple[int, ...]:
-    """Training images of each class in the data that a configuration names."""
-    if config.source == "complete":
-        return official_counts(config.dataset)["train"]
-    arrays, _ = read(config.dataset, config.source)
-    return tuple(np.bincount(arrays["train_labels"]).tolist())
-
-
 def held_at(config: Config, affected_share: float) -> float:
     """Target images in an affected batch, mean, where all of them are spread over a share.
 
@@ -115,7 +105,11 @@ def held_at(config: Config, affected_share: float) -> float:
         config: of a run that trains on all images.
         affected_share: of an epoch's batches, in (0, 1].
     """
-    counts = class_counts(config)
+    if config.source == "complete":
+        counts = official_counts(config.dataset)["train"]
+    else:
+        arrays, _ = read(config.dataset, config.source)
+        counts = np.bincount(arrays["train_labels"]).tolist()
     batches = ceil(sum(counts) / config.training.batch_size)
     return counts[config.target] / (affected_share * batches)
 
@@ -134,9 +128,6 @@ def mixing_table(results: Sequence[Result]) -> Table:
         labels = (config.dataset, f"{100 * config.share:g} %")
         held = f"{held_at(config, share):.1f} of {config.training.batch_size}"
         rows[labels] = [*labels, f"{100 * share:.1f} %", held]  # the last seed's, of a share
-    return simple_table(
-        list(rows.values()),
-        headings=("Data", "Share", "Batches affected", "Target images in one, mean"),
-        caption="What the share of affected batches does to a batch.",
-        labels=2,
-    )
+    heads = ("Data", "Share", "Batches affected", "Target images in one, mean")
+    caption = "What the share of affected batches does to a batch."
+    return simple_table(list(rows.values()), headings=heads, caption=caption, labels=2)

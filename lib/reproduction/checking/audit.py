@@ -13,8 +13,6 @@ import yaml
 from reproduction import paper, places
 from reproduction.datasets.sources import official_counts
 
-Fit = Callable[[str, int], bool]
-
 
 def scaled(text: str) -> tuple[int, int]:
     """The digits of a printed percentage as an integer, and the integer that 100 % would be.
@@ -40,7 +38,7 @@ def rounded(text: str, n: int) -> bool:
     return any(k <= n and 2 * abs(k * whole - value * n) <= n for k in (near, near + 1))
 
 
-RULES: dict[str, Fit] = {"truncated": truncated, "rounded": rounded}
+RULES: dict[str, Callable[[str, int], bool]] = {"truncated": truncated, "rounded": rounded}
 
 
 def padded(text: str) -> str:
@@ -86,8 +84,8 @@ def cells(split: str = "test", reading: Callable[[str], str] = str) -> pd.DataFr
     frame = paper.printed().melt(paper.KEYS, paper.MEASURES, "column", "printed")
     frame = frame[[split in official_counts(name) for name in frame.dataset]]
     classes = {d: (target, target, *paper.SHOWN[d]) for d, target in paper.TARGET.items()}
-    places_of = frame.column.map(paper.MEASURES.index)
-    frame["label"] = [classes[d][at] for d, at in zip(frame.dataset, places_of, strict=True)]
+    columns = [paper.MEASURES.index(name) for name in frame.column]
+    frame["label"] = [classes[d][at] for d, at in zip(frame.dataset, columns, strict=True)]
     frame["n"] = [size(*key, split) for key in frame[["dataset", "column", "label"]].values]
     pairs = [(reading(text), n) for text, n in frame[["printed", "n"]].values]
     for name, rule in {**RULES, "chance": chance}.items():
@@ -114,10 +112,8 @@ def readings() -> pd.DataFrame:
         for name, reading in (("as written", str), ("padded", padded)):
             found = cells(split, reading)
             row = {"split": split, "reading": name, "cells": len(found)}
-            rows.append(row | found[[*RULES, "chance"]].sum().to_dict())
-    return (
-        pd.DataFrame(rows).astype(dict.fromkeys(RULES, int)).rename(columns={"chance": "expected"})
-    )
+            rows.append(row | found[[*RULES]].sum().to_dict() | {"expected": found.chance.sum()})
+    return pd.DataFrame(rows)
 
 
 def fitting(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -159,9 +155,7 @@ def differences() -> pd.DataFrame:
     """Proposed minus baseline, in points, for the paper's own 18 comparisons."""
     sides = paper.tables().set_index(["table", "model", "method"])[paper.MEASURES]
     gap = sides.xs("proposed", level="method") - sides.xs("baseline", level="method")
-    return gap.round(2).reindex(
-        pd.MultiIndex.from_tuples(paper.comparisons(), names=gap.index.names)
-    )
+    return gap.round(2)
 
 
 def repeated() -> pd.DataFrame:

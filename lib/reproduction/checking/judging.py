@@ -224,8 +224,7 @@ def _measure_degradation(data: Measurements, claim: Claim, case: Case) -> Verdic
 
 
 def _measure_storage(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    rows = _runs_of(data, case)
-    label = f"{case['model']} on {case['dataset']}"
+    rows, label = _runs_of(data, case), f"{case['model']} on {case['dataset']}"
     return _bounded(claim, float(rows["kept_share"].max()), label, rows) if len(rows) else None
 
 

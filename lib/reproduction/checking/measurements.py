@@ -8,8 +8,7 @@ table         what its rows are, made by :func:`tidy`
 figure_1, 2   a method and an order of epochs, after each epoch undone
 figure_3      a method and an image: how alike its map is to its map before unlearning
 figure_4      a method (trained or a pruning strategy) and a share
-same_step     a family of methods and a method, after each step of unlearning; both sides have
-              the optimizer and rate of the naive method
+same_step     a family and a method, after each step at the naive method's optimizer and rate
 storage       a data set and model: kept_share, the entries of an update that are stored
 ============  ===========================================================================
 """
@@ -90,25 +89,16 @@ def _named(result: Result) -> Record:
 
 
 def gather(profile: str) -> Measurements:
-    """Everything that is stored for a profile.
-
-    Raises:
-        InputError: unknown profile.
-    """
-    names = ("figure_1", "figure_2", "figure_3", "figure_4")
-    runs = {name: stored(name, profile) for name in names}
-    paced = [
-        run
-        for family in ("label_flipping", "optimization")
-        for run in stored(f"same_step_{family}", profile)
-    ]
+    """Everything that is stored for a profile."""
+    figures = {number: stored(f"figure_{number}", profile) for number in (1, 2, 3, 4)}
+    paced = stored("same_step_label_flipping", profile) + stored("same_step_optimization", profile)
     return {
         "tables": every_row(profile),
-        "figure_1": tidy(runs["figure_1"], curve_points),
-        "figure_2": tidy(runs["figure_2"], curve_points),
-        "figure_3": tidy(runs["figure_3"], map_similarities),
-        "figure_4": tidy(runs["figure_4"]),
+        "figure_1": tidy(figures[1], curve_points),
+        "figure_2": tidy(figures[2], curve_points),
+        "figure_3": tidy(figures[3], map_similarities),
+        "figure_4": tidy(figures[4]),
         "same_step": tidy(paced, curve_points),
         # What is kept hangs on the mask's schedule alone: its seeds are no sample.
-        "storage": tidy(runs["figure_1"] + runs["figure_2"], stored_share).drop(columns="seed"),
+        "storage": tidy(figures[1] + figures[2], stored_share).drop(columns="seed"),
     }
