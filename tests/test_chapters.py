@@ -269,13 +269,13 @@ def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
     for distance, config in enumerate(configs):
         assert protocol().trials == [] and protocol().obeys_the_rule
         judged = {"forgotten": True, **point(0, printed - distance)}
-        trial = {"setting": config["protocol"], **judged}
+        trial = {"setting": config.protocol, **judged}
         facts = {"affected_share": 0.5}
         result = store.Result(config=config, trials=[trial], facts=facts, provenance={})
         store.save("smoke", result)
     found = protocol()
-    assert [t["setting"] for t in found.trials] == [config["protocol"] for config in configs]
-    assert found.obeys_the_rule == (found.chosen == configs[0]["protocol"])
+    assert [t["setting"] for t in found.trials] == [config.protocol for config in configs]
+    assert found.obeys_the_rule == (found.chosen == configs[0].protocol)
     assert "50.0 %" in repr(search_tables.protocol_table("smoke", 1))
     assert len(tuning.tuning_runs("smoke")) == len(configs)
 

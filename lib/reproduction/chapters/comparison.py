@@ -40,9 +40,8 @@ def cells(printed: float | None, full: Sequence[float], run: Sequence[float]) ->
 
     All in percent; None where the paper has no number.
     """
-    paper_text = NONE if printed is None else f"{printed:.2f}"
     gap = NONE if printed is None or not run else signed(mean(run) - printed)
-    return [paper_text, spread(full), spread(run), gap]
+    return [NONE if printed is None else f"{printed:.2f}", spread(full), spread(run), gap]
 
 
 def comparison_rows(

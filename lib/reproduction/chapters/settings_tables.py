@@ -57,11 +57,10 @@ def _gradient(runs: list[Result]) -> list[list[str]]:
     rows = []
     for name in METHODS:
         method = getattr(runs[0].config, name)
-        steps = [len(run.curves[name]) - 1 for run in runs]
-        few, many = min(steps), max(steps)
-        cells = [name, method.optimizer, f"{method.learning_rate:g}"]
-        cells += [str(few) if few == many else f"{few} to {many}"]
-        rows.append([*cells, fractions_text(method.first, method.last)])
+        steps = sorted(len(run.curves[name]) - 1 for run in runs)
+        took = str(steps[0]) if steps[0] == steps[-1] else f"{steps[0]} to {steps[-1]}"
+        moved = fractions_text(method.first, method.last)
+        rows.append([name, method.optimizer, f"{method.learning_rate:g}", took, moved])
     return rows
 
 

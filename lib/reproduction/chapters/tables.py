@@ -66,13 +66,14 @@ def simple_table(
     spans = zip(*(_spans(body, column) for column in range(labels)), strict=True)
     lines = [_line(row, labels, sizes) for row, sizes in zip(body, spans, strict=True)]
     whole = f'<tr><td colspan="{len(headings)}">'  # a line of one cell
-    foot = "".join(f"{whole}{with_symbols(note)}</td></tr>" for note in notes)
+    empty = f"{whole}{EMPTY}</td></tr>"
+    below = "".join(f"{whole}{with_symbols(note)}</td></tr>" for note in notes)
+    foot = f"<tfoot>{below}</tfoot>" if notes else ""
     html = (
         f'<div class="table-box" role="region" tabindex="0" aria-label="{escape(caption)}">'
         f'<table class="comparison"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{_head(headings, body)}</tr></thead>"
-        f"<tbody>{''.join(lines) or f'{whole}{EMPTY}</td></tr>'}</tbody>"
-        f"{f'<tfoot>{foot}</tfoot>' if foot else ''}</table></div>"
+        f"<tbody>{''.join(lines) or empty}</tbody>{foot}</table></div>"
     )
     return Table(html, "\n".join([_plain(headings, body, caption), *notes]))
 
@@ -91,9 +92,11 @@ def _line(row: Sequence[str], labels: int, spans: Sequence[int]) -> str:
     cells, kinds = [], [name for name in row[:labels] if name in METHODS]
     for text, span in zip(row[:labels], spans, strict=True):
         kind, scope = "method-name" if text in METHODS else "", "rowgroup" if span > 1 else "row"
-        cells += [_cell("th", text, kind, scope=scope, span=span)] if span else []
+        if span:
+            cells.append(_cell("th", text, kind, scope=scope, span=span))
     cells += [_cell("td", text, _look(text)) for text in row[labels:]]
-    kinds += ["first"] if spans[0] else []
+    if spans[0]:
+        kinds.append("first")
     return f'<tr class="{" ".join(kinds)}">{"".join(cells)}</tr>'
 
 

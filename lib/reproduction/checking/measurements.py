@@ -78,14 +78,13 @@ def tidy(
         The columns of the records, and of :data:`COLUMNS` what a run's configuration has; all of
         them where there are no rows. ``family`` is the kind of experiment.
     """
-    rows = [{**_named(result), **record} for result in results for record in records(result)]
+    rows = []
+    for result in results:
+        config = result.config
+        named = {name: getattr(config, name) for name in _FROM_CONFIG if hasattr(config, name)}
+        named["family"] = config.experiment
+        rows += [{**named, **record} for record in records(result)]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=COLUMNS)
-
-
-def _named(result: Result) -> Record:
-    config = result.config
-    found = {name: getattr(config, name) for name in _FROM_CONFIG if hasattr(config, name)}
-    return found | {"family": config.experiment}
 
 
 def gather(profile: str) -> Measurements:
