@@ -222,12 +222,12 @@ simple_table(
 recorded = [*access.results("figure_1", profile), *access.results("figure_2", profile)]
 rows = []
 for run in recorded:
-    config, steps = run["config"], run["facts"]["affected_steps"]
-    classes = len(load(config["dataset"], source="sample").classes)
-    model = build(config["model"], classes=classes, seed=0, width=config["width"])
+    config, steps = run.config, run.facts["affected_steps"]
+    classes = len(load(config.dataset, source="sample").classes)
+    model = build(config.model, classes=classes, seed=0, width=config.width)
     size = parameter_count(model)
     sizes = [f"{size:,}", steps, f"{4 * size / 1e6:,.1f}", f"{4 * size * steps / 1e6:,.1f}"]
-    rows.append([config["dataset"], config["model"], *sizes])
+    rows.append([config.dataset, config.model, *sizes])
 simple_table(
     list(dict.fromkeys(map(tuple, rows))),
     headings=(

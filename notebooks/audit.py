@@ -218,7 +218,7 @@ simple_table(
             entry["says"],
             entry["reading"],
         ]
-        for entry in audit.contradictions()
+        for entry in audit.remarks("contradictions")
     ],
     headings=["Subject", "Where", "The paper's words", "What is at odds", "Read here as"],
     caption="Contradictions, with a few words of each place",
@@ -256,7 +256,7 @@ print(f"expected number of such batches in an epoch of {batches:.0f}: {batches *
 
 # %%
 simple_table(
-    [[entry["subject"], entry["says"]] for entry in audit.silences()],
+    [[entry["subject"], entry["says"]] for entry in audit.remarks("silences")],
     headings=["Subject", "Not given"],
     caption="What a rerun needs and the paper does not give",
 )

@@ -39,8 +39,8 @@ prune_last = None
 
 # %%
 from reproduction.chapters.claim_pages import verdict_table
-from reproduction.chapters.comparison import forgotten_table, of_kind
-from reproduction.chapters.curves import panels
+from reproduction.chapters.comparison import forgotten_table
+from reproduction.chapters.curves import panels, runs_with
 from reproduction.chapters.figures import apply_style, epoch_curves
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.settings_tables import settings_table
@@ -55,7 +55,7 @@ changes = {
     "prune_last": prune_last,
 }
 runs = access.results(f"table_{table}", profile, **changes)
-amnesiac = of_kind(runs, "amnesiac")
+amnesiac = runs_with(runs, experiment="amnesiac")
 full = access.stored(f"figure_{table}", "full")
 
 # %% [markdown]

@@ -45,10 +45,10 @@ from reproduction.study.results import results
 
 apply_style()
 runs = results("figure_3", profile)
-first = {run["config"]["target"]: run for run in reversed(runs)}
+first = {run.config.target: run for run in reversed(runs)}
 columns = {"trained": "before", "baseline": "amnesiac", "proposed": "partial"}
 columns["retrained"] = "retrained"
-print("maps compared, by target:", {t: len(r["similarities"]["image"]) for t, r in first.items()})
+print("maps compared, by target:", {t: len(r.similarities["image"]) for t, r in first.items()})
 print("palette of the figures:", maps.COLOURS)
 
 # %% [markdown]
@@ -60,10 +60,10 @@ print("palette of the figures:", maps.COLOURS)
 # the same beginning without the target class, which is what unlearning tries to reach.
 
 # %% mystnb={"image": {"alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 3."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 3 forgotten.", "name": "fig-3-target-3"}}
-maps.map_grid(first[3]["maps"], maps.example_images(first[3]), columns)
+maps.map_grid(first[3].maps, maps.example_images(first[3]), columns)
 
 # %% mystnb={"image": {"alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 1."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 1 forgotten.", "name": "fig-3-target-1"}}
-maps.map_grid(first[1]["maps"], maps.example_images(first[1]), columns)
+maps.map_grid(first[1].maps, maps.example_images(first[1]), columns)
 
 # %% [markdown]
 # ## The number

@@ -39,7 +39,7 @@ prune_last = None
 from IPython.display import display
 
 from reproduction.chapters.claim_pages import verdict_table
-from reproduction.chapters.comparison import of_kind, share_tables
+from reproduction.chapters.comparison import share_tables
 from reproduction.chapters.curves import share_panels
 from reproduction.chapters.figures import apply_style, share_lines
 from reproduction.chapters.provenance_table import command, provenance
@@ -48,7 +48,7 @@ from reproduction.study import results as access
 
 apply_style()
 changes = {"seeds": seeds, "prune_first": prune_first, "prune_last": prune_last}
-runs = of_kind(access.results("figure_4", profile, **changes), "shares")
+runs = access.results("figure_4", profile, **changes)
 full = access.stored("figure_4", "full")
 titles = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 
@@ -56,7 +56,7 @@ titles = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 # The share that a run asks for is met by whole batches only, so that the two may differ a little:
 
 # %%
-gaps = [abs(run["facts"]["affected_share"] - run["config"]["share"]) for run in runs]
+gaps = [abs(run.facts["affected_share"] - run.config.share) for run in runs]
 assert max(gaps, default=0) <= 0.05
 
 # %% [markdown]

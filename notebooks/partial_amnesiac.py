@@ -58,8 +58,8 @@ from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from reproduction.chapters.claim_pages import verdict_table
-from reproduction.chapters.comparison import controls_table, every_method, of_kind
-from reproduction.chapters.curves import by_model
+from reproduction.chapters.comparison import controls_table, every_method
+from reproduction.chapters.curves import runs_with
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
 from reproduction.chapters.layers import layer_masks
 from reproduction.chapters.provenance_table import command, provenance
@@ -68,6 +68,7 @@ from reproduction.chapters.tables import simple_table
 from reproduction.checking.claims import limits
 from reproduction.datasets.sets import load
 from reproduction.study import results as access
+from reproduction.study.profiles import Pruning
 from reproduction.study.runs.target_placement import plan_batches
 
 apply_style()
@@ -75,7 +76,7 @@ torch.set_num_threads(1)
 pruning = {"models": models, "prune_first": prune_first, "prune_last": prune_last}
 changes = {**pruning, "seeds": seeds, "share": share}
 runs = {number: access.results(f"figure_{number}", profile, **changes) for number in (1, 2)}
-every = of_kind([*runs[1], *runs[2]], "amnesiac")
+every = [*runs[1], *runs[2]]
 
 # %% [markdown]
 # ## Masks
@@ -86,12 +87,10 @@ every = of_kind([*runs[1], *runs[2]], "amnesiac")
 
 # %% mystnb={"image": {"alt": "Bars of pruning percentages over the layers of each model, from the first layer to the last."}, "figure": {"caption": "Depth schedules: the percentage of each layer's update that is pruned, for each model.", "name": "fig-schedules"}}
 schedules = {}
-for model, found in by_model(runs[1] or runs[2]).items():
-    chosen, layers = (
-        found[0]["config"]["pruning"],
-        Layout.of(build(model, classes=10, seed=0)).layers,
-    )
-    schedules[model] = depth_schedule(chosen["first"], chosen["last"], len(layers))
+for config in [run.config for run in runs[1] or runs[2]]:
+    layers = Layout.of(build(config.model, classes=10, seed=0)).layers
+    ends = (config.pruning.first, config.pruning.last)
+    schedules[config.model] = depth_schedule(*ends, len(layers))
 layer_bars(schedules, "pruned")
 
 # %% [markdown]
@@ -103,9 +102,9 @@ layer_bars(schedules, "pruned")
 # %% mystnb={"image": {"alt": "A square for each layer of LeNet, dark where an entry is kept; the share kept stands below each."}, "figure": {"caption": "A random pruning mask of LeNet, layer by layer.", "name": "fig-random-mask"}}
 lenet = build("LeNet", classes=10, seed=0)
 layout = Layout.of(lenet)
-used = next((r["config"]["pruning"] for r in every if r["config"]["model"] == "LeNet"), None)
-used = used or (every[0]["config"]["pruning"] if every else {"first": 0.9, "last": 0.3})
-ends = {"sparsity_first": used["first"], "sparsity_last": used["last"], "seed": 0}
+shown = [*runs_with(every, model="LeNet"), *every]
+used = shown[0].config.pruning if shown else Pruning(first=0.9, last=0.3)
+ends = {"sparsity_first": used.first, "sparsity_last": used.last, "seed": 0}
 random_mask = build_mask("random", layout, **ends)
 mask_pictures(layer_masks(layout, random_mask.kept()), side=24)
 
@@ -169,7 +168,7 @@ nothing, everything = (
 )
 assert nothing.equal(torch.arange(layout.size))
 assert len(everything) == 0
-schedule = depth_schedule(used["first"], used["last"], len(layout.layers))
+schedule = depth_schedule(used.first, used.last, len(layout.layers))
 for part, pruned, size in zip(layout.slices, schedule, layout.layer_sizes, strict=True):
     inside = (random_mask.kept() >= part.start) & (random_mask.kept() < part.stop)
     assert int(inside.sum()) == kept_count(pruned, size)
@@ -182,8 +181,7 @@ for part, pruned, size in zip(layout.slices, schedule, layout.layer_sizes, stric
 
 # %% tags=["nbval-check-output"]
 rows = [
-    [run["config"][name] for name in ("dataset", "model")]
-    + [f"{100 * run['facts']['kept_share']:.1f} %"]
+    [run.config.dataset, run.config.model, f"{100 * run.facts['kept_share']:.1f} %"]
     for run in every
 ]
 simple_table(
@@ -242,19 +240,18 @@ plain = access.results("plain_shuffle", profile, seeds=seeds, **pruning)
 kept = access.results("kept_images", profile, seeds=seeds, **pruning)
 rows = []
 for run in [*plain, *kept]:
-    untrained = {"method": "untrained", **run["curves"]["training"][0]}
-    accuracies = {row["method"]: row for row in [untrained, *run["rows"]]}
+    untrained = {"method": "untrained", **run.curves["training"][0]}
+    accuracies = {row["method"]: row for row in [untrained, *run.rows]}
     for method in ("untrained", "trained", "baseline", "proposed"):
         d_t, d_r = accuracies[method]["d_t"], accuracies[method]["d_r"]
         useful = d_t <= limits().forgotten and d_r >= accuracies["trained"]["d_r"] - 15
         answer = {"baseline": useful, "proposed": useful}.get(method)
         word = "" if answer is None else "yes" if answer else "no"
-        seed = run["config"]["seed"]
-        images = f"{run['facts']['request']:,}"
+        images = f"{run.facts['request']:,}"
         numbers = (f"{d_t:.2f}", f"{d_r:.2f}", word)
-        rows.append([images, run["config"]["model"], seed, method, *numbers])
+        rows.append([images, run.config.model, run.config.seed, method, *numbers])
     gap = abs(accuracies["baseline"]["d_r"] - untrained["d_r"])
-    all_undone = run["facts"]["affected_share"] == 1
+    all_undone = run.facts["affected_share"] == 1
     assert gap < 1 or not all_undone, "not back at the untrained model"
 
 # %% [markdown]

@@ -45,8 +45,8 @@ from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels
-from reproduction.chapters.comparison import forgotten_table, of_kind
-from reproduction.chapters.curves import by_model, of_dataset, unlearning
+from reproduction.chapters.comparison import forgotten_table
+from reproduction.chapters.curves import runs_with, unlearning
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures, trajectories
 from reproduction.chapters.layers import layer_masks, moved, ring_picture
 from reproduction.chapters.provenance_table import command, provenance
@@ -61,7 +61,7 @@ torch.set_num_threads(1)
 changes = {"models": models, "seeds": seeds}
 numbers = [table.number for table in TABLES.values() if table.family == family]
 tables = {number: access.results(f"table_{number}", profile, **changes) for number in numbers}
-every = of_kind([run for found in tables.values() for run in found], family)
+every = runs_with([run for found in tables.values() for run in found], experiment=family)
 
 # %% [markdown]
 # {{labels}}
@@ -75,13 +75,10 @@ every = of_kind([run for found in tables.values() for run in found], family)
 
 # %% mystnb={"image": {"alt": "Bars of the fraction of weights selected over the layers of each model, from the first layer to the last."}, "figure": {"caption": "Depth schedules: the percentage of each layer's weights that one epoch moves.", "name": "fig-{{name}}-schedules"}}
 schedules = {}
-shown = of_dataset(every, TABLES[numbers[0]].dataset)
-for model, found in by_model(shown).items():
-    chosen, layers = (
-        found[0]["config"]["proposed"],
-        Layout.of(build(model, classes=10, seed=0)).layers,
-    )
-    schedules[model] = depth_schedule(chosen["first"], chosen["last"], len(layers))
+for run in runs_with(every, dataset=TABLES[numbers[0]].dataset):
+    model, chosen = run.config.model, run.config.proposed
+    layers = Layout.of(build(model, classes=10, seed=0)).layers
+    schedules[model] = depth_schedule(chosen.first, chosen.last, len(layers))
 layer_bars(schedules, "selected")
 
 # %% [markdown]
@@ -146,9 +143,8 @@ simple_table(
 turned = access.results(f"turned_{family}", profile, **changes)
 curves_of = {}
 for number, found in tables.items():
-    own = [run for run in found if run["config"]["experiment"] == family]
-    curves_of[number] = unlearning(own)
-    reversed_schedule = unlearning(of_dataset(turned, TABLES[number].dataset))
+    curves_of[number] = unlearning(runs_with(found, experiment=family))
+    reversed_schedule = unlearning(runs_with(turned, dataset=TABLES[number].dataset))
     for model, curves in reversed_schedule.items():
         curves_of[number][model]["turned round"] = curves["proposed"]
 
@@ -171,8 +167,8 @@ full = access.stored(f"same_step_{family}", "full")
 display(
     *(
         forgotten_table(
-            of_dataset(paced, TABLES[number].dataset),
-            of_dataset(full, TABLES[number].dataset),
+            runs_with(paced, dataset=TABLES[number].dataset),
+            runs_with(full, dataset=TABLES[number].dataset),
             printed={"baseline": "–", "proposed": "slower"},
             unit="steps",
             caption=f"Steps until the target class is forgotten, models of Table {number}, at one rate",

@@ -48,10 +48,10 @@ from reproduction.study.runs.sisa import recipe_of
 
 apply_style()
 runs = results("sisa", profile)
-config = runs[0]["config"]
+config = runs[0].config
 print(
-    f"{config['model']} on {config['dataset']} ({config['source']} data), {config['slice_epochs']} passes over "
-    f"each slice; the one model: {config['training']['epochs']} epochs over everything"
+    f"{config.model} on {config.dataset} ({config.source} data), {config.slice_epochs} passes over "
+    f"each slice; the one model: {config.training.epochs} epochs over everything"
 )
 
 # %% [markdown]
@@ -66,7 +66,7 @@ print(
 # 4 slices, forgetting a sample of the third slice of the second shard:
 
 # %%
-everything = load(config["dataset"], source="sample")
+everything = load(config.dataset, source="sample")
 few = everything.train.subset(everything.train.ids[::10].contiguous())
 recipe = recipe_of(config.model_copy(update={"width": 32}), everything)
 partition = make_partition(few, "iid", shards=3, slices=4, seed=0)
@@ -91,19 +91,15 @@ assert all(same) and touched == [False, True, False]
 chapter.accuracy_table(runs)
 
 # %% mystnb={"image": {"alt": "Accuracy on retained data against the number of shards, a line for random shards and one for shards by class, beside the level of one model trained on all data."}, "figure": {"caption": "Accuracy on retained data before any request, against the number of shards, shards of equally many slices. The dashed line is one model trained on everything.", "name": "fig-sisa-accuracy"}}
-designs = chapter.by_design(runs)
-usual = config["slices"]
+d_r, usual = chapter.accuracies(runs).d_r, config.slices
+ensembles = d_r.xs(("ensemble", usual), level=("method", "slices"))
 figure, axis = plt.subplots(figsize=(5, 2.7), layout="constrained")
 for how, colour in (("iid", PALETTE["proposed"]), ("by class", PALETTE["baseline"])):
-    points = [
-        (s, chapter.average(found, "ensemble", "d_r"))
-        for (h, s, r), found in designs.items()
-        if (h, r) == (how, usual)
-    ]
-    axis.plot(*zip(*points, strict=True), "o-", color=colour, label=f"partition {how}")
-axis.axhline(chapter.average(runs, "trained", "d_r"), color=INK, linestyle="--", label="one model")
+    axis.plot(ensembles[how], "o-", color=colour, label=f"partition {how}")
+one_model = d_r.xs("trained", level="method").mean()
+axis.axhline(one_model, color=INK, linestyle="--", label="one model")
 axis.set(xlabel="shards", ylabel=r"retained data $D_r$ (%)", ylim=(0, 103))
-axis.set_xticks([s for (h, s, r) in designs if (h, r) == ("iid", usual)])
+axis.set_xticks(ensembles["iid"].index)
 axis.legend()
 plt.show()
 
@@ -116,15 +112,15 @@ plt.show()
 # requests cost much the same.
 
 # %%
-chapter.cost_table([run for run in runs if run["config"]["partition"] == "iid"])
+chapter.cost_table([run for run in runs if run.config.partition == "iid"])
 
 # %% mystnb={"image": {"alt": "Retraining cost against the number of samples requested, one line for each design."}, "figure": {"caption": "Mean retraining cost of random requests of one sample, of ten and of one per cent of the data, with random shards. Dotted and dashed: fewer and more slices.", "name": "fig-sisa-cost"}}
-random = {key[1:]: found for key, found in designs.items() if key[0] == "iid"}
-counts = sorted({shards for shards, _ in random})
+random = chapter.costs(runs).loc["iid"]
+counts = sorted(set(random.index.get_level_values("shards")))
 figure, axis = plt.subplots(figsize=(5, 2.9), layout="constrained")
-for (shards, slices), found in random.items():
-    sizes = [chapter.cost(found, kind, "samples") for kind in chapter.RANDOM]
-    shares = [100 * chapter.cost(found, kind, "share") for kind in chapter.RANDOM]
+for (shards, slices), found in random.groupby(["shards", "slices"]):
+    found = found.loc[shards, slices].loc[chapter.RANDOM]
+    sizes, shares = found.samples, 100 * found.share
     style = {"linestyle": "-" if slices == usual else "--" if slices > usual else ":"}
     label = f"{shards} shards of {slices}"
     axis.plot(sizes, shares, label=label, **look("", counts.index(shards)), **style)
@@ -148,7 +144,7 @@ plt.show()
 # visits counted while retraining are those that the partition foretold.
 
 # %%
-assert all(f["visits"] == f["foretold_visits"] for run in runs for f in run["facts"]["executed"])
+assert all(f["visits"] == f["foretold_visits"] for run in runs for f in run.facts["executed"])
 chapter.executed_table(runs)
 
 # %% [markdown]
@@ -159,11 +155,10 @@ chapter.executed_table(runs)
 # slice, and one more a shard:
 
 # %%
-for (how, shards, slices), found in designs.items():
-    facts = found[0]["facts"]
-    if how == "iid":
-        kept = f"{facts['stored_states']} sets of {facts['state_size']:,} numbers"
-        print(f"{shards} x {slices} slices: {kept}")
+random = {(r.config.shards, r.config.slices): r.facts for r in runs if r.config.partition == "iid"}
+for (shards, slices), facts in sorted(random.items()):
+    kept = f"{facts['stored_states']} sets of {facts['state_size']:,} numbers"
+    print(f"{shards} x {slices} slices: {kept}")
 
 # %% [markdown]
 # ## The three limitations

@@ -34,8 +34,8 @@ seeds = None
 from IPython.display import Markdown, display
 
 from reproduction.chapters.claim_pages import verdict_table
-from reproduction.chapters.comparison import ACCURACIES, CLASSES, comparison, coverage, of_kind
-from reproduction.chapters.curves import unlearning
+from reproduction.chapters.comparison import ACCURACIES, CLASSES, comparison, coverage
+from reproduction.chapters.curves import runs_with, unlearning
 from reproduction.chapters.figures import apply_style, trajectories
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.search_tables import choice_tables
@@ -47,7 +47,7 @@ from reproduction.study.tuning import searches
 apply_style()
 changes = {"models": models, "seeds": seeds}
 runs = access.results(f"table_{table}", profile, **changes)
-own = of_kind(runs, TABLES[table].family)
+own = runs_with(runs, experiment=TABLES[table].family)
 
 # %% [markdown]
 # Each setting has to be the one that the rule prefers where its trials are stored:

@@ -1,10 +1,14 @@
 """What tests share. They run on one thread: models are small, and the machine is shared."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from reproduction import places
+from reproduction.study.experiments import EXPERIMENTS, configs_of
+from reproduction.study.profiles import load_profile
+from reproduction.study.stored_runs import Result
 
 torch.set_num_threads(1)
 
@@ -13,3 +17,12 @@ def link_project(folder: Path, *names: str) -> None:
     """Let a folder stand for the project, with the real files and folders of these names in it."""
     for name in ("lib", "profiles", "results", "requirements.txt", *names):
         (folder / name).symlink_to(places.root() / name)
+
+
+def made_run(experiment: str, config: dict[str, Any] | None = None, **content: object) -> Result:
+    """A result written by hand: of the first run of its kind under ``smoke``, with changes."""
+    profile = load_profile("smoke")
+    found = (c for name in EXPERIMENTS for c in configs_of(name, profile))
+    first = next(c for c in found if c.experiment == experiment)
+    content = {"provenance": {}, **content}
+    return Result(config=first.model_copy(update=config or {}), **content)

@@ -139,6 +139,6 @@ def test_paper_differences_and_repeats() -> None:
 
 
 def test_contradictions_are_whole() -> None:
-    for entry in audit.contradictions():
+    for entry in audit.remarks("contradictions"):
         assert {"subject", "where", "says", "reading", "quotes"} == set(entry)
-    assert all({"subject", "says"} == set(entry) for entry in audit.silences())
+    assert all({"subject", "says"} == set(entry) for entry in audit.remarks("silences"))

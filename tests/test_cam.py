@@ -1,7 +1,5 @@
 """Class activation maps against hand-made ones, and how alike maps are."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -22,6 +20,7 @@ from reproduction.study.runs.grad_cam import (
     scaled,
     similarity,
 )
+from reproduction.study.stored_runs import Result
 
 CHANNELS, CLASSES = 2, 3
 
@@ -117,14 +116,14 @@ def test_scaled_maps_reach_1_and_zero_maps_stay() -> None:
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
+def found() -> Result:
     """A run for target 1 whose masks prune nothing."""
     config = configs_of("figure_3", load_profile("smoke"))[1]
     short = config.training.model_copy(update={"epochs": 1})
     nothing = Pruning(first=0.0, last=0.0)
     changes = {"training": short, "pruning": nothing, "images": 12}
     config = config.model_copy(update=changes)
-    return {"config": config, **experiment.run(config)}
+    return Result(config=config, provenance={}, **experiment.run(config))
 
 
 def test_compared_images_are_retained_and_spread() -> None:
@@ -136,30 +135,30 @@ def test_compared_images_are_retained_and_spread() -> None:
         experiment.compared_images(data, target=3, count=1000)
 
 
-def test_without_pruning_both_methods_leave_the_same_maps(found: dict[str, Any]) -> None:
-    alike = found["similarities"]
+def test_without_pruning_both_methods_leave_the_same_maps(found: Result) -> None:
+    alike = found.similarities
     assert len(alike["image"]) == 12
     assert alike["baseline"] == alike["proposed"]
     assert alike["baseline"] != alike["retrained"]
-    assert found["facts"]["difference"]["mean"] == 0
-    mean = found["facts"]["similarity"]["baseline"]["mean"]
+    assert found.facts["difference"]["mean"] == 0
+    mean = found.facts["similarity"]["baseline"]["mean"]
     assert mean == pytest.approx(sum(alike["baseline"]) / 12, abs=1e-5)
 
 
-def test_examples_are_drawn_from_retained_classes_and_scaled(found: dict[str, Any]) -> None:
-    assert sorted(picture["label"] for picture in found["maps"]) == [2, 7, 8, 9]
-    assert all(np.shape(p["maps"]["proposed"]) == (28, 28) for p in found["maps"])
-    assert all(np.max(p["maps"]["trained"]) == 1 for p in found["maps"])
-    methods = [row["method"] for row in found["rows"]]
+def test_examples_are_drawn_from_retained_classes_and_scaled(found: Result) -> None:
+    assert sorted(picture["label"] for picture in found.maps) == [2, 7, 8, 9]
+    assert all(np.shape(p["maps"]["proposed"]) == (28, 28) for p in found.maps)
+    assert all(np.max(p["maps"]["trained"]) == 1 for p in found.maps)
+    methods = [row["method"] for row in found.rows]
     assert methods == ["trained", "baseline", "proposed", "retrained"]
 
 
-def test_the_ledger_reads_one_row_an_image_and_method(found: dict[str, Any]) -> None:
+def test_the_ledger_reads_one_row_an_image_and_method(found: Result) -> None:
     rows = tidy([found], map_similarities)
     assert rows.groupby("method").size().to_dict() == {"baseline": 12, "proposed": 12}
     proposed = rows[rows.method == "proposed"]
-    assert proposed.image.tolist() == found["similarities"]["image"]
-    assert proposed.similarity.tolist() == found["similarities"]["proposed"]
+    assert proposed.image.tolist() == found.similarities["image"]
+    assert proposed.similarity.tolist() == found.similarities["proposed"]
     assert set(rows.target) == {1}
 
 
@@ -171,11 +170,9 @@ def test_the_ledger_reads_one_row_an_image_and_method(found: dict[str, Any]) -> 
         ((-0.1, 0.1), "cannot be told apart in its maps from"),
     ],
 )
-def test_words_follow_the_interval(
-    found: dict[str, Any], gains: tuple[float, float], words: str
-) -> None:
-    alike = found["similarities"]
+def test_words_follow_the_interval(found: Result, gains: tuple[float, float], words: str) -> None:
+    alike = found.similarities
     proposed = [value + gains[at % 2] for at, value in enumerate(alike["baseline"])]
-    changed = {**found, "similarities": {**alike, "proposed": proposed}}
+    changed = found.model_copy(update={"similarities": {**alike, "proposed": proposed}})
     assert words in chapter.in_words(changed)
     assert chapter.difference(changed).mean == pytest.approx(sum(gains) / 2)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import made_run
 from partial_unlearning.masks import SelectionMask
 from partial_unlearning.models import MODELS, build, parameter_count
 from partial_unlearning.state import Layout
@@ -23,20 +24,18 @@ from reproduction.chapters.comparison import (
     controls_table,
     every_method,
     forgotten_table,
-    of_kind,
     share_tables,
 )
-from reproduction.chapters.curves import panels, share_panels, unlearning
+from reproduction.chapters.curves import panels, runs_with, share_panels, unlearning
 from reproduction.chapters.figures import Curve
 from reproduction.chapters.layers import layer_masks, layer_table, moved, ring_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.search_tables import choice_tables, grid_table
 from reproduction.chapters.settings_tables import (
     WIDTHS,
-    fractions_text,
     held_at,
     mixing_table,
-    protocol_text,
+    setting_text,
     settings_table,
 )
 from reproduction.checking.measurements import tidy
@@ -44,7 +43,8 @@ from reproduction.datasets.sets import load
 from reproduction.study import stored_runs as store
 from reproduction.study import tuning
 from reproduction.study.experiments import TABLES
-from reproduction.study.profiles import load_profile, names
+from reproduction.study.profiles import GradientSettings, Pruning, Stop, load_profile, names
+from reproduction.study.stored_runs import Result
 
 PROVENANCE = {
     "commit": "0123456789abcdef",
@@ -66,23 +66,29 @@ def row(method: str, d_t: float, d_r: float) -> dict:
     return {"method": method, **point(d_t, d_r), "class_a": 1.0, "class_b": 2.0, "class_c": 3.0}
 
 
-def amnesiac(seed: int = 0, end: float = 0.0, dataset: str = "mnist", model: str = "MLP") -> dict:
+METHODS = ("baseline", "proposed")
+
+
+def amnesiac(
+    seed: int = 0, end: float = 0.0, dataset: str = "mnist", model: str = "MLP", **changes: object
+) -> Result:
     way = [point(90, 95), point(5, 80), point(end, 60)]
-    curves = {name: {"backward": way, "forward": [way[0], way[2]]} for name in choices_of()}
-    return {
-        "config": {"experiment": "amnesiac", "dataset": dataset, "model": model, "seed": seed}
-        | {"width": None, "source": "sample", "protocol": {"share": 0.3}}
-        | {"training": {"epochs": 8, "batch_size": 128}, "target": 3}
-        | {"pruning": {"strategy": "random", "first": 0.9, "last": 0.3}},
-        "rows": [row("trained", 90, 95), *(row(name, end, 60) for name in choices_of())],
+    curves = {name: {"backward": way, "forward": [way[0], way[2]]} for name in METHODS}
+    facts = {"affected_share": 0.3, "kept_share": 0.25, "request": 60, "affected_steps": 24}
+    training = load_profile("smoke").training.model_copy(update={"epochs": 8, "batch_size": 128})
+    content = {
+        "rows": [row("trained", 90, 95), *(row(name, end, 60) for name in METHODS)],
         "curves": {"training": [point(10, 10), point(90, 95)], **curves},
-        "facts": {"affected_share": 0.3, "kept_share": 0.25, "request": 60, "affected_steps": 24},
+        "facts": facts,
         "provenance": PROVENANCE,
     }
+    config = {"dataset": dataset, "model": model, "seed": seed, "training": training}
+    return made_run("amnesiac", config, **content | changes)
 
 
-def choices_of() -> tuple[str, str]:
-    return ("baseline", "proposed")
+def share_run(share: float, d_r: float) -> Result:
+    rows = [row("amnesiac", 0, d_r), row("global magnitude", 1, d_r)]
+    return made_run("shares", {"dataset": "mnist", "share": share}, rows=rows)
 
 
 # Rows
@@ -109,8 +115,8 @@ def test_class_columns_have_the_names_of_their_classes():
 
 
 def test_a_chapter_without_runs_says_so():
-    none = of_kind([amnesiac()], "label_flipping")
-    assert none == [] and of_kind([amnesiac()], "amnesiac") == [amnesiac()]
+    none = runs_with([amnesiac()], experiment="label_flipping")
+    assert none == [] and runs_with([amnesiac()], experiment="amnesiac") == [amnesiac()]
     shown = [
         comparison(2, none, ACCURACIES, caption="c"),
         every_method(2, none, caption="c"),
@@ -118,14 +124,14 @@ def test_a_chapter_without_runs_says_so():
         *share_tables(none, none, {"mnist": "MNIST"}),
     ]
     assert all("nothing stored yet" in repr(table) for table in shown)
-    assert panels(none, "backward") == [] and unlearning(none) == {}
+    assert panels(none, "backward") == {} and unlearning(none) == {}
     assert share_panels(none, "d_r", {"mnist": "MNIST"}) == {}
     assert "last run ended" in repr(provenance(none, "again"))
 
 
 def test_the_choice_of_settings_that_were_never_tuned_is_an_empty_table(tmp_path, monkeypatch):
-    for name in ("smoke.yaml", "full.yaml"):  # the one extends the other
-        (tmp_path / name).write_text((places.profiles() / name).read_text())
+    for profile in places.profiles().glob("*.yaml"):
+        (tmp_path / profile.name).write_text(profile.read_text())
     monkeypatch.setattr(places, "profiles", lambda: tmp_path)
     assert {repr(t).splitlines()[-1] for t in choice_tables("smoke", 2, top=3)} == {
         "nothing stored yet"
@@ -141,14 +147,21 @@ def test_every_method_has_both_accuracies():
 
 
 def test_curves_are_means_over_seeds_and_drop_the_doubled_points():
-    (panel,) = panels([amnesiac(0, end=0), amnesiac(1, end=4)], "backward")
+    panel = panels([amnesiac(0, end=0), amnesiac(1, end=4)], "backward")["MLP"]
     assert panel.training == Curve([90], [95])
     assert panel.unlearning["proposed"] == Curve([5, 2], [80, 60])
     assert panel.retrained is None
-    retrained = amnesiac() | {"rows": [row("retrained", 0, 97)], "curves": {}}
-    retrained["config"] = retrained["config"] | {"experiment": "retrained"}
-    (panel,) = panels([amnesiac(), retrained], "forward")
-    assert panel.retrained == Curve([0], [97])
+    retrained = made_run("retrained", {"model": "MLP"}, rows=[row("retrained", 0, 97)])
+    assert panels([amnesiac(), retrained], "forward")["MLP"].retrained == Curve([0], [97])
+
+
+def test_a_run_that_ended_earlier_stays_where_it_ended():
+    def steps(seed: int, *d_t: float) -> Result:
+        curve = [point(value, 90) for value in d_t]
+        return made_run("label_flipping", {"seed": seed}, curves=dict.fromkeys(METHODS, curve))
+
+    ((_, curves),) = unlearning([steps(0, 90, 0), steps(1, 90, 8, 6, 4)]).items()
+    assert curves == dict.fromkeys(METHODS, Curve([90, 4, 3, 2], [90] * 4))
 
 
 def test_forgotten_is_the_first_time_or_never_a_seed():
@@ -166,9 +179,9 @@ def test_forgotten_is_the_first_time_or_never_a_seed():
 
 
 def test_steps_of_full_runs_stand_beside_those_of_this_run():
-    def stepped(end: float) -> dict:
-        run = amnesiac(end=end)
-        return run | {"curves": {name: run["curves"][name]["backward"] for name in choices_of()}}
+    def stepped(end: float) -> Result:
+        curves = dict.fromkeys(METHODS, [point(90, 95), point(5, 80), point(end, 60)])
+        return made_run("label_flipping", curves=curves)
 
     table = forgotten_table(
         [stepped(0)],
@@ -181,9 +194,8 @@ def test_steps_of_full_runs_stand_beside_those_of_this_run():
 
 
 def test_controls_count_where_both_sides_forget():
-    def run(seed: int, d_t: float, d_r: float) -> dict:
-        ends = [row("proposed", 1, 90), row("scaled", d_t, d_r)]
-        return amnesiac(seed) | {"rows": ends}
+    def run(seed: int, d_t: float, d_r: float) -> Result:
+        return amnesiac(seed, rows=[row("proposed", 1, 90), row("scaled", d_t, d_r)])
 
     results = [run(0, 3, 80), run(1, 3.01, 70), run(2, 0, 91)]
     lines = repr(controls_table(results, caption="c")).splitlines()[2:]
@@ -197,13 +209,8 @@ def test_widths_are_those_of_the_library():
 
 
 def test_share_tables_keep_both_sources_of_a_strategy_together():
-    def run(share: float, d_r: float) -> dict:
-        made = amnesiac() | {"rows": [row("amnesiac", 0, d_r), row("global magnitude", 1, d_r)]}
-        made["config"] = made["config"] | {"share": share}
-        return made
-
     titles = {"mnist": "MNIST", "organamnist": "none"}
-    results, full = [run(0.2, 50), run(1.0, 10)], [run(0.2, 60)]
+    results, full = [share_run(0.2, 50), share_run(1.0, 10)], [share_run(0.2, 60)]
     assert share_panels(results, "d_r", titles) == {
         "MNIST": {"amnesiac": {0.2: 50, 1.0: 10}, "global magnitude": {0.2: 50, 1.0: 10}}
     }
@@ -216,10 +223,22 @@ def test_share_tables_keep_both_sources_of_a_strategy_together():
 
 
 def test_settings_in_words():
-    assert protocol_text({"share": 1.0}) == "plain shuffle (share 1)"
-    assert protocol_text({"target_images": 100.0}) == "first 100 target images, shuffled"
-    assert fractions_text({"first": 1.0, "last": 1.0}) == "all"
-    assert fractions_text({"first": 0.9, "last": 0.1}) == "0.9 → 0.1"
+    texts = {
+        "plain shuffle (share 1)": {"share": 1.0},
+        "share 0.3": {"share": 0.3},
+        "first 100 target images, shuffled": {"target_images": 100.0},
+        "layer magnitude, 0.9 → 0.3": Pruning(strategy="layer_magnitude", first=0.9, last=0.3),
+        "times 0.5": {"scale": 0.5},
+        "the last 2 of the run's epochs": Stop(order="backward", epochs=2),
+        "sgd, 0.01, weights moved: all": GradientSettings(
+            optimizer="sgd", learning_rate=0.01, max_epochs=60
+        ),
+        "adam, 0.001, weights moved: 0.9 → 0.1": GradientSettings(
+            optimizer="adam", learning_rate=0.001, max_epochs=60, first=0.9, last=0.1
+        ),
+    }
+    for text, setting in texts.items():
+        assert setting_text(setting if isinstance(setting, dict) else setting.model_dump()) == text
 
 
 def test_settings_keep_one_model_on_two_data_sets_apart():
@@ -229,13 +248,13 @@ def test_settings_keep_one_model_on_two_data_sets_apart():
 
 def test_target_images_in_an_affected_batch():
     assert "  20.0  " in repr(settings_table([amnesiac()], caption="c"))  # 60 * 8 / 24
-    run = amnesiac()
-    run["config"]["share"] = 0.3
+    config = amnesiac().config
+    share = {"dataset": "mnist", "share": 0.3, "training": config.training}
+    run = made_run("shares", share, facts={"affected_share": 0.3})
     train = load("mnist", source="sample").train
     expected = len(train.of_class(3)) / (0.3 * 40)  # 5,000 images are 40 batches of 128
     assert f"{expected:.1f} of 128" in repr(mixing_table([run]))
-    complete = {**run["config"], "source": "complete"}
-    assert held_at(complete, 1.0) == 6131 / 469
+    assert held_at(config.model_copy(update={"source": "complete"}), 1.0) == 6131 / 469
 
 
 def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
@@ -250,13 +269,13 @@ def test_a_search_counts_when_all_of_it_is_stored(tmp_path, monkeypatch):
     for distance, config in enumerate(configs):
         assert protocol().trials == [] and protocol().obeys_the_rule
         judged = {"forgotten": True, **point(0, printed - distance)}
-        trial = {"setting": config["protocol"], **judged}
+        trial = {"setting": config.protocol, **judged}
         facts = {"affected_share": 0.5}
         result = store.Result(config=config, trials=[trial], facts=facts, provenance={})
         store.save("smoke", result)
     found = protocol()
-    assert [t["setting"] for t in found.trials] == [config["protocol"] for config in configs]
-    assert found.obeys_the_rule == (found.chosen == configs[0]["protocol"])
+    assert [t["setting"] for t in found.trials] == [config.protocol for config in configs]
+    assert found.obeys_the_rule == (found.chosen == configs[0].protocol)
     assert "50.0 %" in repr(search_tables.protocol_table("smoke", 1))
     assert len(tuning.tuning_runs("smoke")) == len(configs)
 

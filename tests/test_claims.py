@@ -13,6 +13,7 @@ from partial_unlearning.metrics import FORGOTTEN
 from reproduction import paper, places
 from reproduction.chapters import claim_pages as ledger
 from reproduction.checking import claims, judging, verdicts
+from reproduction.checking.measurements import tidy
 from reproduction.checking.verdicts import (
     NOT_ATTEMPTED,
     NOT_REPRODUCED,
@@ -21,7 +22,6 @@ from reproduction.checking.verdicts import (
     Limits,
     Verdict,
     combine,
-    combine_comparisons,
     judge_bound,
     judge_difference,
 )
@@ -193,11 +193,14 @@ def test_the_committed_claims_are_whole() -> None:
 
 def judged(table: pd.DataFrame, **frames: list[dict]) -> pd.DataFrame:
     table = table.reindex(columns=[*paper.KEYS, "seed", *paper.MEASURES])  # as the contract has it
-    others = {name: pd.DataFrame(content) for name, content in frames.items()}
-    return judging.judge({"tables": table, **others}).set_index("id")
+    made = {name: pd.DataFrame(content) for name, content in frames.items()}
+    return judging.judge({**NO_RUNS, "tables": table, **made}).set_index("id")
 
 
 NOTHING = pd.DataFrame()
+NO_RUNS = dict.fromkeys(
+    ("tables", "figure_1", "figure_2", "figure_3", "figure_4", "same_step", "storage"), tidy([])
+)
 
 
 def test_without_results_nothing_is_attempted() -> None:
@@ -228,15 +231,15 @@ def test_a_summary_of_part_of_the_cases_is_partly() -> None:
 )
 def test_a_summary_asks_for_more_signs_than_coins_give(good: int, tried: int, word: str) -> None:
     parts = [verdict(PARTLY)] * good + [verdict(NOT_REPRODUCED)] * (tried - good)
-    found = combine_comparisons([*parts, verdict(NOT_ATTEMPTED)], 0.95)
+    found = combine([*parts, verdict(NOT_ATTEMPTED)], 0.95)
     assert (found.verdict, found.note) == (word, f"{tried} of {tried + 1} cases")
 
 
 def test_a_summary_of_comparisons_that_half_are_reproduced_is_partly() -> None:
     half = [verdict(REPRODUCED), verdict(NOT_REPRODUCED)]
-    assert combine_comparisons(half, 0.95).verdict == PARTLY
-    assert combine_comparisons([verdict(REPRODUCED)] * 3, 0.95).verdict == REPRODUCED
-    assert combine_comparisons([verdict(NOT_ATTEMPTED)], 0.95).verdict == NOT_ATTEMPTED
+    assert combine(half, 0.95).verdict == PARTLY
+    assert combine([verdict(REPRODUCED)] * 3, 0.95).verdict == REPRODUCED
+    assert combine([verdict(NOT_ATTEMPTED)], 0.95).verdict == NOT_ATTEMPTED
 
 
 def test_bound_on_columns_and_losses() -> None:
@@ -471,7 +474,7 @@ def test_caveats_agree_with_the_profiles(profile: str) -> None:
 
 
 def test_markdown_has_a_row_a_claim_and_no_stray_bar() -> None:
-    frame = judging.judge({"tables": NOTHING})
+    frame = judged(NOTHING).reset_index()
     frame.loc[0, "quote"] = "a|b"
     found = {"full": frame, "quick": frame.assign(measured="-0.1", verdict="partly", note="")}
     table, _, below = ledger.to_markdown(found).partition("\n\n")

@@ -66,7 +66,9 @@ def test_pages_use_the_colours_of_the_figures():
 CURVE = Curve([90.0, 5.0, 0.0], [95.0, 60.0, 40.0])
 METHODS = {"baseline": CURVE, "proposed": Curve([90, 30, 0], [95, 94, 93])}
 DRAWINGS = {
-    "epochs": lambda: figures.epoch_curves([Panel("MLP", CURVE, METHODS)] * 3),
+    "epochs": lambda: figures.epoch_curves(
+        dict.fromkeys(("MLP", "LeNet", "ResNet9"), Panel(CURVE, METHODS))
+    ),
     "trajectories": lambda: figures.trajectories({"MLP": METHODS, "LeNet": METHODS}),
     "shares": lambda: figures.share_lines(
         {"MNIST": {"baseline": {0.1: 90.0, 1.0: 10.0}, "random": {0.1: 95.0, 1.0: 90.0}}}, "D"
@@ -91,7 +93,7 @@ def test_figures_are_the_same_bytes_each_time_and_warn_of_nothing(draw):
 
 
 def test_unlearning_leaves_from_where_training_ended():
-    axis = figures.epoch_curves([Panel("MLP", CURVE, {"baseline": Curve([1.0], [2.0])})]).axes[0]
+    axis = figures.epoch_curves({"MLP": Panel(CURVE, {"baseline": Curve([1.0], [2.0])})}).axes[0]
     lines = [line.get_xydata().tolist() for line in axis.get_lines()]
     assert lines[2] == [[3, 40.0], [4, 2.0]]
     assert lines[3] == [[3, 0.0], [4, 1.0]]
@@ -107,7 +109,7 @@ def test_a_mask_picture_tells_the_share_kept_of_the_whole_layer():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: figures.epoch_curves([]),
+        lambda: figures.epoch_curves({}),
         lambda: figures.trajectories({}),
         lambda: figures.share_lines({}, "D"),
         lambda: figures.layer_bars({}, "pruned"),

@@ -1,12 +1,12 @@
 """SISA: the partition, its costs, and deletion as exact as training anew."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from conftest import made_run
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.models import build
@@ -21,6 +21,7 @@ from reproduction.datasets.sets import load
 from reproduction.study.experiments import configs_of
 from reproduction.study.profiles import load_profile
 from reproduction.study.runs import sisa as experiment
+from reproduction.study.stored_runs import Result
 
 SHARDS, SLICES, EPOCHS = 3, 4, 2
 
@@ -257,23 +258,23 @@ def test_requests_cost_what_the_partition_foretold(
     assert everyone["least"] < everyone["share"] < everyone["most"]
 
 
-def ensemble_run(how: str, shards: int, d_r: float, share: float) -> dict[str, Any]:
-    config = {"partition": how, "shards": shards, "slices": 4, "seed": 0}
-    costs = [{"request": "1 % at random", "share": share}]
-    rows = [{"method": "ensemble", "d_r": d_r}]
-    return {"config": config, "rows": rows, "facts": {"costs": costs}}
+def ensemble_run(how: str, shards: int, d_r: float, share: float) -> Result:
+    cost = {"samples": 50, "share": share, "least": share, "most": share, "shards": 1}
+    return made_run(
+        "sisa",
+        {"partition": how, "shards": shards, "slices": 4},
+        rows=[{"method": "ensemble", "d_t": 0.0, "d_r": d_r}],
+        facts={"costs": [{"request": "1 % at random", **cost}]},
+    )
 
 
 def test_limitations_are_measured_at_their_weakest() -> None:
-    designs = chapter.by_design(
-        [
-            ensemble_run("by class", 2, 80.0, 1.0),
-            ensemble_run("by class", 5, 40.0, 1.0),
-            ensemble_run("iid", 5, 87.0, 0.75),
-            ensemble_run("iid", 2, 90.0, 0.875),
-        ]
-    )
-    assert list(designs)[:2] == [("iid", 2, 4), ("iid", 5, 4)]
-    assert chapter.non_iid_loss(designs) == 10
-    assert chapter.many_shards_cost(designs) == 75
-    assert chapter.design_range(designs) == 3
+    runs = [
+        ensemble_run("by class", 2, 80.0, 1.0),
+        ensemble_run("by class", 5, 40.0, 1.0),
+        ensemble_run("iid", 5, 87.0, 0.75),
+        ensemble_run("iid", 2, 90.0, 0.875),
+    ]
+    designs = [key[:3] for key in chapter.accuracies(runs).index]
+    assert designs[:2] == [("iid", 2, 4), ("iid", 5, 4)]
+    assert list(chapter.limitations(runs).values()) == [10, 75, 3]

@@ -16,23 +16,19 @@ def register(profile: str) -> list[dict[str, Any]]:
 
     A field may name a value of the profile, such as ``{profile.training.optimizer}``,
     and a list of seeds: ``{seeds}``, ``{figure_3_seeds}``, ``{figure_4_seeds}``, ``{sisa_seeds}``.
-
-    Raises:
-        InputError: unknown profile.
     """
     values = load_profile(profile)
-    parts = {"figure_3": values.figure_3, "figure_4": values.figure_4, "sisa": values.sisa}
-    lists = {"seeds": values.seeds} | {f"{k}_seeds": part.seeds for k, part in parts.items()}
-    named = {name: ", ".join(map(str, seeds)) for name, seeds in lists.items()}
+    seeds = {"seeds": values.seeds, "figure_3_seeds": values.figure_3.seeds}
+    seeds |= {"figure_4_seeds": values.figure_4.seeds, "sisa_seeds": values.sisa.seeds}
+    named = {name: ", ".join(map(str, found)) for name, found in seeds.items()}
     entries = yaml.safe_load((places.book() / "assumptions.yaml").read_text(encoding="utf-8"))
-    return [
-        {name: entry[name].format(profile=values, **named) for name in FIELDS} for entry in entries
-    ]
+    return [{name: e[name].format(profile=values, **named) for name in FIELDS} for e in entries]
 
 
 def register_table(profile: str) -> Table:
     """The register as a table."""
-    rows = [[entry[name] for name in FIELDS] for entry in register(profile)]
-    headings = ("What", "Our choice", "How it was chosen", "What changes otherwise")
-    caption = f"What the paper leaves open, and what profile {profile} has instead."
-    return simple_table(rows, headings=headings, caption=caption)
+    return simple_table(
+        [list(entry.values()) for entry in register(profile)],
+        headings=("What", "Our choice", "How it was chosen", "What changes otherwise"),
+        caption=f"What the paper leaves open, and what profile {profile} has instead.",
+    )

@@ -3,7 +3,7 @@
 The first page and the README have the complete data's verdicts, and beside them a profile's.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -15,16 +15,18 @@ from reproduction.checking import judging
 
 MARKS = ("<!-- claims:start -->", "<!-- claims:end -->")
 PUBLISHED = "full"
-TITLES = {PUBLISHED: "complete data"}
 LEGEND = (
     "Numbers are percentages, or percentage points, of test images; of a comparison, D_r of the "
     "proposed method minus that of the baseline, and D_t of either, in this order. Each claim's "
     "rule says what its numbers are."
 )
 
+Ledgers = Mapping[str, pd.DataFrame]
+"""Profile -> its verdicts, the complete data's first."""
 
-def ledgers(profile: str) -> dict[str, pd.DataFrame]:
-    """Verdicts on the complete data and, if that is another one, of a profile, in this order.
+
+def ledgers(profile: str) -> Ledgers:
+    """Verdicts on the complete data and, if that is another one, of a profile.
 
     Raises:
         InputError: unknown profile.
@@ -34,17 +36,13 @@ def ledgers(profile: str) -> dict[str, pd.DataFrame]:
 
 def title(profile: str) -> str:
     """What a profile's column is called."""
-    return TITLES.get(profile, f"profile {profile}")
+    return "complete data" if profile == PUBLISHED else f"profile {profile}"
 
 
-def totals(found: dict[str, pd.DataFrame]) -> str:
+def totals(found: Ledgers) -> str:
     """How often each verdict occurs, one sentence a profile."""
-    words = [f"{title(name)}: {judging.counts(frame.verdict)}." for name, frame in found.items()]
-    return f"{len(next(iter(found.values())))} claims. " + " ".join(map(_capital, words))
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
+    words = [f"{title(p).capitalize()}: {judging.counts(f.verdict)}." for p, f in found.items()]
+    return f"{len(found[PUBLISHED])} claims. {' '.join(words)}"
 
 
 def caveats(frame: pd.DataFrame) -> dict[str, str]:
@@ -63,12 +61,6 @@ def measured(row: pd.Series) -> str:
     note = f"({row.note})" if row.note else ""
     found = "" if row.measured == NONE else row.measured
     return f"{note} {found}".strip()
-
-
-def table(heads: list[str], lines: list[list[str]]) -> str:
-    """A Markdown table; a bar inside a cell would end it."""
-    rows = [heads, ["---"] * len(heads), *lines]
-    return "\n".join(f"| {' | '.join(c.replace('|', '∣') for c in line)} |" for line in rows)
 
 
 def verdict_table(profile: str, chapter: str) -> Table:
@@ -95,32 +87,29 @@ def claim_table(judged: pd.DataFrame, caption: str) -> Table:
     return simple_table(rows, headings=headings, caption=caption, notes=notes(marks))
 
 
-def _verdict(row: pd.Series) -> str:
-    return f"**{row.verdict}** {measured(row)}".strip()
+def _quote(row: pd.Series, marks: dict[str, str]) -> str:
+    return f"“{row.quote}” {marks.get(row.caveat, '')}".strip()
 
 
-def _chapter(path: str) -> str:
-    """A link to a chapter that is there, from the project's root; else its name."""
-    name = path.rpartition("/")[2].replace("_", " ")
-    return f"[{name}]({path}.ipynb)" if (places.root() / f"{path}.ipynb").exists() else name
+def _markdown(heads: list[str], lines: list[list[str]], marks: dict[str, str]) -> str:
+    """A Markdown table with its caveats; a bar inside a cell would end it."""
+    rows = [heads, ["---"] * len(heads), *lines]
+    drawn = (f"| {' | '.join(c.replace('|', '∣') for c in line)} |" for line in rows)
+    return "\n\n".join(["\n".join(drawn), *notes(marks)])
 
 
-def to_markdown(found: dict[str, pd.DataFrame]) -> str:
-    """The ledger as a Markdown table, with links from the project's root, and its caveats below.
-
-    Args:
-        found: what :func:`ledgers` returns.
-    """
-    first = next(iter(found.values()))
-    marks = caveats(first)
-    lines = [
-        [row.source, f"“{row.quote}” {marks.get(row.caveat, '')}".strip()]
-        + [_verdict(frame.loc[number]) for frame in found.values()]
-        + [_chapter(row.chapter)]
-        for number, row in first.iterrows()
-    ]
-    heads = ["Source", "The paper says", *(_capital(title(name)) for name in found), "Chapter"]
-    return "\n\n".join([table(heads, lines), *notes(marks)])
+def to_markdown(found: Ledgers) -> str:
+    """The ledger for the README, with links from the project's root."""
+    marks, lines = caveats(found[PUBLISHED]), []
+    for number, row in found[PUBLISHED].iterrows():
+        name = row.chapter.rpartition("/")[2].replace("_", " ")
+        there = (places.root() / f"{row.chapter}.ipynb").exists()
+        judged = [frame.loc[number] for frame in found.values()]
+        verdicts = [f"**{one.verdict}** {measured(one)}".strip() for one in judged]
+        chapter = f"[{name}]({row.chapter}.ipynb)" if there else name
+        lines.append([row.source, _quote(row, marks), *verdicts, chapter])
+    titles = [title(name).capitalize() for name in found]
+    return _markdown(["Source", "The paper says", *titles, "Chapter"], lines, marks)
 
 
 def replace_block(text: str, block: str) -> str:
@@ -145,9 +134,6 @@ def generated(profile: str, notebooks: Collection[str]) -> dict[str, str]:
 
     Returns:
         File name -> MyST text.
-
-    Raises:
-        InputError: unknown profile.
     """
     return {
         "profile.md": f"This copy of the book was made under the profile **`{profile}`**.\n",
@@ -155,26 +141,17 @@ def generated(profile: str, notebooks: Collection[str]) -> dict[str, str]:
     }
 
 
-def _front_page(found: dict[str, pd.DataFrame], notebooks: Collection[str]) -> str:
+def _front_page(found: Ledgers, notebooks: Collection[str]) -> str:
     """The claims with their verdicts, linked to the chapters that this book has."""
-    first = next(iter(found.values()))
-    marks = caveats(first)
-    lines = [
-        [_claim(row, marks, notebooks)] + [_badge(frame.loc[number]) for frame in found.values()]
-        for number, row in first.iterrows()
-    ]
-    claimed = table(["the paper says", *map(title, found)], lines)
-    return "\n\n".join([totals(found), with_symbols(LEGEND), claimed, *notes(marks)]) + "\n"
-
-
-def _claim(row: pd.Series, marks: dict[str, str], notebooks: Collection[str]) -> str:
-    known = row.chapter.rpartition("/")[2] in notebooks
-    source = f"[{row.source}](../{row.chapter}.ipynb)" if known else row.source
-    return f"{source}: “{row.quote}” {marks.get(row.caveat, '')}".strip()
-
-
-def _badge(row: pd.Series) -> str:
-    return f"{verdict_badge(row.verdict)} {with_symbols(measured(row))}".strip()
+    marks, lines = caveats(found[PUBLISHED]), []
+    for number, row in found[PUBLISHED].iterrows():
+        known = row.chapter.rpartition("/")[2] in notebooks
+        source = f"[{row.source}](../{row.chapter}.ipynb)" if known else row.source
+        judged = [frame.loc[number] for frame in found.values()]
+        badges = [f"{verdict_badge(r.verdict)} {with_symbols(measured(r))}".strip() for r in judged]
+        lines.append([f"{source}: {_quote(row, marks)}", *badges])
+    claimed = _markdown(["the paper says", *map(title, found)], lines, marks)
+    return "\n\n".join([totals(found), with_symbols(LEGEND), claimed]) + "\n"
 
 
 def write_ledger(profile: str) -> pd.DataFrame:

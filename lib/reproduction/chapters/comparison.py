@@ -8,6 +8,7 @@ from statistics import mean
 import pandas as pd
 
 from reproduction import paper
+from reproduction.chapters.curves import runs_with
 from reproduction.chapters.tables import METHODS, NONE, Table, signed, simple_table, spread
 from reproduction.checking import judging, measurements
 from reproduction.checking.claims import limits
@@ -23,14 +24,6 @@ CONTROLS = ("baseline", "scaled", "stopped")
 """Simpler ways of taking less of the training back than by pruning."""
 
 
-def of_kind(results: Sequence[Result], *experiments: str) -> list[Result]:
-    """Those results that were made by one of ``experiments``.
-
-    There are none where a profile has no settings for them yet; tables and figures then say so.
-    """
-    return [result for result in results if result["config"]["experiment"] in experiments]
-
-
 def class_name(dataset: str, label: int) -> str:
     """A class by its name: ``digit 3``, or the organ."""
     name = class_names(dataset)[label]
@@ -39,27 +32,16 @@ def class_name(dataset: str, label: int) -> str:
 
 def _values(rows: pd.DataFrame, model: str, method: str, measure: str) -> list[float]:
     """One value a seed, empty where the method was not run."""
-    return rows[(rows.model == model) & (rows.method == method)][measure].dropna().tolist()
-
-
-def _printed(number: int, model: str, method: str, measure: str) -> float | None:
-    """The paper's cell; it prints nothing of the trained and the retrained model."""
-    if method not in ("baseline", "proposed"):
-        return None
-    return float(paper.cell(number, model, method)[measure])
+    return judging.select(rows, model=model, method=method)[measure].dropna().tolist()
 
 
 def cells(printed: float | None, full: Sequence[float], run: Sequence[float]) -> list[str]:
     """What the paper prints, full runs and this run, a value a seed, and this run minus the paper.
 
-    Args:
-        printed: in percent, None where the paper has no number.
-        full: one value a seed of the committed full runs, empty where there are none.
-        run: one value a seed of this run, empty where it has none.
+    All in percent; None where the paper has no number.
     """
-    paper_text = NONE if printed is None else f"{printed:.2f}"
     gap = NONE if printed is None or not run else signed(mean(run) - printed)
-    return [paper_text, spread(full), spread(run), gap]
+    return [NONE if printed is None else f"{printed:.2f}", spread(full), spread(run), gap]
 
 
 def comparison_rows(
@@ -74,8 +56,9 @@ def comparison_rows(
     models = [m for table, m in paper.comparisons() if table == number and m in set(run.model)]
     rows = []
     for model, method, measure in product(models, METHODS, measures):
-        printed = _printed(number, model, method, measure)
-        sides = (_values(rows_of, model, method, measure) for rows_of in (full, run))
+        in_paper = method in measurements.METHODS
+        printed = float(paper.cell(number, model, method)[measure]) if in_paper else None
+        sides = (_values(side, model, method, measure) for side in (full, run))
         judged = (method, measure) == ("proposed", "d_r")
         verdict = str(judging.comparison(run, number, model)) if judged else ""
         rows.append([model, method, names.get(measure, measure), *cells(printed, *sides), verdict])
@@ -104,7 +87,7 @@ def coverage(number: int) -> str:
     full = table_rows("full", number)
     seeds = full[full.method == "proposed"].groupby("model").seed.nunique()
     models = [model for table, model in paper.comparisons() if table == number]
-    stored = [f"{model} ({_seeds(seeds[model])})" for model in models if model in seeds]
+    stored = [f"{m} ({seeds[m]} seed{'' if seeds[m] == 1 else 's'})" for m in models if m in seeds]
     missing = [model for model in models if model not in seeds]
     return (
         f"Runs on the complete data (column full): {', '.join(stored) or 'none'}; "
@@ -112,18 +95,12 @@ def coverage(number: int) -> str:
     )
 
 
-def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"{count} seeds"
-
-
 def every_method(number: int, results: Sequence[Result], *, caption: str) -> Table:
     """D_t and D_r of every method of a table's runs, ablations among them: full and this run."""
     full, run = table_rows("full", number), tidy(results)
     rows = [
-        [model, method]
-        + [spread(_values(full, model, method, measure)) for measure in ACCURACIES]
-        + [spread(_values(run, model, method, measure)) for measure in ACCURACIES]
-        for model, method in dict.fromkeys(zip(run.model, run.method, strict=True))
+        [*key, *(spread(_values(side, *key, name)) for side in (full, run) for name in ACCURACIES)]
+        for key in dict.fromkeys(zip(run.model, run.method, strict=True))
     ]
     heads = ("Model", "Method", "full: d_t", "full: d_r", "this run: d_t", "this run: d_r")
     return simple_table(rows, headings=heads, caption=caption, labels=2)
@@ -138,15 +115,11 @@ def controls_table(results: Sequence[Result], *, caption: str) -> Table:
     rows = []
     for control in CONTROLS:
         pairs = judging.paired(measured, ("proposed", control), key, ACCURACIES)
-        if len(pairs):
-            pairs = pairs[pairs[["d_t_0", "d_t_1"]].max(axis=1) <= limits().forgotten]
-        gains = [
-            (f"{pair.model} on {pair.dataset}", pair.d_r_0 - pair.d_r_1)
-            for pair in pairs.itertuples()
-        ]
-        ahead = sum(gain > 0 for _, gain in gains)
-        each = ", ".join(f"{name}: {gain:+.2f}" for name, gain in gains) or NONE
-        rows.append([control, f"{ahead} of {len(gains)}", each])
+        pairs = pairs[pairs[["d_t_0", "d_t_1"]].max(axis=1) <= limits().forgotten]
+        gains = pairs.d_r_0 - pairs.d_r_1
+        named = zip(pairs.model, pairs.dataset, gains, strict=True)
+        each = ", ".join(f"{model} on {data}: {gain:+.2f}" for model, data, gain in named)
+        rows.append([control, f"{(gains > 0).sum()} of {len(gains)}", each or NONE])
     headings = ("Against", "Proposed keeps more", "Difference in d_r, points")
     return simple_table(rows, headings=headings, caption=caption)
 
@@ -161,9 +134,8 @@ def share_tables(
         full: the same of the committed full runs, empty where there are none.
         titles: data set -> its name on the page.
     """
-    run, committed = tidy(results), tidy(full)
     return [
-        _share_table(run[run.dataset == dataset], committed[committed.dataset == dataset], title)
+        _share_table(*(tidy(runs_with(runs, dataset=dataset)) for runs in (results, full)), title)
         for dataset, title in titles.items()
     ]
 
@@ -173,19 +145,15 @@ def _share_table(run: pd.DataFrame, full: pd.DataFrame, title: str) -> Table:
     shares = sorted({*run.share, *full.share})
     lines = [
         [method, measure, source]
-        + [spread(rows[rows.share == share][measure].tolist()) for share in shares]
+        + [spread(judging.select(rows, share=share)[measure].tolist()) for share in shares]
         for method in dict.fromkeys([*run.method, *full.method])
         for source, found in (("this run", run), ("full", full))
-        if len(rows := found[found.method == method])
+        if len(rows := judging.select(found, method=method))
         for measure in ACCURACIES
     ]
-    caption = f"{title}: accuracy by affected share"
-    return simple_table(
-        lines,
-        headings=("Strategy", "Accuracy on", "From", *(f"{100 * share:g} %" for share in shares)),
-        caption=caption if len(full) else f"{caption}; no full runs",
-        labels=3,
-    )
+    heads = ("Strategy", "Accuracy on", "From", *(f"{100 * share:g} %" for share in shares))
+    caption = f"{title}: accuracy by affected share{'' if len(full) else '; no full runs'}"
+    return simple_table(lines, headings=heads, caption=caption, labels=3)
 
 
 def forgotten_table(
@@ -223,7 +191,5 @@ def forgotten_table(
 
 def _first_steps(rows: pd.DataFrame, limit: float) -> str:
     """When each seed's curve first comes down to a limit."""
-    if rows.empty:
-        return NONE
-    first = judging.first_steps(rows, limit)
-    return ", ".join("never" if math.isinf(step) else f"{step:g}" for step in first)
+    steps = judging.first_steps(rows, limit)
+    return ", ".join("never" if math.isinf(step) else f"{step:g}" for step in steps) or NONE

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from reproduction.chapters.figures import SOFT, WIDTH
 from reproduction.chapters.tables import Table, simple_table
 from reproduction.checking.claims import limits
+from reproduction.checking.measurements import tidy
 from reproduction.datasets.sources import read
 from reproduction.study.intervals import Interval, interval
 from reproduction.study.stored_runs import Result
@@ -31,13 +32,12 @@ COMPARED = {
 
 def similarity(result: Result, method: str) -> Interval:
     """Mean similarity to the maps before unlearning, with its interval over images."""
-    return interval(result["similarities"][method], limits().confidence)
+    return interval(result.similarities[method], limits().confidence)
 
 
 def difference(result: Result) -> Interval:
     """Proposed minus baseline similarity, over pairs of the same image."""
-    alike = result["similarities"]
-    pairs = np.subtract(alike["proposed"], alike["baseline"])
+    pairs = np.subtract(result.similarities["proposed"], result.similarities["baseline"])
     return interval(pairs, limits().confidence)
 
 
@@ -46,48 +46,36 @@ def _text(found: Interval, sign: str = "") -> str:
     return f"{found.mean:{sign}.3f} [{bounds}]".replace("-", "−")
 
 
-def _labels(result: Result) -> list[str]:
-    return [str(result["config"]["target"]), str(result["config"]["seed"])]
-
-
-def _rows_of(result: Result) -> list[list[str]]:
-    flat, total = result["facts"]["flat_maps"], len(result["similarities"]["image"])
-    rows = [
-        [*_labels(result), text, _text(similarity(result, name)), f"{flat[name]} of {total}"]
-        for name, text in COMPARED.items()
-    ]
-    gain = _text(difference(result), "+")
-    return [*rows, [*_labels(result), "partial minus conventional", gain, ""]]
-
-
 def similarity_table(results: Sequence[Result]) -> Table:
     """Mean similarity to the maps before unlearning, with its interval over images."""
-    return simple_table(
-        [row for result in results for row in _rows_of(result)],
-        headings=("Target", "Seed", "Model after", "Similarity, mean [95 %]", "Flat maps"),
-        caption="How alike the maps of retained test images are to those before unlearning.",
-        labels=3,
-    )
+    rows = []
+    for result in results:
+        labels, flat = [result.config.target, result.config.seed], result.facts["flat_maps"]
+        total = len(result.similarities["image"])
+        for name, text in COMPARED.items():
+            alike = _text(similarity(result, name))
+            rows.append([*labels, text, alike, f"{flat[name]} of {total}"])
+        rows.append([*labels, "partial minus conventional", _text(difference(result), "+"), ""])
+    heads = ("Target", "Seed", "Model after", "Similarity, mean [95 %]", "Flat maps")
+    caption = "How alike the maps of retained test images are to those before unlearning."
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
 def accuracy_table(results: Sequence[Result]) -> Table:
     """D_t and D_r of the very models whose maps are compared."""
-    return simple_table(
-        [
-            [*_labels(result), row["method"], f"{row['d_t']:.2f}", f"{row['d_r']:.2f}"]
-            for result in results
-            for row in result["rows"]
-        ],
-        headings=("Target", "Seed", "Model", "d_t", "d_r"),
-        caption="Accuracy in percent of the models whose maps are compared.",
-        labels=3,
-    )
+    rows = [
+        [row.target, row.seed, row.method, f"{row.d_t:.2f}", f"{row.d_r:.2f}"]
+        for row in tidy(results).itertuples()
+    ]
+    heads = ("Target", "Seed", "Model", "d_t", "d_r")
+    caption = "Accuracy in percent of the models whose maps are compared."
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
 def in_words(result: Result) -> str:
     """What one run's numbers say, in a sentence or two."""
     mean = {name: similarity(result, name).mean for name in COMPARED}
-    d_r = {row["method"]: row["d_r"] for row in result["rows"]}
+    d_r = {row["method"]: row["d_r"] for row in result.rows}
     gain = difference(result)
     verdict = "cannot be told apart in its maps from"
     if gain.low > 0:
@@ -95,9 +83,8 @@ def in_words(result: Result) -> str:
     elif gain.high < 0:
         verdict = "leaves the maps farther off than"
     nearer = [n for n in ("baseline", "proposed") if mean[n] > mean["retrained"]]
-    target, seed = _labels(result)
     return (
-        f"Target {target}, seed {seed}: partial amnesiac unlearning "
+        f"Target {result.config.target}, seed {result.config.seed}: partial amnesiac unlearning "
         f"{verdict} conventional unlearning ({mean['proposed']:.3f} against "
         f"{mean['baseline']:.3f}). The model retrained without the class, with a D_r of "
         f"{d_r['retrained']:.2f} %, comes to {mean['retrained']:.3f}; "
@@ -107,8 +94,8 @@ def in_words(result: Result) -> str:
 
 def example_images(result: Result) -> list[np.ndarray]:
     """The images whose maps a run kept for drawing, shape ``(28, 28)``, values in 0..1."""
-    arrays, _ = read(result["config"]["dataset"], result["config"]["source"])
-    ids = [picture["image"] for picture in result["maps"]]
+    arrays, _ = read(result.config.dataset, result.config.source)
+    ids = [picture["image"] for picture in result.maps]
     places = np.searchsorted(arrays["test_ids"], ids)
     return list(arrays["test_images"][places].astype(np.float32) / 255)
 

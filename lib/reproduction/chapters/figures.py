@@ -1,10 +1,12 @@
 """Figures: one style, and one colour, line and marker for each method throughout the book."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
@@ -43,13 +45,11 @@ class Panel:
     """One model of a figure like the paper's Figure 1.
 
     Attributes:
-        title: the model.
         training: after each epoch of training.
         unlearning: for each method, after each epoch of unlearning.
         retrained: the end of a training without the target data, drawn as a level to reach.
     """
 
-    title: str
     training: Curve
     unlearning: Mapping[str, Curve]
     retrained: Curve | None = None
@@ -84,12 +84,35 @@ def apply_style() -> None:
     )
 
 
-def _nothing() -> Figure:
-    """What stands in the place of a figure without panels."""
-    figure, axes = _row_of_axes(1, height=1.0, grid=False)
-    axes[0].axis("off")
-    axes[0].text(0.5, 0.5, "nothing stored yet", ha="center", va="center", color=SOFT)
+def _side_by_side(
+    panels: Mapping[str, Any],
+    draw: Callable[[Axes, Any], None],
+    *,
+    height: float,
+    label: str = "",
+    grid: bool = True,
+) -> Figure:
+    """Panels by title, with one vertical axis and the legend of the first; a word if none are."""
+    figure = plt.figure(figsize=(WIDTH, height if panels else 1), layout="constrained")
+    plt.close(figure)  # a notebook then shows it once, as the value of the cell
+    axes = figure.subplots(1, max(len(panels), 1), sharey=grid, squeeze=False)[0]
+    if not panels:
+        axes[0].axis("off")
+        axes[0].text(0.5, 0.5, "nothing stored yet", ha="center", va="center", color=SOFT)
+        return figure
+    for axis, (title, content) in zip(axes, panels.items(), strict=True):
+        axis.grid(visible=grid)
+        draw(axis, content)
+        axis.set_title(title)
+    axes[0].set_ylabel(label)
+    handles = axes[0].get_legend_handles_labels()[0]
+    if handles:
+        _legend(figure, handles, min(len(handles), 3))
     return figure
+
+
+def _legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 
 def look(method: str, order: int = 0) -> dict[str, str]:
@@ -99,21 +122,24 @@ def look(method: str, order: int = 0) -> dict[str, str]:
     return {"color": colour, "marker": MARKERS.get(method, "o^vP"[order % 4])}
 
 
-def epoch_curves(panels: Sequence[Panel]) -> Figure:
+def epoch_curves(panels: Mapping[str, Panel]) -> Figure:
     """Accuracy while training, then while unlearning; a dashed line marks the request (Figure 1).
 
     Solid lines are the retained data, dashed ones the target data.
+
+    Args:
+        panels: by model.
     """
+    figure = _side_by_side(panels, _epoch_panel, height=2.8, label="accuracy (%)")
     if not panels:
-        return _nothing()
-    figure, axes = _row_of_axes(len(panels), height=2.8)
-    for axis, panel in zip(axes, panels, strict=True):
-        _epoch_panel(axis, panel)
-    axes[0].set_ylabel("accuracy (%)")
-    methods = ["trained", *panels[0].unlearning]
-    if any(panel.retrained for panel in panels):
+        return figure
+    methods = ["trained", *next(iter(panels.values())).unlearning]
+    if any(panel.retrained for panel in panels.values()):
         methods.append("retrained")
-    _key(figure, methods)
+    entries = [Line2D([], [], label=method, **look(method)) for method in methods]
+    entries.append(Line2D([], [], color=INK, linestyle=RETAINED, label=r"retained data $D_r$"))
+    entries.append(Line2D([], [], color=INK, linestyle=TARGET, label=r"target data $D_t$"))
+    _legend(figure, entries, 3 if len(entries) > 5 else 5)
     return figure
 
 
@@ -125,33 +151,21 @@ def _epoch_panel(axis: Axes, panel: Panel) -> None:
         joined = Curve([panel.training.d_t[-1], *curve.d_t], [panel.training.d_r[-1], *curve.d_r])
         _draw(axis, method, request + np.arange(len(joined.d_r)), joined)
     if panel.retrained is not None:
-        _level(axis, panel.retrained, request, axis.get_xlim()[1])
+        level = {"color": PALETTE["retrained"], "linewidth": 1.1}
+        ends = (request, axis.get_xlim()[1])
+        axis.plot(ends, panel.retrained.d_r[-1:] * 2, linestyle=RETAINED, **level)
+        axis.plot(ends, panel.retrained.d_t[-1:] * 2, linestyle=TARGET, **level)
     axis.axvline(request, color=INK, linewidth=1, linestyle=(0, (5, 3)))
     axis.annotate(
         "request", (request, 103), (3, 0), textcoords="offset points", fontsize=7.5, color=SOFT
     )
-    axis.set(title=panel.title, xlabel="epoch", ylim=(-3, 110), yticks=range(0, 101, 20))
+    axis.set(xlabel="epoch", ylim=(-3, 110), yticks=range(0, 101, 20))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _level(axis: Axes, curve: Curve, start: float, stop: float) -> None:
-    """The last values of ``curve`` as level lines from ``start`` to ``stop``."""
-    look_alike = {"color": PALETTE["retrained"], "linewidth": 1.1}
-    axis.plot([start, stop], [curve.d_r[-1]] * 2, linestyle=RETAINED, **look_alike)
-    axis.plot([start, stop], [curve.d_t[-1]] * 2, linestyle=TARGET, **look_alike)
 
 
 def _draw(axis: Axes, method: str, x: ArrayLike, curve: Curve) -> None:
     axis.plot(x, curve.d_r, linestyle=RETAINED, **look(method))
     axis.plot(x, curve.d_t, linestyle=TARGET, markerfacecolor="white", **look(method))
-
-
-def _key(figure: Figure, methods: Sequence[str]) -> None:
-    """A legend over all panels: a colour a method, a line a data set."""
-    entries = [Line2D([], [], label=method, **look(method)) for method in methods]
-    entries.append(Line2D([], [], color=INK, linestyle=RETAINED, label=r"retained data $D_r$"))
-    entries.append(Line2D([], [], color=INK, linestyle=TARGET, label=r"target data $D_t$"))
-    figure.legend(handles=entries, loc="outside upper center", ncols=3 if len(entries) > 5 else 5)
 
 
 def trajectories(panels: Mapping[str, Mapping[str, Curve]]) -> Figure:
@@ -160,19 +174,16 @@ def trajectories(panels: Mapping[str, Mapping[str, Curve]]) -> Figure:
     Args:
         panels: for each model, the curve of each method, the trained model first.
     """
-    if not panels:
-        return _nothing()
-    figure, axes = _row_of_axes(len(panels), height=3.0)
-    for axis, (title, curves) in zip(axes, panels.items(), strict=True):
+
+    def draw(axis: Axes, curves: Mapping[str, Curve]) -> None:
         for order, (name, curve) in enumerate(curves.items()):
-            axis.plot(curve.d_t, curve.d_r, label=name, **look(name, order))
-            colour = look(name, order)["color"]
-            ring = {"markersize": 9, "markerfacecolor": "none", "color": colour}
+            style = look(name, order)
+            axis.plot(curve.d_t, curve.d_r, label=name, **style)
+            ring = {"markersize": 9, "markerfacecolor": "none", "color": style["color"]}
             axis.plot(curve.d_t[-1], curve.d_r[-1], "o", **ring)
-        axis.set(title=title, xlabel=r"target data $D_t$ (%)", xlim=(-3, 103))
-    axes[0].set_ylabel(r"retained data $D_r$ (%)")
-    _shared_legend(figure, axes[0])
-    return figure
+        axis.set(xlabel=r"target data $D_t$ (%)", xlim=(-3, 103))
+
+    return _side_by_side(panels, draw, height=3.0, label=r"retained data $D_r$ (%)")
 
 
 def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measure: str) -> Figure:
@@ -182,17 +193,14 @@ def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measu
         panels: for each data set, for each strategy, the accuracy in percent at each share in 0..1.
         measure: what the accuracy is of, for the axis.
     """
-    if not panels:
-        return _nothing()
-    figure, axes = _row_of_axes(len(panels), height=3.0)
-    for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+
+    def draw(axis: Axes, lines: Mapping[str, Mapping[float, float]]) -> None:
         for order, (name, points) in enumerate(lines.items()):
             shares, values = zip(*sorted(points.items()), strict=True)
             axis.plot(100 * np.array(shares), values, label=name, **look(name, order))
-        axis.set(title=title, xlabel="affected batches (%)", ylim=(-3, 103))
-    axes[0].set_ylabel(f"{measure} (%)")
-    _shared_legend(figure, axes[0])
-    return figure
+        axis.set(xlabel="affected batches (%)", ylim=(-3, 103))
+
+    return _side_by_side(panels, draw, height=3.0, label=f"{measure} (%)")
 
 
 def mask_pictures(masks: Mapping[str, ArrayLike], *, side: int = 48, word: str = "kept") -> Figure:
@@ -203,46 +211,24 @@ def mask_pictures(masks: Mapping[str, ArrayLike], *, side: int = 48, word: str =
         side: at most so many rows and columns are drawn.
         word: for what the dark entries are.
     """
-    figure, axes = _row_of_axes(len(masks), height=2.4, grid=False)
     colours = ListedColormap(["#eef2f5", PALETTE["proposed"]])
-    for axis, (name, mask) in zip(axes, masks.items(), strict=True):
+
+    def draw(axis: Axes, mask: ArrayLike) -> None:
         flat = np.asarray(mask, dtype=bool)
         rows = flat.reshape(len(flat), -1)[:side, :side]
         axis.imshow(rows, cmap=colours, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-        axis.set(title=name, xlabel=f"{100 * flat.mean():.0f} % {word}", xticks=[], yticks=[])
-    return figure
+        axis.set(xlabel=f"{100 * flat.mean():.0f} % {word}", xticks=[], yticks=[])
+
+    return _side_by_side(masks, draw, height=2.4, grid=False)
 
 
 def layer_bars(schedules: Mapping[str, Sequence[float]], label: str) -> Figure:
     """One value in 0..1 for each layer, from the first to the last, for each schedule."""
-    if not schedules:
-        return _nothing()
-    figure, axes = _row_of_axes(len(schedules), height=2.4)
-    for axis, (title, values) in zip(axes, schedules.items(), strict=True):
+
+    def draw(axis: Axes, values: Sequence[float]) -> None:
         layers = range(1, len(values) + 1)
         axis.bar(layers, 100 * np.array(values), color=PALETTE["proposed"], width=0.65)
-        axis.set(title=title, ylim=(0, 100), xlabel="layer", xticks=layers)
+        axis.set(ylim=(0, 100), xlabel="layer", xticks=layers)
         axis.grid(visible=False, axis="x")
-    axes[0].set_ylabel(f"{label} (%)")
-    return figure
 
-
-def _row_of_axes(count: int, *, height: float, grid: bool = True) -> tuple[Figure, np.ndarray]:
-    """Panels side by side, of one height and with one vertical axis."""
-    figure, axes = plt.subplots(
-        1,
-        count,
-        figsize=(WIDTH, height),
-        sharey=grid,
-        squeeze=False,
-        layout="constrained",
-    )
-    for axis in axes[0]:
-        axis.grid(visible=grid)
-    plt.close(figure)  # a notebook then shows it once, as the value of the cell
-    return figure, axes[0]
-
-
-def _shared_legend(figure: Figure, axis: Axes) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 3))
+    return _side_by_side(schedules, draw, height=2.4, label=f"{label} (%)")

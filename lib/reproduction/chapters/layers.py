@@ -29,29 +29,27 @@ def layer_rows(model: nn.Module) -> list[list[object]]:
     """
     layout = Layout.of(model)
     rows: list[list[object]] = []
-    for number, (layer, part) in enumerate(zip(layout.layers, layout.slices, strict=True), 1):
+    for layer, part in zip(layout.layers, layout.slices, strict=True):
         weights = int(layout.is_weight[part].sum())
         kind = _kind(model.get_submodule(layer))
-        rows.append([number, kind, weights, part.stop - part.start - weights])
+        rows.append([len(rows) + 1, kind, weights, part.stop - part.start - weights])
     return rows
 
 
-def layer_table(name: str, *, classes: int, width: int | None = None) -> Table:
-    """The layers of an architecture with their parameters.
+def layer_table(name: str, *, classes: int) -> Table:
+    """The layers of an architecture, at its own width, with their parameters.
 
     Args:
         name: a key of :data:`MODELS`.
         classes: number of outputs.
-        width: of the first layer; the model's own when None.
     """
-    model = build(name, classes=classes, seed=0, width=width)
+    model = build(name, classes=classes, seed=0)
     rows = layer_rows(model)
-    body = [[*row[:2], f"{row[2]:,}", f"{row[3]:,}"] for row in rows]
-    buffers = sum(row[3] for row in rows)
-    total = ["", "total", f"{parameter_count(model):,}", f"{buffers:,}"]
-    caption = f"{name}, width {width or MODELS[name][1]}, {classes} classes."
-    headings = ("Layer", "Kind", "Parameters", "Statistics (not trained)")
-    return simple_table([*body, total], headings=headings, caption=caption, labels=2)
+    body = [[number, kind, f"{own:,}", f"{buffers:,}"] for number, kind, own, buffers in rows]
+    total = ["", "total", f"{parameter_count(model):,}", f"{sum(row[3] for row in rows):,}"]
+    heads = ("Layer", "Kind", "Parameters", "Statistics (not trained)")
+    caption = f"{name}, width {MODELS[name][1]}, {classes} classes."
+    return simple_table([*body, total], headings=heads, caption=caption, labels=2)
 
 
 def layer_masks(layout: Layout, positions: Tensor) -> dict[str, np.ndarray]:
@@ -61,8 +59,7 @@ def layer_masks(layout: Layout, positions: Tensor) -> dict[str, np.ndarray]:
         layout: of the model.
         positions: in the flat vector, int64 ``(k,)``.
     """
-    kept = torch.zeros(layout.size, dtype=torch.bool)
-    kept[positions] = True
+    kept = torch.isin(torch.arange(layout.size), positions)
     parts = kept.split([shape.numel() for shape in layout.shapes])
     matrices = [
         part.view(shape[0], -1).numpy()
@@ -107,20 +104,12 @@ def moved(
     def count_moves(epoch: int) -> bool:
         states.append(layout.vector(copy))
         changed = states[-2] != states[-1]
-        inside = torch.zeros(layout.size, dtype=torch.bool)
-        inside[selection.at(epoch)] = True
+        inside = torch.isin(torch.arange(layout.size), selection.at(epoch))
         parts = (inside, changed & inside, changed & ~inside)
         rows.append((optimizer, epoch + 1, *(int(part.sum()) for part in parts)))
         return False  # go on
 
-    unlearn_by_gradient(
-        copy,
-        images,
-        labels,
-        sign=DESCEND,
-        optimizer=make_optimizer(optimizer, copy, learning_rate=0.01),
-        selection=selection,
-        max_epochs=epochs,
-        enough=count_moves,
-    )
+    steps = {"selection": selection, "max_epochs": epochs, "enough": count_moves}
+    steps["optimizer"] = make_optimizer(optimizer, copy, learning_rate=0.01)
+    unlearn_by_gradient(copy, images, labels, sign=DESCEND, **steps)
     return rows

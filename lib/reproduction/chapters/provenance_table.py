@@ -1,24 +1,21 @@
 """Where a chapter's numbers come from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.study.stored_runs import Result
 
-Facts = dict[str, Any]
 
-
-def _distinct(values: Sequence[Any]) -> str:
+def _distinct(values: Iterable[object]) -> str:
     """The different values, each once, in the order in which they appear."""
     return ", ".join(dict.fromkeys(map(str, values))) or NONE
 
 
-def _commit(origin: Facts) -> str:
+def _commit(origin: dict[str, Any]) -> str:
     if origin["commit"] is None:
         return "outside a checkout"
-    commit = origin["commit"][:10]
-    return f"{commit} with uncommitted changes" if origin["dirty"] else commit
+    return f"{origin['commit'][:10]}{' with uncommitted changes' if origin['dirty'] else ''}"
 
 
 def command(experiment: str, profile: str, **changes: object) -> str:
@@ -35,18 +32,17 @@ def provenance(results: Sequence[Result], *commands: str) -> Table:
         results: the runs that a chapter shows.
         commands: that repeat them.
     """
-    origins = [result["provenance"] for result in results]
-    seeds = sorted({result["config"]["seed"] for result in results})
-    data = [f"{r['config']['dataset']}, {r['config']['source']}" for r in results]
+    origins = [result.provenance for result in results]
+    seeds = sorted({result.config.seed for result in results})
     versions = [", ".join(f"{k} {v}" for k, v in origin["versions"].items()) for origin in origins]
     rows = [
-        ("runs", f"{len(results)}, seeds {', '.join(map(str, seeds)) or NONE}"),
-        ("data", _distinct(data)),
-        ("digest of the data", _distinct([origin["data_digest"][:12] for origin in origins])),
-        ("code", _distinct([_commit(origin) for origin in origins])),
-        ("digest of the code", _distinct([origin["code_digest"][:12] for origin in origins])),
+        ("runs", f"{len(results)}, seeds {_distinct(seeds)}"),
+        ("data", _distinct(f"{r.config.dataset}, {r.config.source}" for r in results)),
+        ("digest of the data", _distinct(origin["data_digest"][:12] for origin in origins)),
+        ("code", _distinct(map(_commit, origins))),
+        ("digest of the code", _distinct(origin["code_digest"][:12] for origin in origins)),
         ("versions", _distinct(versions)),
-        ("device", _distinct([origin["device"] for origin in origins])),
+        ("device", _distinct(origin["device"] for origin in origins)),
         ("computing time", f"{sum(origin['seconds'] for origin in origins):.0f} s in all"),
         ("last run ended", max((origin["finished"] for origin in origins), default=NONE)),
         *(("to repeat", text) for text in commands),

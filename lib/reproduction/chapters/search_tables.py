@@ -1,53 +1,33 @@
 """How settings were chosen: the stored trials on held-out images, the chosen one first."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from reproduction.chapters.settings_tables import fractions_text, protocol_text, pruning_text
+from reproduction.chapters.settings_tables import setting_text
 from reproduction.chapters.tables import NONE, Table, signed, simple_table
 from reproduction.study import tuning
 from reproduction.study.kinds import TABLES
 from reproduction.study.profiles import load_profile
-from reproduction.study.tuning import Search, Trial, forgets, searches
+from reproduction.study.tuning import Search, Trial, searches
 
 
-def setting_text(setting: dict[str, Any]) -> str:
-    """Any setting that is searched for, in words."""
-    if "strategy" in setting:
-        return pruning_text(setting)
-    if "optimizer" in setting:
-        moved = f"weights moved: {fractions_text(setting)}"
-        return f"{setting['optimizer']}, {setting['learning_rate']:g}, {moved}"
-    if "scale" in setting:
-        return f"times {setting['scale']:g}"
-    if "order" in setting:
-        end = {"backward": "last", "forward": "first"}[setting["order"]]
-        return f"the {end} {setting['epochs']} of the run's epochs"
-    return protocol_text(setting)
+def _accuracies(trial: Trial) -> list[str]:
+    """Whether a setting forgets, held-out D_t and D_r."""
+    forgets = "yes" if tuning.forgets(trial) else "no"
+    return [forgets, f"{trial['d_t']:.2f}", f"{trial['d_r']:.2f}"]
 
 
 def protocol_table(profile: str, number: int) -> Table:
     """Held-out accuracy of conventional amnesiac unlearning under every batch protocol tried."""
-    rows = [
-        row
-        for search in searches(profile, number)
-        if search.sought == "protocol"
-        for row in _protocol_rows(search)
-    ]
+    found = [search for search in searches(profile, number) if search.sought == "protocol"]
     headings = (
-        "Model",
-        "Target data in",
-        "Batches affected",
-        "Forgets",
-        "d_t",
-        "d_r",
-        "d_r in the paper",
-        "Gap",
+        *("Model", "Target data in", "Batches affected", "Forgets"),
+        *("d_t", "d_r", "d_r in the paper", "Gap"),
     )
     caption = (
         f"Batch protocols tried for Table {number} on held-out images, conventional amnesiac "
         "unlearning, the chosen one first; dashes where none was tried."
     )
+    rows = [row for search in found for row in _protocol_rows(search)]
     return simple_table(rows, headings=headings, caption=caption, labels=2)
 
 
@@ -57,30 +37,38 @@ def _protocol_rows(search: Search) -> list[list[str]]:
         return [[search.model, setting_text(search.chosen), *[NONE] * 4, printed, NONE]]
     return [
         [search.model, setting_text(trial["setting"]), f"{100 * trial['affected_share']:.1f} %"]
-        + [_forgets(trial), f"{trial['d_t']:.2f}", f"{trial['d_r']:.2f}"]
-        + [printed, signed(trial["d_r"] - search.nearest)]
+        + [*_accuracies(trial), printed, signed(trial["d_r"] - search.nearest)]
         for trial in search.trials
     ]
 
 
-def _forgets(trial: Trial) -> str:
-    return "yes" if forgets(trial) else "no"
-
-
 def trial_table(profile: str, number: int, *, top: int) -> Table:
     """The ``top`` settings of each search by the rule: held-out D_t and D_r."""
-    rows = [
-        row
-        for search in searches(profile, number)
-        if search.sought != "protocol"
-        for row in _trial_rows(search, top)
-    ]
+    found = [search for search in searches(profile, number) if search.sought != "protocol"]
     headings = ("Model", "For", "Rank", "Setting", "Forgets", "d_t", "d_r")
     caption = (
         f"Table {number}: the best {top} settings of each search on held-out images, by the rule; "
         "the first one is used. Dashes where no trials are stored."
     )
+    rows = [row for search in found for row in _trial_rows(search, top)]
     return simple_table(rows, headings=headings, caption=caption, labels=2)
+
+
+def _trial_rows(search: Search, top: int) -> list[list[str]]:
+    labels, trials = [search.model, search.sought], search.trials
+    if not trials:
+        return [[*labels, NONE, setting_text(search.chosen), *[NONE] * 3]]
+    return [
+        [*labels, f"{rank} of {len(trials)}", _trial_text(trial), *_accuracies(trial)]
+        for rank, trial in enumerate(trials[:top], start=1)
+    ]
+
+
+def _trial_text(trial: Trial) -> str:
+    text, steps = setting_text(trial["setting"]), trial.get("steps")
+    if steps is None:
+        return text
+    return f"{text}; {steps} step{'' if steps == 1 else 's'}"
 
 
 def choice_tables(profile: str, number: int, *, top: int) -> list[Table]:
@@ -95,14 +83,12 @@ def grid_table(profile: str) -> Table:
     """What tuning tries under a profile, each grid with its size."""
     grids = load_profile(profile).tuning
     steps = f"each until forgotten, {grids.max_epochs} steps at most"
+    protocols = "; ".join(map(setting_text, grids.protocols))
+    naive = f"{_rates(grids.learning_rates)}; {steps}"
     rows = [
-        ("Batch protocol", *_listed(map(protocol_text, grids.protocols))),
-        ("Pruning, first → last layer", *_listed(_pairs(grids.pruning))),
-        (
-            "Naive methods",
-            len(tuning.naive_grid(grids)),
-            f"{_rates(grids.learning_rates)}; {steps}",
-        ),
+        ("Batch protocol", len(grids.protocols), protocols),
+        ("Pruning, first → last layer", len(grids.pruning), "; ".join(_pairs(grids.pruning))),
+        ("Naive methods", len(tuning.naive_grid(grids)), naive),
     ]
     for family, fractions in grids.fractions.items():
         rates = _rates(grids.partial_learning_rates)
@@ -111,11 +97,6 @@ def grid_table(profile: str) -> Table:
         rows.append((f"Partial {family.replace('_', ' ')}", size, tried))
     caption = f"The grids of profile {profile}"
     return simple_table(rows, headings=("Search", "Settings", "Tried"), caption=caption)
-
-
-def _listed(texts: Iterable[str]) -> tuple[int, str]:
-    found = list(texts)
-    return len(found), "; ".join(found)
 
 
 def _pairs(pairs: Iterable[tuple[float, float]]) -> list[str]:
@@ -127,21 +108,3 @@ def _rates(rates: dict[str, list[float]]) -> str:
     """The rates tried with each optimizer."""
     parts = [f"{name}: {', '.join(f'{r:g}' for r in values)}" for name, values in rates.items()]
     return "; ".join(parts)
-
-
-def _trial_text(trial: Trial) -> str:
-    text, steps = setting_text(trial["setting"]), trial.get("steps")
-    if steps is None:
-        return text
-    return f"{text}; 1 step" if steps == 1 else f"{text}; {steps} steps"
-
-
-def _trial_rows(search: Search, top: int) -> list[list[str]]:
-    if not search.trials:
-        return [[search.model, search.sought, NONE, setting_text(search.chosen), *[NONE] * 3]]
-    total = len(search.trials)
-    return [
-        [search.model, search.sought, f"{rank} of {total}", _trial_text(trial)]
-        + [_forgets(trial), f"{trial['d_t']:.2f}", f"{trial['d_r']:.2f}"]
-        for rank, trial in enumerate(search.trials[:top], start=1)
-    ]

@@ -4,8 +4,6 @@ A part imports only what lies on a floor below its own; a test reads every impor
 other. So each floor can be read, tested and changed without knowing what stands on it.
 """
 
-from dataclasses import dataclass
-
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,42 +11,28 @@ from matplotlib.figure import Figure
 from reproduction import places
 from reproduction.chapters.figures import INK, PALETTE, SOFT, WIDTH
 
-
-@dataclass(frozen=True)
-class Floor:
-    """Parts that do not import one another.
-
-    Attributes:
-        parts: modules and packages of a room; ``__init__`` is the room's own file.
-        purpose: what they are for, in a few words.
-    """
-
-    parts: tuple[str, ...]
-    purpose: str
-
-
-# Rooms from the ground up, and in each its floors from the ground up.
-STAIR: dict[str, tuple[Floor, ...]] = {
-    "partial_unlearning": (
-        Floor(("errors",), "what a person gave wrong"),
-        Floor(
-            ("batching", "models", "samples", "state", "system"),
-            "batch plans, networks, images; weights as one vector",
+# Rooms from the ground up, and in each its floors from the ground up: modules and packages that do
+# not import one another, and what they are for. `__init__` is the room's own file.
+STAIR: dict[str, dict[tuple[str, ...], str]] = {
+    "partial_unlearning": {
+        ("errors",): "what a person gave wrong",
+        ("batching", "models", "samples", "state", "system"): (
+            "batch plans, networks, images; weights as one vector"
         ),
-        Floor(("masks", "training"), "which updates are kept; a plain training loop"),
-        Floor(("metrics", "recorders"), "accuracies; the update of each step"),
-        Floor(("unlearners", "update_log"), "the methods; the log that answers requests"),
-        Floor(("__init__", "__main__"), "what one imports; the commands log and forget"),
-    ),
-    "reproduction": (
-        Floor(("__init__", "places"), "where things lie"),
-        Floor(("datasets", "machine", "paper"), "images, cores, the paper's numbers"),
-        Floor(("study",), "profiles, experiments, runs, tuning"),
-        Floor(("checking",), "measurements, claims, verdicts"),
-        Floor(("chapters",), "tables and figures of the pages"),
-        Floor(("costs", "publishing"), "time and space; executing, building"),
-        Floor(("__main__",), "the commands that make the book"),
-    ),
+        ("masks", "training"): "which updates are kept; a plain training loop",
+        ("metrics", "recorders"): "accuracies; the update of each step",
+        ("unlearners", "update_log"): "the methods; the log that answers requests",
+        ("__init__", "__main__"): "what one imports; the commands log and forget",
+    },
+    "reproduction": {
+        ("__init__", "places"): "where things lie",
+        ("datasets", "machine", "paper"): "images, cores, the paper's numbers",
+        ("study",): "profiles, experiments, runs, tuning",
+        ("checking",): "measurements, claims, verdicts",
+        ("chapters",): "tables and figures of the pages",
+        ("costs", "publishing"): "time and space; executing, building",
+        ("__main__",): "the commands that make the book",
+    },
 }
 
 COLOURS = (PALETTE["proposed"], PALETTE["baseline"])
@@ -56,12 +40,12 @@ ROW, STEP, BETWEEN = 0.34, 0.16, 1.8
 """Inches a floor is high and stands in from the one below; floors that would fit between rooms."""
 
 
-def line_count(room: str, floor: Floor) -> int:
-    """How many lines of Python a floor holds."""
+def line_count(room: str, parts: tuple[str, ...]) -> int:
+    """How many lines of Python modules and packages of a room hold."""
     folder = places.root() / "lib" / room
     files = [
         path
-        for part in floor.parts
+        for part in parts
         for path in (*folder.glob(f"{part}.py"), *folder.glob(f"{part}/**/*.py"))
     ]
     return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
@@ -85,16 +69,15 @@ def stair_figure() -> Figure:
 
 def _draw_room(axis: Axes, room: str, ground: float, colour: str) -> None:
     floors = STAIR[room]
-    sizes = [line_count(room, floor) for floor in floors]
-    for number, (floor, lines) in enumerate(zip(floors, sizes, strict=True)):
+    sizes = [line_count(room, parts) for parts in floors]
+    box = {"height": 0.84, "facecolor": f"{colour}1c", "edgecolor": colour}
+    for number, (parts, purpose) in enumerate(floors.items()):
         left, y = STEP * (number + 2), ground + number + 0.5
-        axis.barh(
-            y, WIDTH - left, left=left, height=0.84, facecolor=f"{colour}1c", edgecolor=colour
-        )
+        axis.barh(y, WIDTH - left, left=left, **box)
         text = {"y": y, "va": "center", "fontsize": 8}
-        axis.text(left + 0.1, s=", ".join(floor.parts), color=INK, weight="bold", **text)
-        axis.text(WIDTH * 0.53, s=floor.purpose, color=INK, **text)
-        axis.text(WIDTH - 0.1, s=f"{lines:,}", color=SOFT, ha="right", **text)
+        axis.text(left + 0.1, s=", ".join(parts), color=INK, weight="bold", **text)
+        axis.text(WIDTH * 0.53, s=purpose, color=INK, **text)
+        axis.text(WIDTH - 0.1, s=f"{sizes[number]:,}", color=SOFT, ha="right", **text)
     top, left = ground + len(floors), STEP * (len(floors) + 1)
     title = f"lib/{room}: {sum(sizes):,} lines"
     axis.text(left, top + 0.3, title, color=colour, weight="bold", fontsize=10)

@@ -7,13 +7,13 @@ from html import escape
 from itertools import groupby
 from statistics import mean, stdev
 
-from reproduction.checking.verdicts import NONE, NOT_ATTEMPTED, NOT_REPRODUCED, PARTLY, REPRODUCED
+from reproduction.checking.verdicts import NONE, WORDS
 
 EMPTY = "nothing stored yet"
 METHODS = ("trained", "baseline", "proposed", "retrained")
 SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)
 NUMBER = re.compile(r"[+−-]?\d[\d.,]*( ± [\d.]+)?( ?%)?$")
-VERDICTS = (NOT_ATTEMPTED, NOT_REPRODUCED, PARTLY, REPRODUCED)
+VERDICT = re.compile(rf"({'|'.join(WORDS)})(?: \((.*)\))?$")
 
 
 @dataclass(frozen=True)
@@ -63,47 +63,41 @@ def simple_table(
         notes: lines below the table.
     """
     body = [[str(cell) for cell in row] for row in rows]
+    spans = zip(*(_spans(body, column) for column in range(labels)), strict=True)
+    lines = [_line(row, labels, sizes) for row, sizes in zip(body, spans, strict=True)]
+    whole = f'<tr><td colspan="{len(headings)}">'  # a line of one cell
+    empty = f"{whole}{EMPTY}</td></tr>"
+    below = "".join(f"{whole}{with_symbols(note)}</td></tr>" for note in notes)
+    foot = f"<tfoot>{below}</tfoot>" if notes else ""
     html = (
         f'<div class="table-box" role="region" tabindex="0" aria-label="{escape(caption)}">'
         f'<table class="comparison"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{_head(headings, body)}</tr></thead>"
-        f"<tbody>{_body(body, labels) or _empty(len(headings))}</tbody>"
-        f"{_foot(notes, len(headings))}</table></div>"
+        f"<tbody>{''.join(lines) or empty}</tbody>{foot}</table></div>"
     )
     return Table(html, "\n".join([_plain(headings, body, caption), *notes]))
 
 
 def _head(headings: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    columns = [[row[at] for row in body] for at in range(len(headings))]
-    return "".join(
-        _cell("th", name, _look_of_all(texts), scope="col")
-        for name, texts in zip(headings, columns, strict=True)
-    )
-
-
-def _foot(notes: Sequence[str], columns: int) -> str:
-    lines = [f'<tr><td colspan="{columns}">{with_symbols(note)}</td></tr>' for note in notes]
-    return f"<tfoot>{''.join(lines)}</tfoot>" if notes else ""
-
-
-def _empty(columns: int) -> str:
-    return f'<tr><td colspan="{columns}">{EMPTY}</td></tr>'
-
-
-def _body(body: Sequence[Sequence[str]], labels: int) -> str:
-    """The rows of the body; a label equal to the one above it spans both rows."""
-    spans = zip(*(_spans(body, column) for column in range(labels)), strict=True)
-    return "".join(_line(row, labels, sizes) for row, sizes in zip(body, spans, strict=True))
+    """The headings, flush right over numbers."""
+    cells = []
+    for at, name in enumerate(headings):
+        numbers = body and all(_look(row[at]).startswith("number") for row in body)
+        cells.append(_cell("th", name, "number" if numbers else "", scope="col"))
+    return "".join(cells)
 
 
 def _line(row: Sequence[str], labels: int, spans: Sequence[int]) -> str:
     """One row; ``spans`` has how many rows each of its labels covers, 0 for those above it."""
-    names = [_label(text, span) for text, span in zip(row[:labels], spans, strict=True) if span]
-    values = [_cell("td", text, _look(text)) for text in row[labels:]]
-    kinds = [name for name in row[:labels] if name in METHODS]
+    cells, kinds = [], [name for name in row[:labels] if name in METHODS]
+    for text, span in zip(row[:labels], spans, strict=True):
+        kind, scope = "method-name" if text in METHODS else "", "rowgroup" if span > 1 else "row"
+        if span:
+            cells.append(_cell("th", text, kind, scope=scope, span=span))
+    cells += [_cell("td", text, _look(text)) for text in row[labels:]]
     if spans[0]:
         kinds.append("first")
-    return f'<tr class="{" ".join(kinds)}">{"".join(names + values)}</tr>'
+    return f'<tr class="{" ".join(kinds)}">{"".join(cells)}</tr>'
 
 
 def _spans(body: Sequence[Sequence[str]], column: int) -> list[int]:
@@ -113,21 +107,11 @@ def _spans(body: Sequence[Sequence[str]], column: int) -> list[int]:
     return [size if at == 0 else 0 for size in sizes for at in range(size)]
 
 
-def _label(text: str, span: int) -> str:
-    kind = "method-name" if text in METHODS else ""
-    return _cell("th", text, kind, scope="rowgroup" if span > 1 else "row", span=span)
-
-
 def _look(text: str) -> str:
     """The class of a value: numbers stand flush right, absent ones pale."""
     if text == NONE:
         return "number none"
     return "number" if NUMBER.match(text) else ""
-
-
-def _look_of_all(texts: Sequence[str]) -> str:
-    """The class of a heading: flush right over numbers."""
-    return "number" if texts and all(_look(text).startswith("number") for text in texts) else ""
 
 
 def _cell(tag: str, text: str, kind: str, *, scope: str = "", span: int = 1) -> str:
@@ -138,12 +122,9 @@ def _cell(tag: str, text: str, kind: str, *, scope: str = "", span: int = 1) -> 
 
 def _markup(text: str) -> str:
     """HTML of a cell: symbols as the paper sets them, a verdict with its sign."""
-    for verdict in VERDICTS:
-        if text == verdict:
-            return verdict_badge(verdict)
-        if text.startswith(f"{verdict} ("):
-            note = text.removeprefix(verdict).strip(" ()")
-            return f"{verdict_badge(verdict)}<small>{escape(note)}</small>"
+    if found := VERDICT.match(text):
+        verdict, note = found.groups()
+        return verdict_badge(verdict) + (f"<small>{escape(note)}</small>" if note else "")
     return with_symbols(text)
 
 
@@ -159,6 +140,6 @@ def verdict_badge(verdict: str) -> str:
 
 def _plain(headings: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
     lines = [list(headings), *body]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-    return "\n".join([caption, *aligned] if body else [caption, *aligned, EMPTY])
+    return "\n".join([caption, *aligned, *([] if body else [EMPTY])])

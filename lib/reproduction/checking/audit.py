@@ -5,7 +5,6 @@ k/n in [0.9890, 0.9891); ``0.5`` for any in [0.005, 0.006). All comparisons are 
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -13,8 +12,6 @@ import yaml
 
 from reproduction import paper, places
 from reproduction.datasets.sources import official_counts
-
-Fit = Callable[[str, int], bool]
 
 
 def scaled(text: str) -> tuple[int, int]:
@@ -41,7 +38,7 @@ def rounded(text: str, n: int) -> bool:
     return any(k <= n and 2 * abs(k * whole - value * n) <= n for k in (near, near + 1))
 
 
-RULES: dict[str, Fit] = {"truncated": truncated, "rounded": rounded}
+RULES: dict[str, Callable[[str, int], bool]] = {"truncated": truncated, "rounded": rounded}
 
 
 def padded(text: str) -> str:
@@ -54,11 +51,8 @@ def neighbours(text: str, n: int) -> tuple[str, str]:
     """The nearest attainable values below and above a two-decimal ``text``, truncated."""
     value, whole = scaled(padded(text))
     above = -(-value * n // whole)
-    return tuple(_percent(k * whole // n) for k in (above - 1, above))
-
-
-def _percent(hundredths: int) -> str:
-    return f"{hundredths // 100}.{hundredths % 100:02d}"
+    hundredths = [k * whole // n for k in (above - 1, above)]
+    return tuple(f"{value // 100}.{value % 100:02d}" for value in hundredths)
 
 
 def chance(text: str, n: int) -> float:
@@ -76,12 +70,6 @@ def size(dataset: str, column: str, label: int, split: str = "test") -> int:
     return sum(counts) - counts[label] if column == "d_r" else counts[label]
 
 
-def labels(dataset: str) -> dict[str, int]:
-    """The class that we read behind each column of the tables of ``dataset``."""
-    target = paper.TARGET[dataset]
-    return dict(zip(paper.MEASURES, (target, target, *paper.SHOWN[dataset]), strict=True))
-
-
 def cells(split: str = "test", reading: Callable[[str], str] = str) -> pd.DataFrame:
     """One row a printed number (180), under our reading of its class.
 
@@ -95,22 +83,21 @@ def cells(split: str = "test", reading: Callable[[str], str] = str) -> pd.DataFr
     """
     frame = paper.printed().melt(paper.KEYS, paper.MEASURES, "column", "printed")
     frame = frame[[split in official_counts(name) for name in frame.dataset]]
-    frame["label"] = [labels(d)[c] for d, c in zip(frame.dataset, frame.column, strict=True)]
-    keys = zip(frame.dataset, frame.column, frame.label, strict=True)
-    frame["n"] = [size(*key, split) for key in keys]
-    pairs = [(reading(text), n) for text, n in zip(frame.printed, frame.n, strict=True)]
-    for name, rule in RULES.items():
+    classes = {d: (target, target, *paper.SHOWN[d]) for d, target in paper.TARGET.items()}
+    columns = [paper.MEASURES.index(name) for name in frame.column]
+    frame["label"] = [classes[d][at] for d, at in zip(frame.dataset, columns, strict=True)]
+    frame["n"] = [size(*key, split) for key in frame[["dataset", "column", "label"]].values]
+    pairs = [(reading(text), n) for text, n in frame[["printed", "n"]].values]
+    for name, rule in {**RULES, "chance": chance}.items():
         frame[name] = [rule(*pair) for pair in pairs]
-    frame["chance"] = [chance(*pair) for pair in pairs]
     return frame.sort_values(["table", "model"], kind="stable", ignore_index=True)
 
 
 def impossible() -> pd.DataFrame:
     """The cells that no count of test images gives, with the nearest values that exist."""
-    frame = cells()
-    frame = frame[~frame.truncated].reset_index(drop=True)
-    near = [neighbours(text, n) for text, n in zip(frame.printed, frame.n, strict=True)]
-    return frame.assign(below=[low for low, _ in near], above=[high for _, high in near])
+    frame = cells().query("not truncated").reset_index(drop=True)
+    frame[["below", "above"]] = [neighbours(*pair) for pair in frame[["printed", "n"]].values]
+    return frame
 
 
 def readings() -> pd.DataFrame:
@@ -123,35 +110,32 @@ def readings() -> pd.DataFrame:
     rows = []
     for split in ("test", "train", "val"):
         for name, reading in (("as written", str), ("padded", padded)):
-            frame = cells(split, reading)
-            counts = {rule: int(frame[rule].sum()) for rule in RULES}
-            row = {"split": split, "reading": name, "cells": len(frame), **counts}
-            rows.append(row | {"expected": float(frame.chance.sum())})
+            found = cells(split, reading)
+            row = {"split": split, "reading": name, "cells": len(found)}
+            rows.append(row | found[[*RULES]].sum().to_dict() | {"expected": found.chance.sum()})
     return pd.DataFrame(rows)
 
 
-def fitting(frame: pd.DataFrame, column: str, split: str = "test") -> pd.Series:
+def fitting(frame: pd.DataFrame, column: str) -> pd.Series:
     """How many printed numbers of one ``column`` each class explains, indexed by label.
 
     Args:
         frame: rows of ``paper.printed()`` of one data set.
         column: one of ``paper.MEASURES``.
-        split: whose class sizes to try.
     """
     (dataset,) = frame.dataset.unique()
-    counts = {
-        label: sum(truncated(text, size(dataset, column, label, split)) for text in frame[column])
-        for label in range(len(official_counts(dataset)[split]))
-    }
+    counts = [
+        sum(truncated(text, size(dataset, column, label)) for text in frame[column])
+        for label in range(len(official_counts(dataset)["test"]))
+    ]
     return pd.Series(counts, name=column)
 
 
-def solutions(by: str = "table", split: str = "test") -> pd.DataFrame:
+def solutions(by: str) -> pd.DataFrame:
     """Search all classes for those that explain most of each column.
 
     Args:
         by: ``table`` for one search a table, ``dataset`` to pool the tables of a data set.
-        split: whose class sizes to try.
 
     Returns:
         Columns ``by``, column, cells, fit (the most that one class explains), labels (the
@@ -160,12 +144,10 @@ def solutions(by: str = "table", split: str = "test") -> pd.DataFrame:
     rows = []
     for key, frame in paper.printed().groupby(by):
         for column in paper.MEASURES:
-            counts = fitting(frame, column, split)
+            counts = fitting(frame, column)
             best = counts[counts == counts.max()]
-            rest = counts.drop(best.index)
             row = {by: key, "column": column, "cells": len(frame), "fit": int(counts.max())}
-            row |= {"labels": tuple(best.index), "next": int(rest.max()) if len(rest) else None}
-            rows.append(row)
+            rows.append(row | {"labels": tuple(best.index), "next": counts.drop(best.index).max()})
     return pd.DataFrame(rows).astype({"next": "Int64"})
 
 
@@ -173,29 +155,22 @@ def differences() -> pd.DataFrame:
     """Proposed minus baseline, in points, for the paper's own 18 comparisons."""
     sides = paper.tables().set_index(["table", "model", "method"])[paper.MEASURES]
     gap = sides.xs("proposed", level="method") - sides.xs("baseline", level="method")
-    return gap.round(2).reindex(
-        pd.MultiIndex.from_tuples(paper.comparisons(), names=gap.index.names)
-    )
+    return gap.round(2)
 
 
-def repeated(column: str = "d_r") -> pd.DataFrame:
-    """Rows of one data set that print the same ``column`` value, which chance may explain."""
+def repeated() -> pd.DataFrame:
+    """Rows of one data set that print the same D_r, which chance may explain."""
     frame = paper.printed()
-    same = frame.duplicated(["dataset", column], keep=False)
-    return frame[same].sort_values(["dataset", column, "table"], ignore_index=True)
+    same = frame.duplicated(["dataset", "d_r"], keep=False)
+    return frame[same].sort_values(["dataset", "d_r", "table"], ignore_index=True)
 
 
-@cache
-def _read() -> dict[str, list[dict[str, Any]]]:
+def remarks(kind: str) -> list[dict[str, Any]]:
+    """What we noted while reading the paper.
+
+    Args:
+        kind: ``contradictions`` for what a reader finds at odds (subject, where, quotes, says and
+            our reading), ``silences`` for what the paper leaves open (subject and says).
+    """
     path = places.book() / "paper" / "contradictions.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def contradictions() -> list[dict[str, Any]]:
-    """What a reader finds at odds: subject, where, quotes, says and our reading."""
-    return _read()["contradictions"]
-
-
-def silences() -> list[dict[str, str]]:
-    """What the paper leaves open: subject and says."""
-    return _read()["silences"]
+    return yaml.safe_load(path.read_text(encoding="utf-8"))[kind]

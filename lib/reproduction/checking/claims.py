@@ -11,13 +11,10 @@ from partial_unlearning.errors import InputError
 from reproduction import paper, places
 from reproduction.checking.verdicts import Limits
 
-EACH = "each"
-
 Claim = dict[str, Any]
 Case = dict[str, Any]
 
-# What book/claims.yaml may say at each place.
-_PARTS = ("limits", "rules", "claims")
+# What book/claims.yaml may say of a claim, and of a case.
 _OF_A_CLAIM = (
     *("id", "source", "quote", "chapter", "caveat", "measure", "rule", "claims"),
     *("tables", "per_model", "orders", "cases", "sides", "on", "value"),
@@ -35,12 +32,9 @@ def checked(document: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: it has a key that nothing reads, such as a misspelt one.
     """
-    _check_keys("book/claims.yaml", document, _PARTS)
-    _check_keys(
-        "the part limits of book/claims.yaml",
-        document["limits"],
-        [limit.name for limit in fields(Limits)],
-    )
+    _check_keys("book/claims.yaml", document, ("limits", "rules", "claims"))
+    limits = [limit.name for limit in fields(Limits)]
+    _check_keys("the part limits of book/claims.yaml", document["limits"], limits)
     for claim in document["claims"]:
         _check_keys(f"claim {claim.get('id')!r}", claim, _OF_A_CLAIM)
         for case in claim.get("cases", ()):
@@ -80,19 +74,15 @@ def expanded(entry: Claim) -> list[Claim]:
     if "tables" in entry:
         entry["cases"] = _cases(entry["cases"], entry["tables"])
     if "per_model" in entry:
-        return [_part(entry, case["model"], [case]) for case in entry["cases"]]
-    if "orders" in entry:
-        return [
-            _part(entry, order, [case | {"order": order} for case in entry["cases"]])
-            for order in entry["orders"]
-        ]
-    return [entry]
-
-
-def _part(entry: Claim, name: str, cases: list[Case]) -> Claim:
-    """One claim of an entry that stands for several."""
-    named = {"id": f"{entry['id']}-{name}", "source": f"{entry['source']}, {name}"}
-    return entry | named | {"cases": cases}
+        parts = {case["model"]: [case] for case in entry["cases"]}
+    else:
+        orders = entry.get("orders", ())
+        parts = {order: [case | {"order": order} for case in entry["cases"]] for order in orders}
+    return [
+        entry
+        | {"id": f"{entry['id']}-{name}", "source": f"{entry['source']}, {name}", "cases": cases}
+        for name, cases in parts.items()
+    ] or [entry]
 
 
 def _cases(templates: list[Case], tables: list[int]) -> list[Case]:
@@ -100,7 +90,7 @@ def _cases(templates: list[Case], tables: list[int]) -> list[Case]:
     printed = paper.tables().drop_duplicates(["table", "model"])
     models = [row for table in tables for row in printed[printed.table == table].to_dict("records")]
     return [
-        {key: model[key] if value == EACH else value for key, value in case.items()}
+        {key: model[key] if value == "each" else value for key, value in case.items()}
         for case in templates
         for model in models
     ]

@@ -19,25 +19,23 @@ from reproduction.checking.verdicts import (
     NONE,
     NOT_ATTEMPTED,
     NOT_REPRODUCED,
-    PARTLY,
-    REPRODUCED,
+    ONE_SEED,
     UNKNOWN,
+    WORDS,
     Verdict,
     capped,
     combine,
-    combine_comparisons,
     judge_bound,
     judge_difference,
-    one_seed,
     worse,
 )
 from reproduction.study.intervals import interval
 
 
 def select(rows: pd.DataFrame, **where: object) -> pd.DataFrame:
-    """The rows that have these values; none where a column is missing."""
+    """The rows that have these values."""
     for column, value in where.items():
-        rows = rows[rows[column] == value] if column in rows else rows.iloc[:0]
+        rows = rows[rows[column] == value]
     return rows
 
 
@@ -55,27 +53,16 @@ def paired(
     Raises:
         InputError: one method has two rows for the same key.
     """
-    halves = [_indexed(rows, method, on, values) for method in sides]
-    if any(half.empty for half in halves):
-        return pd.DataFrame()
-    left, right = (half.add_suffix(f"_{side}") for side, half in enumerate(halves))
-    return left.join(right, how="inner").reset_index()
-
-
-def _indexed(
-    rows: pd.DataFrame, method: str, on: Sequence[str], values: Sequence[str]
-) -> pd.DataFrame:
-    half = select(rows, method=method)
-    if half.empty:
-        return half
-    half = half.dropna(subset=[*on, *values]).set_index(list(on))[list(values)]
-    if not half.index.is_unique:
-        twice = half.index[half.index.duplicated()][0]
+    on, values = list(on), list(values)
+    rows = rows[rows["method"].isin(sides)].dropna(subset=[*on, *values])
+    for twice in rows[rows.duplicated(["method", *on])].to_dict("records"):
         raise InputError(
-            f"the results hold {method!r} twice for {', '.join(on)} = {twice}; "
-            "one row each is expected: remove the run that does not belong"
+            f"the results hold {twice['method']!r} twice for {', '.join(on)} = "
+            f"{[twice[name] for name in on]}; one row each is expected: remove the run that does "
+            "not belong"
         )
-    return half
+    left, right = (rows.loc[rows["method"] == side, [*on, *values]] for side in sides)
+    return left.merge(right, on=on, suffixes=("_0", "_1"))
 
 
 def _judge_pairs(pairs: pd.DataFrame, value: str, sign: int = 1) -> Verdict | None:
@@ -89,14 +76,14 @@ def _judge_pairs(pairs: pd.DataFrame, value: str, sign: int = 1) -> Verdict | No
 
 
 def _capped(verdict: Verdict, rows: pd.DataFrame) -> Verdict:
-    """Label a verdict whose rows come from a single seed; rows without seeds are not sampled."""
+    """At most *partly* where all rows are of one seed, which says nothing about spread."""
     single = "seed" in rows and rows["seed"].nunique() == 1
-    return one_seed(verdict) if single else verdict
+    return capped(verdict, ONE_SEED) if single else verdict
 
 
-def _if_known(verdict: Verdict | None, d_t: pd.Series) -> Verdict | None:
+def _if_known(verdict: Verdict | None, trained: pd.DataFrame) -> Verdict | None:
     """The verdict, withdrawn where trained models know less of the target data than the limit."""
-    unknown = len(d_t) and d_t.mean() < limits().known
+    unknown = trained["d_t"].mean() < limits().known
     return Verdict(NOT_ATTEMPTED, "", UNKNOWN) if verdict and unknown else verdict
 
 
@@ -105,12 +92,7 @@ def _comparison(rows: pd.DataFrame, table: int, model: str) -> Verdict | None:
     rows = select(rows, table=table, model=model)
     pairs = paired(rows, ("proposed", "baseline"), ["seed"], ["d_r", "d_t"])
     verdict = _judge_pairs(pairs, "d_r", sign=1 if printed[0] > printed[1] else -1)
-    return _if_known(verdict, _trained(rows))
-
-
-def _trained(rows: pd.DataFrame) -> pd.Series:
-    """D_t of the trained models among rows of ``tables.csv``."""
-    return select(rows, method="trained")["d_t"] if len(rows) else pd.Series(dtype=float)
+    return _if_known(verdict, select(rows, method="trained"))
 
 
 def comparison(rows: pd.DataFrame, table: int, model: str) -> Verdict:
@@ -143,16 +125,15 @@ def _measure_bound(data: Measurements, claim: Claim, case: Case) -> Verdict | No
     """Means over seeds of some columns, or of their losses, and one number picked from them."""
     columns, label = case["columns"], case["model"]
     rows = select(data["tables"], table=case["table"], model=label)
-    trained = _trained(rows)
+    trained = select(rows, method="trained")
     if "minus" in case:
         values = [*columns, *{"d_t"}.difference(columns)]
         rows = paired(rows, (case["method"], case["minus"]), ["seed"], values)
-        means = [(rows[f"{c}_0"] - rows[f"{c}_1"]).mean() for c in columns if len(rows)]
+        means = [(rows[f"{column}_0"] - rows[f"{column}_1"]).mean() for column in columns]
     else:
-        rows = select(rows, method=case["method"])
-        rows = rows.dropna(subset=columns) if len(rows) else rows
-        means = [rows[column].mean() for column in columns if len(rows)]
-    if not means:
+        rows = select(rows, method=case["method"]).dropna(subset=columns)
+        means = [rows[column].mean() for column in columns]
+    if rows.empty:
         return None
     found = _bounded(claim, float(getattr(np, case.get("pick", "mean"))(means)), label, rows)
     found = _if_forgotten(found, rows["d_t_1"].mean()) if claim.get("forgets") else found
@@ -162,30 +143,24 @@ def _measure_bound(data: Measurements, claim: Claim, case: Case) -> Verdict | No
 def _if_forgotten(found: Verdict, d_t: float) -> Verdict:
     """The verdict, lowered where D_t is: a method that forgets nothing keeps all its accuracy."""
     word = judge_bound(d_t, at_most=(limits().forgotten, limits().nearly))
-    return replace(
-        found, verdict=worse(found.verdict, word), measured=f"{found.measured}, D_t {d_t:.2f}"
-    )
+    measured = f"{found.measured}, D_t {d_t:.2f}"
+    return replace(found, verdict=worse(found.verdict, word), measured=measured)
 
 
 def _measure_contrast(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
     """The mean loss over the models of one table minus that of another."""
-    halves = [_losses(data, case, table) for table in case["tables"]]
+    sides, column = (case["method"], case["minus"]), case["column"]
+    tables = [select(data["tables"], table=table) for table in case["tables"]]
+    halves = [paired(rows, sides, ["model", "seed"], [column]) for rows in tables]
     if any(half.empty for half in halves):
         return None
-    means = [float(half.groupby("model").loss.mean().mean()) for half in halves]
+    losses = [(half[f"{column}_0"] - half[f"{column}_1"]).groupby(half["model"]) for half in halves]
+    means = [float(loss.mean().mean()) for loss in losses]
     fewest = min(halves, key=lambda half: half["seed"].nunique())
     found = _bounded(claim, means[0] - means[1], "", fewest)
     there = sum(half["model"].nunique() for half in halves)
     total = sum(table in case["tables"] for table, _ in paper.comparisons())
     return found if there == total else capped(found, f"{there} of {total} models")
-
-
-def _losses(data: Measurements, case: Case, table: int) -> pd.DataFrame:
-    """One row a model and seed of a table: what one method loses against another."""
-    sides, column = (case["method"], case["minus"]), case["column"]
-    rows = select(data["tables"], table=table)
-    pairs = paired(rows, sides, ["model", "seed"], [column])
-    return pairs if pairs.empty else pairs.assign(loss=pairs[f"{column}_0"] - pairs[f"{column}_1"])
 
 
 def first_steps(rows: pd.DataFrame, d_t: float) -> pd.Series:
@@ -201,27 +176,23 @@ def first_steps(rows: pd.DataFrame, d_t: float) -> pd.Series:
 def _runs_of(data: Measurements, case: Case) -> pd.DataFrame:
     names = ("family", "dataset", "model", "target", "order")
     where = {name: case[name] for name in names if name in case}
-    return select(data.get(case["evidence"], pd.DataFrame()), **where)
+    return select(data[case["evidence"]], **where)
 
 
 def _measure_first_forgotten(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    rows = _runs_of(data, case)
-    sides = [case[name] for name in ("method", "minus") if name in case]
-    halves = [select(rows, method=side) for side in sides]
+    """When a method first comes down to the limit, or how much later than another one."""
+    rows, label = _runs_of(data, case), case["model"]
+    halves = [select(rows, method=case[name]) for name in ("method", "minus") if name in case]
     if any(half.empty for half in halves):
         return None
-    first = [first_steps(half, getattr(limits(), claim["d_t"])) for half in halves]
-    verdict = _first_verdict(claim, case, pd.concat(first, axis=1, join="inner"))
-    return _if_known(verdict, select(halves[0], step=0)["d_t"])
-
-
-def _first_verdict(claim: Claim, case: Case, found: pd.DataFrame) -> Verdict:
-    """The verdict on when each side, a column each, first comes down to the limit."""
-    means = [float(mean) for mean in found.mean()]
-    label = case["model"]
-    if not np.isfinite(means).all():  # neither few epochs nor a few more: never
-        return _capped(Verdict(NOT_REPRODUCED, f"{label} never"), found.reset_index())
-    return _bounded(claim, means[0] - sum(means[1:]), label, found.reset_index())
+    limit = getattr(limits(), claim["d_t"])
+    first = pd.concat([first_steps(half, limit) for half in halves], axis=1, join="inner")
+    means, seeds = [float(mean) for mean in first.mean()], first.reset_index()
+    if np.isfinite(means).all():
+        verdict = _bounded(claim, means[0] - sum(means[1:]), label, seeds)
+    else:  # neither few epochs nor a few more
+        verdict = _capped(Verdict(NOT_REPRODUCED, f"{label} never"), seeds)
+    return _if_known(verdict, select(halves[0], step=0))
 
 
 def _partly_affected(rows: pd.DataFrame) -> pd.DataFrame:
@@ -245,7 +216,7 @@ def _measure_paired_runs(data: Measurements, claim: Claim, case: Case) -> Verdic
 def _measure_degradation(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
     """The fall of a straight line through D_r, from the smallest share to the largest below 1."""
     rows = select(_partly_affected(_runs_of(data, case)), method=case["method"])
-    if rows.empty or rows["share"].nunique() < 2:
+    if rows["share"].nunique() < 2:
         return None
     slope = float(np.polyfit(rows["share"], rows["d_r"], 1)[0])
     fall = -slope * float(rows["share"].max() - rows["share"].min())
@@ -253,9 +224,8 @@ def _measure_degradation(data: Measurements, claim: Claim, case: Case) -> Verdic
 
 
 def _measure_storage(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    rows = _runs_of(data, case)
-    label = f"{case['model']} on {case['dataset']}"
-    return _bounded(claim, float(rows["kept_share"].mean()), label, rows) if len(rows) else None
+    rows, label = _runs_of(data, case), f"{case['model']} on {case['dataset']}"
+    return _bounded(claim, float(rows["kept_share"].max()), label, rows) if len(rows) else None
 
 
 MEASURES: dict[str, Callable[[Measurements, Claim, Case], Verdict | None]] = {
@@ -269,22 +239,10 @@ MEASURES: dict[str, Callable[[Measurements, Claim, Case], Verdict | None]] = {
 }
 
 
-def _judge(data: Measurements, claim: Claim) -> Verdict:
-    measure = MEASURES[claim["measure"]]
-    return combine([measure(data, claim, case) for case in claim["cases"]])
-
-
-def _summarise(claim: Claim, judged: dict[str, list[Verdict]]) -> Verdict:
-    parts = [verdict for group in claim["claims"] for verdict in judged[group]]
-    verdict = combine_comparisons(parts, limits().confidence)
-    return Verdict(verdict.verdict, counts(part.verdict for part in parts), verdict.note)
-
-
 def counts(words: Iterable[str]) -> str:
     """How often each verdict occurs, for example ``reproduced 12, partly 6``."""
     found = Counter(words)
-    order = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_ATTEMPTED)
-    return ", ".join(f"{word} {found[word]}" for word in order if found[word])
+    return ", ".join(f"{word} {found[word]}" for word in WORDS if found[word])
 
 
 def verdicts(profile: str) -> pd.DataFrame:
@@ -302,16 +260,20 @@ def verdicts(profile: str) -> pd.DataFrame:
 
 def judge(data: Measurements) -> pd.DataFrame:
     """Judge every claim; see :func:`verdicts`. One without any measurement is *not attempted*."""
-    ledger, found = claims(), {}
-    parts: dict[str, list[Verdict]] = {}
-    for claim in sorted(ledger, key=lambda claim: claim["measure"] == "all_of"):
-        last = claim["measure"] == "all_of"
-        verdict = _summarise(claim, parts) if last else _judge(data, claim)
+    found: dict[str, Verdict] = {}
+    groups: dict[str, list[Verdict]] = {}
+    for claim in sorted(claims(), key=lambda claim: claim["measure"] == "all_of"):  # these last
+        if claim["measure"] == "all_of":
+            parts = [verdict for group in claim["claims"] for verdict in groups[group]]
+            measured = counts(part.verdict for part in parts)
+            verdict = replace(combine(parts, limits().confidence), measured=measured)
+        else:
+            measure = MEASURES[claim["measure"]]
+            verdict = combine([measure(data, claim, case) for case in claim["cases"]])
         found[claim["id"]] = verdict
-        parts.setdefault(claim["group"], []).append(verdict)
-    return pd.DataFrame([_row(claim, found[claim["id"]]) for claim in ledger])
-
-
-def _row(claim: Claim, verdict: Verdict) -> dict[str, str]:
-    given = {name: claim[name] for name in ("id", "source", "quote", "rule", "chapter")}
-    return given | {"caveat": claim.get("caveat", "")} | vars(verdict)
+        groups.setdefault(claim["group"], []).append(verdict)
+    named = ("id", "source", "quote", "rule", "chapter", "caveat")
+    return pd.DataFrame(
+        {name: claim.get(name, "") for name in named} | vars(found[claim["id"]])
+        for claim in claims()
+    )

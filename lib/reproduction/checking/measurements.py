@@ -8,13 +8,12 @@ table         what its rows are, made by :func:`tidy`
 figure_1, 2   a method and an order of epochs, after each epoch undone
 figure_3      a method and an image: how alike its map is to its map before unlearning
 figure_4      a method (trained or a pruning strategy) and a share
-same_step     a family of methods and a method, after each step of unlearning; both sides have
-              the optimizer and rate of the naive method
+same_step     a family and a method, after each step at the naive method's optimizer and rate
 storage       a data set and model: kept_share, the entries of an update that are stored
 ============  ===========================================================================
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -23,9 +22,12 @@ from reproduction.study.results import every_row, stored
 from reproduction.study.stored_runs import Result
 
 METHODS = ("baseline", "proposed")
-_FROM_CONFIG = ("dataset", "model", "seed", "target", "share")
-COLUMNS = [*_FROM_CONFIG, "family", "kept_share", "method", "d_t", "d_r"]
-"""Those that every table has, also where nothing was run."""
+_FROM_CONFIG = ("dataset", "model", "seed", "target", "share", "partition", "shards", "slices")
+COLUMNS = (
+    *(*_FROM_CONFIG, "family", "method", "d_t", "d_r"),
+    *("order", "step", "image", "similarity", "kept_share"),
+)
+"""Those that a table has where nothing was run."""
 
 Record = dict[str, Any]
 Measurements = dict[str, pd.DataFrame]
@@ -34,26 +36,30 @@ Measurements = dict[str, pd.DataFrame]
 
 def end_points(result: Result) -> Iterator[Record]:
     """Accuracies of each method of a run."""
-    yield from result["rows"]
+    yield from result.rows
 
 
 def curve_points(result: Result) -> Iterator[Record]:
-    """Accuracies while each method unlearns; at step 0, the trained model, nothing is undone.
+    """Accuracies during training and while each method unlearns; at step 0 nothing is done yet.
 
-    A step undoes an epoch, in either ``order``, or descends a gradient, which has no order.
+    A step undoes an epoch, in either ``order``; epochs and gradient steps that are done have none.
     """
-    for method in METHODS:
-        curve = result["curves"][method]
+    for method, curve in result.curves.items():
         orders = curve if isinstance(curve, dict) else {None: curve}
         for order, points in orders.items():
             for step, point in enumerate(points):
                 yield {"method": method, "order": order, "step": step, **point}
 
 
+def stored_share(result: Result) -> Iterator[Record]:
+    """The share of an update's entries that a run stores."""
+    yield {"kept_share": result.facts["kept_share"]}
+
+
 def map_similarities(result: Result) -> Iterator[Record]:
     """How alike each image's map is to its map before unlearning, with the model's accuracies."""
-    alike = result["similarities"]
-    for row in result["rows"]:
+    alike = result.similarities
+    for row in result.rows:
         if row["method"] in METHODS:
             for image, similarity in zip(alike["image"], alike[row["method"]], strict=True):
                 yield {**row, "image": image, "similarity": similarity}
@@ -66,48 +72,32 @@ def tidy(
 
     Args:
         results: of any experiments.
-        records: what of a run becomes a row: :func:`end_points`, :func:`curve_points` or
-            :func:`map_similarities`.
+        records: what of a run becomes a row, such as :func:`end_points` or :func:`curve_points`.
 
     Returns:
-        The columns of the records, and of :data:`COLUMNS` what a run's configuration and facts
-        have; all of them where there are no rows. ``family`` is the kind of experiment.
+        The columns of the records, and of :data:`COLUMNS` what a run's configuration has; all of
+        them where there are no rows. ``family`` is the kind of experiment.
     """
-    rows = [{**_named(result), **record} for result in results for record in records(result)]
+    rows = []
+    for result in results:
+        config = result.config
+        named = {name: getattr(config, name) for name in _FROM_CONFIG if hasattr(config, name)}
+        named["family"] = config.experiment
+        rows += [{**named, **record} for record in records(result)]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=COLUMNS)
 
 
-def _named(result: Result) -> Record:
-    config, facts = result["config"], result.get("facts", {})
-    found = {name: config[name] for name in _FROM_CONFIG if name in config}
-    kept = {"kept_share": facts["kept_share"]} if "kept_share" in facts else {}
-    return found | {"family": config["experiment"]} | kept
-
-
-def _stored(profile: str, *experiments: str) -> list[Result]:
-    return [result for name in experiments for result in stored(name, profile)]
-
-
-def _storage(amnesiac: Sequence[Result]) -> pd.DataFrame:
-    """What is kept of an update depends on the mask's schedule, and not on the seed."""
-    rows = tidy(amnesiac)
-    return rows[["dataset", "model", "kept_share"]].drop_duplicates(ignore_index=True)
-
-
 def gather(profile: str) -> Measurements:
-    """Everything that is stored for a profile.
-
-    Raises:
-        InputError: unknown profile.
-    """
-    figures = {number: _stored(profile, f"figure_{number}") for number in (1, 2)}
-    paced = _stored(profile, "same_step_label_flipping", "same_step_optimization")
+    """Everything that is stored for a profile."""
+    figures = {number: stored(f"figure_{number}", profile) for number in (1, 2, 3, 4)}
+    paced = stored("same_step_label_flipping", profile) + stored("same_step_optimization", profile)
     return {
         "tables": every_row(profile),
         "figure_1": tidy(figures[1], curve_points),
         "figure_2": tidy(figures[2], curve_points),
-        "figure_3": tidy(_stored(profile, "figure_3"), map_similarities),
-        "figure_4": tidy(_stored(profile, "figure_4")),
+        "figure_3": tidy(figures[3], map_similarities),
+        "figure_4": tidy(figures[4]),
         "same_step": tidy(paced, curve_points),
-        "storage": _storage([*figures[1], *figures[2]]),
+        # What is kept hangs on the mask's schedule alone: its seeds are no sample.
+        "storage": tidy(figures[1] + figures[2], stored_share).drop(columns="seed"),
     }

@@ -1,6 +1,6 @@
 """The rules that turn measurements into verdicts. Their limits stand in ``book/claims.yaml``."""
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +11,8 @@ REPRODUCED = "reproduced"
 PARTLY = "partly"
 NOT_REPRODUCED = "not reproduced"
 NOT_ATTEMPTED = "not attempted"
+WORDS = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_ATTEMPTED)
+"""From the most favourable to the least."""
 ONE_SEED = "one seed"
 UNKNOWN = "the trained model did not know the target class"
 
@@ -79,62 +81,48 @@ def judge_bound(
 
 
 def worse(first: str, second: str) -> str:
-    """The less favourable of two verdicts on the same case."""
-    return max(first, second, key=(REPRODUCED, PARTLY, NOT_REPRODUCED).index)
+    """The less favourable of two verdicts."""
+    return max(first, second, key=WORDS.index)
 
 
 def capped(verdict: Verdict, note: str) -> Verdict:
     """The same verdict, at most *partly*, with a note that says why."""
-    word = PARTLY if verdict.verdict == REPRODUCED else verdict.verdict
-    return replace(verdict, verdict=word, note=", ".join(filter(None, (verdict.note, note))))
+    notes = ", ".join(filter(None, (verdict.note, note)))
+    return replace(verdict, verdict=worse(verdict.verdict, PARTLY), note=notes)
 
 
-def one_seed(verdict: Verdict) -> Verdict:
-    """The same verdict, at most *partly* and labelled: one seed says nothing about spread."""
-    return capped(verdict, ONE_SEED)
-
-
-def combine(verdicts: Sequence[Verdict | None]) -> Verdict:
+def combine(verdicts: Sequence[Verdict | None], confidence: float | None = None) -> Verdict:
     """One verdict for several cases, None standing for a case without data.
 
     *Reproduced* when every case is; *partly* when at least half of the cases that have data are
     reproduced or partly reproduced; else *not reproduced*. Missing cases, and such as are *not
     attempted*, allow *partly* at most.
+
+    Args:
+        verdicts: one a case.
+        confidence: given where the cases are comparisons of two methods. A method that is no better
+            has the paper's sign in about every second one, so *partly* then asks for more: that at
+            least half are reproduced, or that coins would give as many signs with a probability of
+            at most ``1 - confidence`` (one-sided sign test).
     """
     found = [v for v in verdicts if v is not None and v.verdict != NOT_ATTEMPTED]
-    missing = [f"{len(found)} of {len(verdicts)} cases"] if 0 < len(found) < len(verdicts) else []
-    notes = {part for v in verdicts if v is not None for part in v.note.split(", ") if part}
-    note = ", ".join(missing + sorted(notes))
-    if not found:
-        return Verdict(NOT_ATTEMPTED, "", note)
-    return Verdict(_majority(found, len(verdicts)), "; ".join(v.measured for v in found), note)
+    notes = sorted({part for v in verdicts if v for part in v.note.split(", ") if part})
+    if 0 < len(found) < len(verdicts):
+        notes.insert(0, f"{len(found)} of {len(verdicts)} cases")
+    words = Counter(v.verdict for v in found)
+    word = _word_of_all(words, len(verdicts), confidence)
+    return Verdict(word, "; ".join(v.measured for v in found), ", ".join(notes))
 
 
-def combine_comparisons(verdicts: Sequence[Verdict], confidence: float) -> Verdict:
-    """One verdict for several comparisons of two methods.
-
-    *Reproduced* when every one is. A method that is no better has the paper's sign in about every
-    second comparison, so *partly* asks for more, of those that were attempted: that at least half
-    are reproduced, or that coins would give as many signs with a probability of at most
-    ``1 - confidence`` (one-sided sign test).
-    """
-    combined = combine(verdicts)
-    if combined.verdict in (REPRODUCED, NOT_ATTEMPTED):
-        return combined
-    tried = [v.verdict for v in verdicts if v.verdict != NOT_ATTEMPTED]
-    good = sum(word in (REPRODUCED, PARTLY) for word in tried)
-    partly = 2 * tried.count(REPRODUCED) >= len(tried)
-    partly = partly or chance_of_heads(good, len(tried)) <= 1 - confidence
-    return replace(combined, verdict=PARTLY if partly else NOT_REPRODUCED)
-
-
-def chance_of_heads(least: int, coins: int) -> float:
-    """The probability that at least so many of some fair coins show heads (one-sided sign test)."""
-    return sum(math.comb(coins, heads) for heads in range(least, coins + 1)) / 2**coins
-
-
-def _majority(found: Sequence[Verdict], total: int) -> str:
-    if len(found) == total and all(v.verdict == REPRODUCED for v in found):
+def _word_of_all(counts: Counter[str], cases: int, confidence: float | None) -> str:
+    tried, good = counts.total(), counts[REPRODUCED] + counts[PARTLY]
+    if tried == 0:
+        return NOT_ATTEMPTED
+    if counts[REPRODUCED] == cases:
         return REPRODUCED
-    good = sum(v.verdict in (REPRODUCED, PARTLY) for v in found)
-    return PARTLY if 2 * good >= len(found) else NOT_REPRODUCED
+    if confidence is None:
+        return PARTLY if 2 * good >= tried else NOT_REPRODUCED
+    from scipy.special import bdtrc  # slow to import, and most pages need no such test
+
+    unlikely = bdtrc(good - 1, tried, 0.5) <= 1 - confidence  # so many heads of as many fair coins
+    return PARTLY if unlikely or 2 * counts[REPRODUCED] >= tried else NOT_REPRODUCED
