@@ -81,10 +81,9 @@ def test_a_profile_keeps_its_own_tuned_settings_and_does_not_inherit_others(tmp_
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("extends: full\nsource: sample\nepochs: 3", "unknown name 'epochs'; choose from source, "),
-        ("extends: full\ntraining: {epoch: 3}", "training: unknown name 'epoch'; choose from epo"),
-        ("extends: full\ndatasets: {cifar: {}}", "datasets: unknown name 'cifar'; choose from mni"),
-        ("extends: full\nname: quick", "unknown name 'name'; choose from source, "),
+        ("extends: full\nsource: sample\nepochs: 3", "epochs\n  Extra inputs are not permitted"),
+        ("extends: full\ntraining: {epoch: 3}", "training.epoch\n  Extra inputs are not permitted"),
+        ("extends: full\ndatasets: {cifar: {}}", "datasets.cifar.target\n  Field required"),
         ("extends: full\ntraining: 3", "profiles/own.yaml: 1 validation error"),
         ("extends: own", "extends 'own', which is no profile that stands by itself; choose from f"),
         ("extends: fast", "extends 'fast', which is no profile that stands by itself"),

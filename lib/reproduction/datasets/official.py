@@ -11,22 +11,26 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from partial_unlearning.errors import InputError
+from reproduction import places
 
 log = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """What an official file must be: its size in bytes and its SHA-256 in hexadecimal."""
+class Fingerprint(NamedTuple):
+    """What a file must be: its size in bytes and its SHA-256 in hexadecimal."""
 
     size: int
     sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.size:,} bytes with SHA-256 {self.sha256}"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Official:
     source: str
 
 
+def data_root() -> Path:
+    """The folder of the official files: ``UNLEARN_DATA``, else ``data/``."""
+    return Path(os.environ.get("UNLEARN_DATA") or places.root() / "data").expanduser()
+
+
 def check_file(path: Path, expected: Fingerprint, remedy: str) -> None:
     """Compare a file with its fingerprint.
 
@@ -59,17 +68,10 @@ def check_file(path: Path, expected: Fingerprint, remedy: str) -> None:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; {remedy}") from error
-    if len(content) != expected.size:
-        kind = "truncated" if len(content) < expected.size else "too long"
-        raise InputError(
-            f"{path} is {kind}: {len(content):,} bytes, expected {expected.size:,}; {remedy}"
-        )
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected.sha256:
-        raise InputError(
-            f"{path} is damaged or another version: SHA-256 {found}, "
-            f"expected {expected.sha256}; {remedy}"
-        )
+    found = Fingerprint(len(content), hashlib.sha256(content).hexdigest())
+    if found != expected:
+        kind = "truncated" if found.size < expected.size else "damaged or another version"
+        raise InputError(f"{path} is {kind}: {found}, expected {expected}; {remedy}")
 
 
 def combined_digest(fingerprints: Iterable[Fingerprint]) -> str:
@@ -78,27 +80,28 @@ def combined_digest(fingerprints: Iterable[Fingerprint]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def read_official(name: str, root: Path) -> Arrays:
-    """Read a complete data set from ``root``, downloading what is absent and checking every file.
+def read_official(name: str) -> Arrays:
+    """Read a complete data set from the data root, made and filled by a download where absent.
 
     Args:
         name: a key of ``OFFICIAL``.
-        root: the data root; made when something is downloaded.
 
     Returns:
-        See ``Official.read``.
+        What ``Official.read`` gives, and ``{split}_ids`` (n,), the numbers from 0 on.
 
     Raises:
         InputError: files absent and not to be had, truncated, or not the official ones.
     """
-    official = OFFICIAL[name]
-    missing = [file for file in official.files if not (root / file).exists()]
-    if missing:
+    official, root = OFFICIAL[name], data_root()
+    if missing := [file for file in official.files if not (root / file).exists()]:
         _download(official, root, missing)
     for file, fingerprint in official.files.items():
         remedy = "delete it and run again to download it, or copy the official file there"
         check_file(root / file, fingerprint, remedy)
-    return official.read(root)
+    arrays = official.read(root)
+    labels = {key: array for key, array in arrays.items() if key.endswith("_labels")}
+    ids = {key.replace("_labels", "_ids"): np.arange(len(array)) for key, array in labels.items()}
+    return arrays | ids
 
 
 def _download(official: Official, root: Path, missing: list[str]) -> None:
@@ -112,18 +115,14 @@ def _download(official: Official, root: Path, missing: list[str]) -> None:
                 (root / file).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(temporary) / file, root / file)
     except (OSError, RuntimeError) as error:
-        raise InputError(_how_to_get(official, root, missing, error)) from error
-
-
-def _how_to_get(official: Official, root: Path, missing: list[str], error: Exception) -> str:
-    # medmnist wraps the network's error in a page of advice; its context is the error itself.
-    reason = str(error.__context__ or error).strip().splitlines()[-1]
-    return (
-        f"{official.title} is not complete in {root}: looked for {', '.join(missing)} there, "
-        f"and the download failed ({reason}). Put these files there under these names, from "
-        f"{official.source}; or name the folder that holds them so with --data or UNLEARN_DATA. "
-        "The profiles smoke and quick need no download: their images are embedded."
-    )
+        # medmnist wraps the network's error in a page of advice; its context is the error itself.
+        reason = str(error.__context__ or error).strip().splitlines()[-1]
+        raise InputError(
+            f"{official.title} is not complete in {root}: looked for {', '.join(missing)} there, "
+            f"and the download failed ({reason}). Put these files there under these names, from "
+            f"{official.source}; or name the folder that holds them with --data or UNLEARN_DATA. "
+            "The profiles smoke and quick need no download: their images are embedded."
+        ) from error
 
 
 def _read_mnist(root: Path) -> Arrays:

@@ -4,9 +4,7 @@ An image's id is its index in the official split, in the sample as in the comple
 deletion request names the same image everywhere.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -44,7 +42,6 @@ def load(
     name: str,
     *,
     source: str,
-    root: Path | None = None,
     tuning: bool = False,
     device: str | torch.device = "cpu",
 ) -> Dataset:
@@ -57,17 +54,16 @@ def load(
     Args:
         name: ``mnist`` or ``organamnist``.
         source: ``sample`` or ``complete``.
-        root: data root of the complete files, see :func:`sources.data_root`; the sample ignores it.
         tuning: whether to evaluate on held-out images instead of the test split.
         device: where the tensors go.
 
     Raises:
         InputError: unknown name, source or device, or the files are absent, truncated or altered.
     """
-    arrays, digest = sources.read(name, source, root)
+    arrays, digest = sources.read(name, source)
     train, evaluation = _split(arrays, "train"), _split(arrays, "test")
     if tuning:
-        train, evaluation = HELD_OUT[source, name](arrays, train)
+        train, evaluation = _held_out(source, arrays, train)
     return Dataset(
         name=name,
         source=source,
@@ -84,28 +80,16 @@ def _split(arrays: Arrays, split: str) -> Split:
     return Split(images.unsqueeze(1), labels, torch.from_numpy(arrays[f"{split}_ids"]))
 
 
-def _last_training_images(arrays: Arrays, train: Split) -> tuple[Split, Split]:
-    del arrays
+def _held_out(source: str, arrays: Arrays, train: Split) -> tuple[Split, Split]:
+    """The training images that are left, and those held out."""
+    if source == "sample":
+        by_class = [train.of_class(label) for label in range(len(arrays["classes"]))]
+        last = torch.cat([ids[len(ids) - len(ids) // SAMPLE_HELD_OUT_PART :] for ids in by_class])
+        return train.without(last), train.subset(last)
+    if "val_images" in arrays:
+        return train, _split(arrays, "val")
     first = len(train) - MNIST_HELD_OUT
     return train._at(slice(first)), train._at(slice(first, None))  # views: nothing is copied
-
-
-def _validation_split(arrays: Arrays, train: Split) -> tuple[Split, Split]:
-    return train, _split(arrays, "val")
-
-
-def _last_fifth_of_each_class(arrays: Arrays, train: Split) -> tuple[Split, Split]:
-    by_class = [train.of_class(label) for label in range(len(arrays["classes"]))]
-    held_out = torch.cat([ids[len(ids) - len(ids) // SAMPLE_HELD_OUT_PART :] for ids in by_class])
-    return train.without(held_out), train.subset(held_out)
-
-
-HELD_OUT: dict[tuple[str, str], Callable[[Arrays, Split], tuple[Split, Split]]] = {
-    ("complete", "mnist"): _last_training_images,
-    ("complete", "organamnist"): _validation_split,
-    ("sample", "mnist"): _last_fifth_of_each_class,
-    ("sample", "organamnist"): _last_fifth_of_each_class,
-}
 
 
 def _move(split: Split, device: str | torch.device) -> Split:

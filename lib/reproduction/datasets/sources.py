@@ -4,35 +4,28 @@ Nothing here needs torch, so that pages that only name classes or count images s
 """
 
 import logging
-import os
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
-
-import numpy as np
 
 from partial_unlearning.errors import InputError
-from reproduction import places
 from reproduction.datasets.embedded import FINGERPRINTS, SIZES, read_sample
-from reproduction.datasets.official import OFFICIAL, Arrays, combined_digest, read_official
+from reproduction.datasets.official import (
+    OFFICIAL,
+    Arrays,
+    combined_digest,
+    data_root,
+    read_official,
+)
 
 log = logging.getLogger(__name__)
 
-SOURCES = ("sample", "complete")
 
-
-def data_root(given: str | Path | None) -> Path:
-    """Return the folder of the official files: ``given``, else ``UNLEARN_DATA``, else ``data/``."""
-    return Path(given or os.environ.get("UNLEARN_DATA") or places.root() / "data").expanduser()
-
-
-def read(name: str, source: str, root: Path | None = None) -> tuple[Arrays, str]:
+def read(name: str, source: str) -> tuple[Arrays, str]:
     """Read a data set.
 
     Args:
         name: ``mnist`` or ``organamnist``.
         source: ``sample`` or ``complete``.
-        root: data root of the complete files, see :func:`data_root`; the sample ignores it.
 
     Returns:
         ``classes`` and, per split, ``{split}_images`` (n, 28, 28) uint8, ``{split}_labels`` (n,)
@@ -43,8 +36,17 @@ def read(name: str, source: str, root: Path | None = None) -> tuple[Arrays, str]
         InputError: unknown name or source, or the files are absent, truncated or altered.
     """
     _check_known("data set", name, OFFICIAL)
-    _check_known("data source", source, SOURCES)
-    return _sample(name) if source == "sample" else _complete(name, data_root(root))
+    _check_known("data source", source, ("sample", "complete"))
+    official = OFFICIAL[name]
+    if source == "complete":
+        arrays = read_official(name)
+        log.info("%s: the complete data in %s", official.title, data_root())
+        return arrays, combined_digest(official.files.values())
+    log.info(
+        f"{official.title}: the embedded sample of {SIZES['train']:,} training and "
+        f"{SIZES['test']:,} test images, not the complete data"
+    )
+    return read_sample(name), combined_digest([FINGERPRINTS[name]])
 
 
 @cache
@@ -77,21 +79,3 @@ def class_names(name: str) -> tuple[str, ...]:
 def _check_known(what: str, given: str, known: Iterable[str]) -> None:
     if given not in known:
         raise InputError(f"unknown {what} {given!r}; choose one of {', '.join(known)}")
-
-
-def _sample(name: str) -> tuple[Arrays, str]:
-    arrays = read_sample(name)
-    log.info(
-        "%s: the embedded sample of %s training and %s test images, not the complete data",
-        OFFICIAL[name].title,
-        *(f"{size:,}" for size in SIZES.values()),
-    )
-    return arrays, combined_digest([FINGERPRINTS[name]])
-
-
-def _complete(name: str, root: Path) -> tuple[Arrays, str]:
-    arrays = read_official(name, root)
-    log.info("%s: the complete data in %s", OFFICIAL[name].title, root)
-    splits = [key.removesuffix("_labels") for key in arrays if key.endswith("_labels")]
-    ids = {f"{split}_ids": np.arange(len(arrays[f"{split}_labels"])) for split in splits}
-    return arrays | ids, combined_digest(OFFICIAL[name].files.values())

@@ -10,7 +10,6 @@ from typing import Any, TextIO
 
 import nbformat
 import papermill
-import yaml
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
@@ -37,22 +36,21 @@ CELL_NOISE = ("papermill", "execution", "lines_to_next_cell")
 
 
 def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
-    """Turn ``["share=0.2", "model=MLP"]`` into values, each read as YAML.
+    """Turn ``["share=0.2", "model=MLP"]`` into values: as JSON has them, else as text.
 
     Raises:
-        InputError: a pair has no name or no ``=``, or its value is not YAML.
+        InputError: a pair has no name or no ``=``.
     """
-    return dict(_parsed(pair) for pair in pairs)
-
-
-def _parsed(pair: str) -> tuple[str, Any]:
-    name, equals, value = pair.partition("=")
-    if not (name and equals):
-        raise InputError(f"parameter {pair!r} is not of the form name=value, such as share=0.2")
-    try:
-        return name, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"the value of parameter {name} cannot be read: {value!r}") from error
+    values = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise InputError(f"parameter {pair!r} is not of the form name=value, such as share=0.2")
+        try:
+            values[name] = json.loads(text)
+        except json.JSONDecodeError:  # not YAML, which reads no as False, 010 as 8, 1e-1 as text
+            values[name] = text
+    return values
 
 
 def execute(
@@ -192,21 +190,17 @@ def _write_executed(
             stderr_file=stderr,
         )
     except PapermillExecutionError as error:
-        raise InputError(_explained(name, error)) from error
+        if error.ename == InputError.__name__:  # what a person gave wrong
+            raise InputError(f"notebook {name}: {error.evalue}") from error
+        trace = uncoloured("\n".join(error.traceback))
+        problem = f"notebook {name} failed with {error.ename}: {error.evalue}\n\n{trace}"
+        raise InputError(problem) from error
     except DeadKernelError as error:
         raise InputError(f"notebook {name}: its Python process died, perhaps of memory") from error
     result = _cleaned(result)
     result.metadata["code_digest"] = code_digest()
     write_atomic(path, nbformat.writes(result) + "\n")
     return name
-
-
-def _explained(name: str, error: PapermillExecutionError) -> str:
-    """One message: what a person gave wrong, or for any other error all that Python said."""
-    if error.ename == InputError.__name__:
-        return f"notebook {name}: {error.evalue}"
-    trace = uncoloured("\n".join(error.traceback))
-    return f"notebook {name} failed with {error.ename}: {error.evalue}\n\n{trace}"
 
 
 def _cleaned(notebook: NotebookNode) -> NotebookNode:
