@@ -1,9 +1,10 @@
 """Timing of alternatives side by side, so that other load on the machine meets them alike."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,13 @@ class Times:
         return median(one / another for one, another in pairs)
 
 
-def _nothing() -> None:
-    """Nothing to prepare."""
-
-
 def alternate(
     sides: dict[str, Callable[[], object]],
     *,
     rounds: int,
     calls: int = 1,
     warmup: int = 1,
-    prepare: dict[str, Callable[[], object]] | None = None,
+    prepare: Mapping[str, Callable[[], object]] = MappingProxyType({}),
 ) -> Times:
     """Time all sides in turn, so that whatever else goes on meets them alike.
 
@@ -46,7 +43,8 @@ def alternate(
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(warmup + rounds):
         for name in list(sides)[:: -1 if number % 2 else 1]:
-            (prepare or {}).get(name, _nothing)()
+            if name in prepare:
+                prepare[name]()
             began = time.perf_counter()
             for _ in range(calls):
                 sides[name]()
