@@ -13,7 +13,6 @@ from partial_unlearning.samples import Split
 from reproduction import places
 from reproduction.datasets import embedded
 from reproduction.datasets.embedded import (
-    FINGERPRINTS,
     SAMPLES,
     SIZES,
     make_sample,
@@ -57,8 +56,8 @@ def three_images() -> Split:
 @pytest.mark.parametrize("name", NAMES)
 def test_sample_file_is_the_one_recorded(name: str) -> None:
     content = (SAMPLES / f"{name}.npz").read_bytes()
-    assert len(content) == FINGERPRINTS[name].size
-    assert hashlib.sha256(content).hexdigest() == FINGERPRINTS[name].sha256
+    assert len(content) == OFFICIAL[name].sample.size
+    assert hashlib.sha256(content).hexdigest() == OFFICIAL[name].sample.sha256
 
 
 def test_samples_fit_in_six_megabytes() -> None:

@@ -12,18 +12,10 @@ import numpy as np
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
-from reproduction.datasets.official import OFFICIAL, Arrays, Fingerprint, check_file, read_official
+from reproduction.datasets.official import OFFICIAL, Arrays, check_file, described, read_official
 
 SIZES = {"train": 5000, "test": 1000}
 SAMPLES = Path(__file__).parent / "samples"
-FINGERPRINTS: dict[str, Fingerprint] = {
-    "mnist": Fingerprint(
-        1002071, "ef53cbcdf769dc4c5e4a2ed79f8953c284c6063c383c15b12137565af56964ae"
-    ),
-    "organamnist": Fingerprint(
-        3916719, "8a43ea988c758a8ab8992ed90c10aacf618dc98976015ff285328d766b89bc80"
-    ),
-}
 
 
 def read_sample(name: str) -> Arrays:
@@ -42,7 +34,7 @@ def read_sample(name: str) -> Arrays:
     """
     path = SAMPLES / f"{name}.npz"
     remedy = "restore it with `git checkout`, or remake it with `python -m reproduction sample`"
-    check_file(path, FINGERPRINTS[name], remedy)
+    check_file(path, described(name).sample, remedy)
     with np.load(path) as stored:
         return dict(stored)
 

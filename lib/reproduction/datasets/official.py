@@ -44,6 +44,7 @@ class Official:
             ``{split}_labels`` (n,) uint8. Index i is the image's id in that split, for good.
         fetch: downloads every file into an existing folder.
         source: where a person finds the files.
+        sample: of the file with the embedded sample.
     """
 
     title: str
@@ -51,6 +52,18 @@ class Official:
     read: Callable[[Path], Arrays]
     fetch: Callable[[Path], None]
     source: str
+    sample: Fingerprint
+
+
+def described(name: str) -> Official:
+    """The description of a data set.
+
+    Raises:
+        InputError: unknown name.
+    """
+    if name not in OFFICIAL:
+        raise InputError(f"unknown data set {name!r}; choose one of {', '.join(OFFICIAL)}")
+    return OFFICIAL[name]
 
 
 def data_root() -> Path:
@@ -92,11 +105,11 @@ def read_official(name: str) -> Arrays:
     Raises:
         InputError: files absent and not to be had, truncated, or not the official ones.
     """
-    official, root = OFFICIAL[name], data_root()
+    official, root = described(name), data_root()
     if missing := [file for file in official.files if not (root / file).exists()]:
         _download(official, root, missing)
+    remedy = "delete it and run again to download it, or copy the official file there"
     for file, fingerprint in official.files.items():
-        remedy = "delete it and run again to download it, or copy the official file there"
         check_file(root / file, fingerprint, remedy)
     arrays = official.read(root)
     labels = {key: array for key, array in arrays.items() if key.endswith("_labels")}
@@ -184,6 +197,9 @@ OFFICIAL: dict[str, Official] = {
         read=_read_mnist,
         fetch=_fetch_mnist,
         source="https://ossci-datasets.s3.amazonaws.com/mnist/, unpacked",
+        sample=Fingerprint(
+            1002071, "ef53cbcdf769dc4c5e4a2ed79f8953c284c6063c383c15b12137565af56964ae"
+        ),
     ),
     "organamnist": Official(
         title="OrganAMNIST",
@@ -195,5 +211,8 @@ OFFICIAL: dict[str, Official] = {
         read=_read_organamnist,
         fetch=_fetch_organamnist,
         source="https://zenodo.org/records/10519652",
+        sample=Fingerprint(
+            3916719, "8a43ea988c758a8ab8992ed90c10aacf618dc98976015ff285328d766b89bc80"
+        ),
     ),
 }

@@ -4,16 +4,15 @@ Nothing here needs torch, so that pages that only name classes or count images s
 """
 
 import logging
-from collections.abc import Iterable
 from functools import cache
 
 from partial_unlearning.errors import InputError
-from reproduction.datasets.embedded import FINGERPRINTS, SIZES, read_sample
+from reproduction.datasets.embedded import SIZES, read_sample
 from reproduction.datasets.official import (
-    OFFICIAL,
     Arrays,
     combined_digest,
     data_root,
+    described,
     read_official,
 )
 
@@ -35,9 +34,9 @@ def read(name: str, source: str) -> tuple[Arrays, str]:
     Raises:
         InputError: unknown name or source, or the files are absent, truncated or altered.
     """
-    _check_known("data set", name, OFFICIAL)
-    _check_known("data source", source, ("sample", "complete"))
-    official = OFFICIAL[name]
+    official = described(name)
+    if source not in ("sample", "complete"):
+        raise InputError(f"unknown data source {source!r}; choose one of sample, complete")
     if source == "complete":
         arrays = read_official(name)
         log.info("%s: the complete data in %s", official.title, data_root())
@@ -46,7 +45,7 @@ def read(name: str, source: str) -> tuple[Arrays, str]:
         f"{official.title}: the embedded sample of {SIZES['train']:,} training and "
         f"{SIZES['test']:,} test images, not the complete data"
     )
-    return read_sample(name), combined_digest([FINGERPRINTS[name]])
+    return read_sample(name), combined_digest([official.sample])
 
 
 @cache
@@ -59,7 +58,6 @@ def official_counts(name: str) -> dict[str, tuple[int, ...]]:
     Raises:
         InputError: unknown name, or the sample file is absent or altered.
     """
-    _check_known("data set", name, OFFICIAL)
     arrays = read_sample(name)
     keys = [key for key in arrays if key.endswith("_counts")]
     return {key.removesuffix("_counts"): tuple(arrays[key].tolist()) for key in keys}
@@ -72,10 +70,4 @@ def class_names(name: str) -> tuple[str, ...]:
     Raises:
         InputError: unknown name, or the sample file is absent or altered.
     """
-    _check_known("data set", name, OFFICIAL)
     return tuple(read_sample(name)["classes"].tolist())
-
-
-def _check_known(what: str, given: str, known: Iterable[str]) -> None:
-    if given not in known:
-        raise InputError(f"unknown {what} {given!r}; choose one of {', '.join(known)}")

@@ -22,9 +22,6 @@ from reproduction.machine.workers import worker_pool
 from reproduction.publishing import sources
 from reproduction.study.provenance import code_digest
 
-Task = tuple[Path, NotebookNode, dict[str, Any], Path]
-"""Where to write a notebook, the notebook, the values of its parameters, and where to run it."""
-
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
 LONGEST = ("cost", "update_log", "models", "partial_amnesiac", "amnesiac")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -71,26 +68,23 @@ def execute(
         InputError: a notebook or parameter is unknown, the folder cannot be written to, or a
             notebook failed; those that succeeded before it stay.
     """
-    chosen = sources.find(names)
-    drafts = {source.name: _prepared(source, profile, parameters) for source in chosen}
     folder = make_folder(places.executed(profile))
-    paths = {name: folder / f"{name}.ipynb" for name in drafts}
-    tasks = [(paths[name], *draft, places.root()) for name, draft in drafts.items()]
-    with tqdm(total=len(tasks), unit="notebook", file=sys.stderr) as bar:
-        for name in _executed_each(tasks, jobs, bar):
-            bar.set_description(name)
-            bar.update()
-    return list(paths.values())
+    tasks = [
+        (folder / f"{source.name}.ipynb", *_prepared(source, profile, parameters), places.root())
+        for source in sources.find(names)
+    ]
+    bar = tqdm(_executed_each(tasks, jobs), total=len(tasks), unit="notebook", file=sys.stderr)
+    for name in bar:
+        bar.set_description(name)
+    return [path for path, *_ in tasks]
 
 
-def _executed_each(tasks: list[Task], jobs: int, bar: tqdm) -> Iterator[str]:
-    """The name of each notebook once it is written."""
+def _executed_each(tasks: list[tuple], jobs: int) -> Iterator[str]:
+    """The name of each notebook once it is written; a task has what is needed to write it."""
     if jobs == 1 or len(tasks) == 1:
-        for task in tasks:
-            bar.set_description(task[0].stem)
-            # A person at a terminal sees the progress of the training inside the notebook.
-            stderr = sys.stderr if sys.stderr.isatty() else None
-            yield _write_executed(*task, stderr)
+        # A person at a terminal sees the progress of the training inside the notebook.
+        stderr = sys.stderr if sys.stderr.isatty() else None
+        yield from (_write_executed(*task, stderr) for task in tasks)
         return
     longest_first = sorted(tasks, key=lambda task: task[0].stem not in LONGEST)
     with worker_pool(jobs) as pool:
@@ -146,28 +140,22 @@ def _prepared(
 ) -> tuple[NotebookNode, dict[str, Any]]:
     """The notebook to execute and all its parameter values."""
     notebook = sources.read(source)
-    known = sources.parameter_names(notebook)
-    unknown = [name for name in parameters if name not in known or name == "profile"]
-    if unknown:
-        choices = ", ".join(name for name in known if name != "profile") or "no parameters"
+    known = [name for name in sources.parameter_names(notebook) if name != "profile"]
+    if unknown := [name for name in parameters if name not in known]:
         raise InputError(
-            f"notebook {source.name} has no parameter {', '.join(unknown)}; "
-            f"it has: {choices} (the profile is chosen with --profile)"
+            f"notebook {source.name} has no parameter {', '.join(unknown)}; it has: "
+            f"{', '.join(known) or 'no parameters'} (the profile is chosen with --profile)"
         )
-    if parameters:
-        notebook.cells.insert(1, _banner(source.name, profile, parameters))
+    if parameters:  # a reader has to know that the page was executed with other values
+        values = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
+        banner = (
+            f":::{{warning}}\nThis page was executed with {values}. Its verdicts, and the front "
+            f"page, are about the runs of profile `{profile}` as it stands. `.venv/bin/python -m "
+            f"reproduction execute --profile {profile} {source.name}` brings the usual page back."
+            "\n:::"
+        )
+        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(banner))
     return notebook, {"profile": profile, **source.parameters, **parameters}
-
-
-def _banner(name: str, profile: str, parameters: Mapping[str, Any]) -> NotebookNode:
-    """What a reader has to know of a page that was executed with other values."""
-    values = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
-    return nbformat.v4.new_markdown_cell(
-        f":::{{warning}}\nThis page was executed with {values}. Its verdicts, and the front page, "
-        f"are about the runs of profile `{profile}` as it stands. "
-        f"`.venv/bin/python -m reproduction execute --profile {profile} {name}` brings the usual "
-        "page back.\n:::"
-    )
 
 
 def _write_executed(
@@ -211,14 +199,11 @@ def _cleaned(notebook: NotebookNode) -> NotebookNode:
         cell.id = f"cell-{number}"
         for noise in CELL_NOISE:
             cell.metadata.pop(noise, None)
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
+        if cell.cell_type == "code":  # a warning on stderr is kept, a progress bar is not
+            cell.outputs = [
+                o for o in cell.outputs if o.get("name") != "stderr" or "Warning" in o.text
+            ]
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-input")
             cell.metadata["mystnb"] = {"code_prompt_show": "Parameters of this run"}
     return notebook
-
-
-def _is_progress(output: NotebookNode) -> bool:
-    """Whether an output is a progress bar; a warning on stderr is kept, so that a test sees it."""
-    return output.get("name") == "stderr" and "Warning" not in output.text
