@@ -106,7 +106,7 @@ def step_overhead(folder: Path) -> dict[str, dict[str, float]]:
         theirs = alternate(
             {"plain": plain, "peer": partial(_train_peer, step, peer)},
             rounds=PEER_ROUNDS,
-            prepare={"peer": partial(peer.start, step.model)},
+            prepare={"peer": partial(peer.on_train_begin, step.model)},
         )
         found["step_overhead"][name] = ours.ratio("ours", "plain")
         found["peer_step_overhead"][name] = theirs.ratio("peer", "plain")

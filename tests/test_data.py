@@ -1,6 +1,5 @@
 """Data: the embedded sample, the complete sets where they are at hand, and bad input."""
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -13,17 +12,17 @@ from partial_unlearning.samples import Split
 from reproduction import places
 from reproduction.datasets import embedded
 from reproduction.datasets.embedded import (
-    SAMPLES,
     SIZES,
     make_sample,
     read_sample,
     stratified_ids,
 )
-from reproduction.datasets.official import OFFICIAL, data_root
+from reproduction.datasets.official import FOLDER, OFFICIAL, data_root
 from reproduction.datasets.sets import load
 from reproduction.datasets.sources import class_names, official_counts
 
 NAMES = tuple(OFFICIAL)
+SAMPLES = FOLDER / "samples"
 ROOT = data_root()
 COMPLETE = all((ROOT / file).exists() for item in OFFICIAL.values() for file in item.files)
 needs_complete_data = pytest.mark.skipif(
@@ -51,13 +50,6 @@ def three_images() -> Split:
 
 
 # --- the embedded sample
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_sample_file_is_the_one_recorded(name: str) -> None:
-    content = (SAMPLES / f"{name}.npz").read_bytes()
-    assert len(content) == OFFICIAL[name].sample.size
-    assert hashlib.sha256(content).hexdigest() == OFFICIAL[name].sample.sha256
 
 
 def test_samples_fit_in_six_megabytes() -> None:
@@ -179,36 +171,26 @@ def test_altered_sample_is_refused(
 ) -> None:
     content = bytearray((SAMPLES / f"{name}.npz").read_bytes())
     content[len(content) // 2] ^= 1
-    (tmp_path / f"{name}.npz").write_bytes(content)
-    monkeypatch.setattr(embedded, "SAMPLES", tmp_path)
-    with pytest.raises(InputError, match=rf"{name}\.npz is damaged .*git checkout"):
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / f"{name}.npz").write_bytes(content)
+    monkeypatch.setattr(embedded, "FOLDER", tmp_path)
+    with pytest.raises(InputError, match=rf"{name}\.npz is truncated, damaged .*git checkout"):
         read_sample(name)
 
 
 def test_truncated_organamnist_is_refused(root: Path) -> None:
     root.mkdir()
     (root / "organamnist.npz").write_bytes((SAMPLES / "organamnist.npz").read_bytes()[:1000])
-    with pytest.raises(
-        InputError, match=r"organamnist\.npz is truncated: 1,000 bytes .*, expected 38,247,708"
-    ):
+    with pytest.raises(InputError, match=r"organamnist\.npz is truncated, .*: 1,000 bytes"):
         load("organamnist", source="complete")
 
 
 def test_truncated_idx_file_is_refused(root: Path) -> None:
-    for file, fingerprint in OFFICIAL["mnist"].files.items():
+    for file in OFFICIAL["mnist"].files:
         (root / file).parent.mkdir(parents=True, exist_ok=True)
-        (root / file).write_bytes(bytes(fingerprint.size // 2))
-    with pytest.raises(InputError, match="train-images-idx3-ubyte is truncated: 23,520,008 bytes"):
+        (root / file).write_bytes(bytes(1000))
+    with pytest.raises(InputError, match="train-images-idx3-ubyte is truncated, .*: 1,000 bytes"):
         load("mnist", source="complete")
-
-
-def test_file_of_another_content_is_refused(root: Path) -> None:
-    root.mkdir()
-    (root / "organamnist.npz").write_bytes(
-        bytes(OFFICIAL["organamnist"].files["organamnist.npz"].size)
-    )
-    with pytest.raises(InputError, match=r"organamnist\.npz is damaged or another version"):
-        load("organamnist", source="complete")
 
 
 @pytest.mark.usefixtures("no_network")

@@ -12,10 +12,16 @@ import numpy as np
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
-from reproduction.datasets.official import OFFICIAL, Arrays, check_file, described, read_official
+from reproduction.datasets.official import (
+    FOLDER,
+    OFFICIAL,
+    Arrays,
+    check_file,
+    described,
+    read_official,
+)
 
 SIZES = {"train": 5000, "test": 1000}
-SAMPLES = Path(__file__).parent / "samples"
 
 
 def read_sample(name: str) -> Arrays:
@@ -32,14 +38,14 @@ def read_sample(name: str) -> Arrays:
     Raises:
         InputError: the file is absent, truncated or altered.
     """
-    path = SAMPLES / f"{name}.npz"
+    described(name)
     remedy = "restore it with `git checkout`, or remake it with `python -m reproduction sample`"
-    check_file(path, described(name).sample, remedy)
-    with np.load(path) as stored:
+    check_file(FOLDER, f"samples/{name}.npz", remedy)
+    with np.load(FOLDER / "samples" / f"{name}.npz") as stored:
         return dict(stored)
 
 
-def make_sample(out: Path = SAMPLES) -> list[Path]:
+def make_sample(out: Path = FOLDER / "samples") -> list[Path]:
     """Make the sample files of both data sets from the official ones.
 
     Equal inputs give equal bytes (with the same zlib, which does the compression).

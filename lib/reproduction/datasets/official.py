@@ -8,10 +8,9 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -23,14 +22,10 @@ log = logging.getLogger(__name__)
 Arrays = dict[str, np.ndarray]
 
 
-class Fingerprint(NamedTuple):
-    """What a file must be: its size in bytes and its SHA-256 in hexadecimal."""
-
-    size: int
-    sha256: str
-
-    def __str__(self) -> str:
-        return f"{self.size:,} bytes with SHA-256 {self.sha256}"
+FOLDER = Path(__file__).parent
+# As sha256sum writes it: files below the data root, and the embedded samples below this folder.
+_LINES = (FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+SHA256 = {file: digest for digest, file in map(str.split, _LINES)}
 
 
 @dataclass(frozen=True)
@@ -39,20 +34,18 @@ class Official:
 
     Attributes:
         title: the name for people.
-        files: path below the data root -> fingerprint.
+        files: paths below the data root.
         read: data root -> ``classes`` and, per split, ``{split}_images`` (n, 28, 28) uint8 and
             ``{split}_labels`` (n,) uint8. Index i is the image's id in that split, for good.
         fetch: downloads every file into an existing folder.
         source: where a person finds the files.
-        sample: of the file with the embedded sample.
     """
 
     title: str
-    files: Mapping[str, Fingerprint]
+    files: tuple[str, ...]
     read: Callable[[Path], Arrays]
     fetch: Callable[[Path], None]
     source: str
-    sample: Fingerprint
 
 
 def described(name: str) -> Official:
@@ -71,25 +64,27 @@ def data_root() -> Path:
     return Path(os.environ.get("UNLEARN_DATA") or places.root() / "data").expanduser()
 
 
-def check_file(path: Path, expected: Fingerprint, remedy: str) -> None:
-    """Compare a file with its fingerprint.
+def check_file(folder: Path, file: str, remedy: str) -> None:
+    """Compare a file below a folder with its digest.
 
     Raises:
-        InputError: unreadable, truncated, or of other content; the message ends with ``remedy``.
+        InputError: unreadable, or of other content; the message ends with ``remedy``.
     """
     try:
-        content = path.read_bytes()
+        content = (folder / file).read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; {remedy}") from error
-    found = Fingerprint(len(content), hashlib.sha256(content).hexdigest())
-    if found != expected:
-        kind = "truncated" if found.size < expected.size else "damaged or another version"
-        raise InputError(f"{path} is {kind}: {found}, expected {expected}; {remedy}")
+        raise InputError(f"cannot read {folder / file}: {error.strerror}; {remedy}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != SHA256[file]:
+        raise InputError(
+            f"{folder / file} is truncated, damaged or another version: {len(content):,} bytes "
+            f"with SHA-256 {found}, expected {SHA256[file]}; {remedy}"
+        )
 
 
-def combined_digest(fingerprints: Iterable[Fingerprint]) -> str:
+def combined_digest(files: Iterable[str]) -> str:
     """Return one SHA-256 for a set of files: that of their SHA-256 digests, sorted, one a line."""
-    lines = "".join(f"{sha256}\n" for sha256 in sorted(item.sha256 for item in fingerprints))
+    lines = "".join(f"{digest}\n" for digest in sorted(SHA256[file] for file in files))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -109,8 +104,8 @@ def read_official(name: str) -> Arrays:
     if missing := [file for file in official.files if not (root / file).exists()]:
         _download(official, root, missing)
     remedy = "delete it and run again to download it, or copy the official file there"
-    for file, fingerprint in official.files.items():
-        check_file(root / file, fingerprint, remedy)
+    for file in official.files:
+        check_file(root, file, remedy)
     arrays = official.read(root)
     labels = {key: array for key, array in arrays.items() if key.endswith("_labels")}
     ids = {key.replace("_labels", "_ids"): np.arange(len(array)) for key, array in labels.items()}
@@ -177,42 +172,19 @@ def _fetch_organamnist(folder: Path) -> None:
     OrganAMNIST("test", root=folder, download=True)
 
 
-OFFICIAL: dict[str, Official] = {
+OFFICIAL = {
     "mnist": Official(
         title="MNIST",
-        files={
-            "MNIST/raw/train-images-idx3-ubyte": Fingerprint(
-                47040016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-            ),
-            "MNIST/raw/train-labels-idx1-ubyte": Fingerprint(
-                60008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-            ),
-            "MNIST/raw/t10k-images-idx3-ubyte": Fingerprint(
-                7840016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-            ),
-            "MNIST/raw/t10k-labels-idx1-ubyte": Fingerprint(
-                10008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-            ),
-        },
+        files=tuple(file for file in SHA256 if file.startswith("MNIST/")),
         read=_read_mnist,
         fetch=_fetch_mnist,
         source="https://ossci-datasets.s3.amazonaws.com/mnist/, unpacked",
-        sample=Fingerprint(
-            1002071, "ef53cbcdf769dc4c5e4a2ed79f8953c284c6063c383c15b12137565af56964ae"
-        ),
     ),
     "organamnist": Official(
         title="OrganAMNIST",
-        files={
-            "organamnist.npz": Fingerprint(
-                38247708, "7c8c8b0753e2c0d7f70928817eac02be7cbb09f6beff4346e9d0ea79ecb598bd"
-            ),
-        },
+        files=("organamnist.npz",),
         read=_read_organamnist,
         fetch=_fetch_organamnist,
         source="https://zenodo.org/records/10519652",
-        sample=Fingerprint(
-            3916719, "8a43ea988c758a8ab8992ed90c10aacf618dc98976015ff285328d766b89bc80"
-        ),
     ),
 }

@@ -40,12 +40,12 @@ def read(name: str, source: str) -> tuple[Arrays, str]:
     if source == "complete":
         arrays = read_official(name)
         log.info("%s: the complete data in %s", official.title, data_root())
-        return arrays, combined_digest(official.files.values())
+        return arrays, combined_digest(official.files)
     log.info(
         f"{official.title}: the embedded sample of {SIZES['train']:,} training and "
         f"{SIZES['test']:,} test images, not the complete data"
     )
-    return read_sample(name), combined_digest([official.sample])
+    return read_sample(name), combined_digest([f"samples/{name}.npz"])
 
 
 @cache
