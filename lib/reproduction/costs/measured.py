@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import nn
 
@@ -16,20 +17,14 @@ from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
-from partial_unlearning.update_log import StoredLog
+from partial_unlearning.update_log.log import StoredLog
 from reproduction.costs.public_notebook import NotebookScheme
-from reproduction.costs.timing import Times, alternate
+from reproduction.costs.timing import alternate
 from reproduction.machine.memory import keep_freed_memory
 from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.results import resolve
-from reproduction.study.runs.setup import (
-    fresh_model,
-    load_data,
-    make_plan,
-    measure,
-    target_ids,
-    train,
-)
+from reproduction.study.runs import setup
+from reproduction.study.runs.setup import load_data
 
 Settings = dict[str, Any]
 
@@ -53,7 +48,7 @@ class LoggedRun:
     def after(self, label: str) -> Accuracy:
         """Accuracy when the affected steps of one log are subtracted."""
         model = forget(deepcopy(self.model), self.logs[label].sum(self.affected))
-        return measure(self.config, model, load_data(self.config))
+        return setup.measure(self.config, model, load_data(self.config))
 
     def bits(self, label: str) -> float:
         """Bits that one weight takes in one step, everything in the log's folder included."""
@@ -77,19 +72,19 @@ def table_1_config(profile: str, model: str) -> AmnesiacConfig:
 def record_run(config: AmnesiacConfig, folder: Path, settings: Mapping[str, Settings]) -> LoggedRun:
     """Train as the configuration says and record into one log for each of ``settings``."""
     data = load_data(config)
-    plan = make_plan(config, data, config.protocol)
-    model = fresh_model(config, data)
+    plan = setup.make_plan(config, data, config.protocol)
+    model = setup.fresh_model(config, data)
     writers = {
         label: create(folder / config.model / label, model, plan=plan, **chosen)
         for label, chosen in settings.items()
     }
     recorders = [UpdateRecorder(log.mask, log) for log in writers.values()]
-    train(config, model, data.train, plan, recorders)
+    setup.train(config, model, data.train, plan, recorders)
     logs = {}
     for label, log in writers.items():
         log.close(model)
         logs[label] = open_log(log.folder.root, model)
-    affected = logs[label].affected_steps(target_ids(config, data, plan))
+    affected = logs[label].affected_steps(setup.target_ids(config, data, plan))
     return LoggedRun(config, model, logs, affected)
 
 
@@ -110,7 +105,7 @@ class Stepper:
 
     def __init__(self, config: AmnesiacConfig) -> None:
         data, training = load_data(config), config.training
-        self.model, size = fresh_model(config, data), training.batch_size
+        self.model, size = setup.fresh_model(config, data), training.batch_size
         self.optimizer = make_optimizer(
             training.optimizer, self.model, learning_rate=training.learning_rate
         )
@@ -125,7 +120,7 @@ class Stepper:
         self.optimizer.step()
 
 
-def step_times(config: AmnesiacConfig, folder: Path, *, rounds: int) -> Times:
+def step_times(config: AmnesiacConfig, folder: Path, *, rounds: int) -> pd.DataFrame:
     """Times of a step without recording, with ours, and with the notebook's scheme."""
     keep_freed_memory()  # else page faults meet one side or another by chance
     plain, ours, theirs = Stepper(config), Stepper(config), Stepper(config)
@@ -157,7 +152,6 @@ def dense_bytes(name: str, steps: int) -> int:
 
 def answer(run: LoggedRun, label: str) -> nn.Module:
     """All that a request takes: look up its steps, sum their updates, subtract the sum."""
-    log, data = run.logs[label], load_data(run.config)
-    targets = data.train.of_class(run.config.target).cpu()
-    steps = log.affected_steps(targets[torch.isin(targets, log.plan().ids)])
-    return forget(deepcopy(run.model), log.sum(steps))
+    log = run.logs[label]
+    targets = setup.target_ids(run.config, load_data(run.config), log.plan())
+    return forget(deepcopy(run.model), log.sum(log.affected_steps(targets)))
