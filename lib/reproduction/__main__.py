@@ -19,7 +19,7 @@ from reproduction.datasets.sets import load
 from reproduction.machine.workers import cores
 from reproduction.study import results, tuning
 from reproduction.study.experiments import EXPERIMENTS
-from reproduction.study.profiles import DEFAULT, load_profile, names
+from reproduction.study.profiles import load_profile, names
 from reproduction.study.stored_runs import find, run_name
 
 
@@ -45,7 +45,7 @@ def _set_data_root(_: click.Context, __: click.Parameter, value: Path | None) ->
 
 
 profile_option = click.option(
-    "--profile", type=click.Choice(names()), default=DEFAULT, show_default=True, help="Settings."
+    "--profile", type=click.Choice(names()), default="quick", show_default=True, help="Settings."
 )
 data_option = click.option(
     "--data",

@@ -31,14 +31,7 @@ Settings = dict[str, Any]
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """One training with several logs.
-
-    Attributes:
-        config: of the run.
-        model: the trained model.
-        logs: by label.
-        affected: the steps that the request of the configuration affects.
-    """
+    """One training, its logs by label, and the steps that the configuration's request affects."""
 
     config: AmnesiacConfig
     model: nn.Module

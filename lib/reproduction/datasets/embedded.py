@@ -12,23 +12,13 @@ import numpy as np
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
-from reproduction.datasets.official import (
-    FOLDER,
-    OFFICIAL,
-    Arrays,
-    check_file,
-    described,
-    read_official,
-)
+from reproduction.datasets.official import FOLDER, OFFICIAL, Arrays, check_file, read_official
 
 SIZES = {"train": 5000, "test": 1000}
 
 
 def read_sample(name: str) -> Arrays:
     """Read an embedded sample after checking its digest.
-
-    Args:
-        name: a key of ``OFFICIAL``.
 
     Returns:
         ``classes`` (names); for each split of ``SIZES``, ``{split}_images`` (n, 28, 28) uint8,
@@ -38,7 +28,6 @@ def read_sample(name: str) -> Arrays:
     Raises:
         InputError: the file is absent, truncated or altered.
     """
-    described(name)
     remedy = "restore it with `git checkout`, or remake it with `python -m reproduction sample`"
     check_file(FOLDER, f"samples/{name}.npz", remedy)
     with np.load(FOLDER / "samples" / f"{name}.npz") as stored:
@@ -46,15 +35,9 @@ def read_sample(name: str) -> Arrays:
 
 
 def make_sample(out: Path = FOLDER / "samples") -> list[Path]:
-    """Make the sample files of both data sets from the official ones.
+    """Write ``mnist.npz`` and ``organamnist.npz`` from the official files; return their paths.
 
     Equal inputs give equal bytes (with the same zlib, which does the compression).
-
-    Args:
-        out: folder for ``mnist.npz`` and ``organamnist.npz``; made when absent.
-
-    Returns:
-        The paths written.
 
     Raises:
         InputError: official files absent or damaged, or ``out`` not writable.

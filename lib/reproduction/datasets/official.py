@@ -20,8 +20,6 @@ from reproduction import places
 log = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
-
-
 FOLDER = Path(__file__).parent
 # As sha256sum writes it: files below the data root, and the embedded samples below this folder.
 _LINES = (FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
@@ -46,17 +44,6 @@ class Official:
     read: Callable[[Path], Arrays]
     fetch: Callable[[Path], None]
     source: str
-
-
-def described(name: str) -> Official:
-    """The description of a data set.
-
-    Raises:
-        InputError: unknown name.
-    """
-    if name not in OFFICIAL:
-        raise InputError(f"unknown data set {name!r}; choose one of {', '.join(OFFICIAL)}")
-    return OFFICIAL[name]
 
 
 def data_root() -> Path:
@@ -91,16 +78,13 @@ def combined_digest(files: Iterable[str]) -> str:
 def read_official(name: str) -> Arrays:
     """Read a complete data set from the data root, made and filled by a download where absent.
 
-    Args:
-        name: a key of ``OFFICIAL``.
-
     Returns:
         What ``Official.read`` gives, and ``{split}_ids`` (n,), the numbers from 0 on.
 
     Raises:
         InputError: files absent and not to be had, truncated, or not the official ones.
     """
-    official, root = described(name), data_root()
+    official, root = OFFICIAL[name], data_root()
     if missing := [file for file in official.files if not (root / file).exists()]:
         _download(official, root, missing)
     remedy = "delete it and run again to download it, or copy the official file there"

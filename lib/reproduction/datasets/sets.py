@@ -45,17 +45,11 @@ def load(
     tuning: bool = False,
     device: str | torch.device = "cpu",
 ) -> Dataset:
-    """Load a data set into memory.
+    """Load a data set into the memory of a device, with test or held-out images to evaluate on.
 
     Held out for tuning, so that no setting is ever chosen on test images: of complete MNIST the
     last 5,000 training images; of complete OrganAMNIST its validation split, which is in no
     published run; of a sample the last fifth of each class's training images.
-
-    Args:
-        name: ``mnist`` or ``organamnist``.
-        source: ``sample`` or ``complete``.
-        tuning: whether to evaluate on held-out images instead of the test split.
-        device: where the tensors go.
 
     Raises:
         InputError: unknown name, source or device, or the files are absent, truncated or altered.

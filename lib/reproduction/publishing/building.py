@@ -28,14 +28,9 @@ MATHJAX = "tex-svg.js"
 
 
 def build(profile: str, *, strict: bool = False) -> Path:
-    """Build the book of a profile.
+    """Build the book from a profile's executed notebooks and return its first page.
 
-    Args:
-        profile: its executed notebooks are the pages.
-        strict: any warning fails the build.
-
-    Returns:
-        The first page, ``_build/<profile>/html/index.html``.
+    Any warning fails a strict build.
 
     Raises:
         InputError: a notebook has not been executed, the folder cannot be written to, or the

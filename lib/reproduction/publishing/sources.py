@@ -10,7 +10,6 @@
 A mark ``{{title}}`` in a cell or its metadata is replaced by its text.
 """
 
-import ast
 import json
 import re
 from collections.abc import Sequence
@@ -34,14 +33,7 @@ MARK = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 @dataclass(frozen=True)
 class Source:
-    """One notebook to be.
-
-    Attributes:
-        name: of the notebook, and of its page.
-        path: the jupytext file.
-        parameters: values that the template sets.
-        substitutions: text for each mark.
-    """
+    """A notebook and page to be: its jupytext file, and what the template says of it."""
 
     name: str
     path: Path
@@ -109,10 +101,5 @@ def _filled(source: Source, mark: re.Match) -> str:
 
 def parameter_names(notebook: NotebookNode) -> list[str]:
     """Names assigned in the cell tagged ``parameters``, in their order."""
-    code = "\n".join(c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
-    targets = [
-        target
-        for statement in ast.parse(code).body
-        for target in getattr(statement, "targets", [getattr(statement, "target", None)])
-    ]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+    cells = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    return re.findall(r"^(\w+)(?::.*)? = ", "\n".join(cells), re.MULTILINE)

@@ -32,11 +32,7 @@ OVERRIDES = ("models", *PATHS)
 
 
 def override(profile: Profile, changes: dict[str, Any]) -> Profile:
-    """The profile with some settings changed; None means: as in the profile.
-
-    Args:
-        profile: the profile as it is on disk.
-        changes: name of :data:`OVERRIDES` -> value.
+    """The profile with settings changed, by the names of :data:`OVERRIDES`; None changes nothing.
 
     Raises:
         InputError: an unknown name, or a value that the setting cannot have.

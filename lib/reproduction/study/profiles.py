@@ -24,7 +24,6 @@ from pydantic import (
 from partial_unlearning.errors import InputError
 from reproduction import paper, places
 
-DEFAULT = "quick"
 _PAPER_CLASSES = {
     name: {"target": target, "columns": paper.SHOWN[name]} for name, target in paper.TARGET.items()
 }
@@ -191,10 +190,7 @@ def read_tuned(name: str) -> dict[str, Any]:
 
 
 def load_profile(name: str) -> Profile:
-    """A profile with its tuned settings filled in.
-
-    Args:
-        name: of a file in ``profiles/``, without its ending.
+    """The profile of ``profiles/NAME.yaml`` with its tuned settings filled in.
 
     Raises:
         InputError: unknown name, or a file that says something else than it should.

@@ -139,13 +139,8 @@ def searches_for(
     """The searches behind a model's row of a table.
 
     Of amnesiac unlearning these are the batch protocol and then, as soon as there is one, the
-    pruning and its controls: a factor, and a stop after some epochs.
-
-    Args:
-        profile: whose grids are tried.
-        table: whose runs use the settings.
-        model: that is trained.
-        settings: of the table's family, as far as they are chosen.
+    pruning and its controls: a factor, and a stop after some epochs. ``settings`` are those of
+    the table's family, as far as they are chosen.
     """
     search = partial(Search, profile.name, table.number, model)
     base = base_config(profile, table.dataset, model, SEED)
@@ -224,14 +219,9 @@ def tune(
     dataset: str | None = None,
     model: str | None = None,
 ) -> Iterator[str]:
-    """Choose and store settings; yield a line for each choice.
+    """Choose and store a profile's settings, ``jobs`` runs at a time; yield a line for each choice.
 
-    Args:
-        profile_name: whose grids and data are used, and whose tuned settings are written.
-        jobs: runs at a time.
-        family: only this family of methods; all when None.
-        dataset: only this data set.
-        model: only this model.
+    Only for the family of methods, the data set and the model that are named.
 
     Raises:
         InputError: an unknown profile, or nothing that has these names.
