@@ -34,15 +34,14 @@ class Official:
         title: the name for people.
         files: paths below the data root.
         read: data root -> ``classes`` and, per split, ``{split}_images`` (n, 28, 28) uint8 and
-            ``{split}_labels`` (n,) uint8. Index i is the image's id in that split, for good.
-        fetch: downloads every file into an existing folder.
+            ``{split}_labels`` (n,) uint8. Index i is the image's id in that split, for good. With
+            ``download=True`` it gets the files first.
         source: where a person finds the files.
     """
 
     title: str
     files: tuple[str, ...]
-    read: Callable[[Path], Arrays]
-    fetch: Callable[[Path], None]
+    read: Callable[..., Arrays]
     source: str
 
 
@@ -102,7 +101,7 @@ def _download(official: Official, root: Path, missing: list[str]) -> None:
     try:
         # Beside the destination, so that each file arrives whole, by one rename, or not at all.
         with tempfile.TemporaryDirectory(dir=existing, prefix=".download-") as temporary:
-            official.fetch(Path(temporary))
+            official.read(Path(temporary), download=True)
             for file in missing:
                 (root / file).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(temporary) / file, root / file)
@@ -117,10 +116,12 @@ def _download(official: Official, root: Path, missing: list[str]) -> None:
         ) from error
 
 
-def _read_mnist(root: Path) -> Arrays:
+def _mnist(root: Path, *, download: bool = False) -> Arrays:
     from torchvision.datasets import MNIST
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
+    if download:
+        MNIST(root, download=True)
     # The readers, not MNIST(root): that prefers an old `processed/` folder, which nobody checked.
     raw = root / "MNIST" / "raw"
     arrays = {"classes": np.array([name.partition(" ")[0] for name in MNIST.classes])}
@@ -132,43 +133,29 @@ def _read_mnist(root: Path) -> Arrays:
     return arrays
 
 
-def _fetch_mnist(folder: Path) -> None:
-    from torchvision.datasets import MNIST
-
-    MNIST(folder, download=True)
-
-
-def _read_organamnist(root: Path) -> Arrays:
+def _organamnist(root: Path, *, download: bool = False) -> Arrays:
     from medmnist import INFO, OrganAMNIST
 
     names = INFO["organamnist"]["label"]
     arrays = {"classes": np.array([names[str(label)] for label in range(len(names))])}
     for split in ("train", "val", "test"):
-        data = OrganAMNIST(split, root=root)
+        data = OrganAMNIST(split, root=root, download=download)
         arrays[f"{split}_images"] = data.imgs
         arrays[f"{split}_labels"] = data.labels.reshape(-1)
     return arrays
-
-
-def _fetch_organamnist(folder: Path) -> None:
-    from medmnist import OrganAMNIST
-
-    OrganAMNIST("test", root=folder, download=True)
 
 
 OFFICIAL = {
     "mnist": Official(
         title="MNIST",
         files=tuple(file for file in SHA256 if file.startswith("MNIST/")),
-        read=_read_mnist,
-        fetch=_fetch_mnist,
+        read=_mnist,
         source="https://ossci-datasets.s3.amazonaws.com/mnist/, unpacked",
     ),
     "organamnist": Official(
         title="OrganAMNIST",
         files=("organamnist.npz",),
-        read=_read_organamnist,
-        fetch=_fetch_organamnist,
+        read=_organamnist,
         source="https://zenodo.org/records/10519652",
     ),
 }

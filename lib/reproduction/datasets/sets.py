@@ -58,14 +58,12 @@ def load(
     train, evaluation = _split(arrays, "train"), _split(arrays, "test")
     if tuning:
         train, evaluation = _held_out(source, arrays, train)
-    return Dataset(
-        name=name,
-        source=source,
-        train=_move(train, device),
-        evaluation=_move(evaluation, device),
-        classes=tuple(arrays["classes"].tolist()),
-        digest=digest,
-    )
+    try:
+        train, evaluation = train.to(device), evaluation.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot use the device {str(device)!r}: {reason}; try cpu") from error
+    return Dataset(name, source, train, evaluation, tuple(arrays["classes"].tolist()), digest)
 
 
 def _split(arrays: Arrays, split: str) -> Split:
@@ -84,11 +82,3 @@ def _held_out(source: str, arrays: Arrays, train: Split) -> tuple[Split, Split]:
         return train, _split(arrays, "val")
     first = len(train) - MNIST_HELD_OUT
     return train._at(slice(first)), train._at(slice(first, None))  # views: nothing is copied
-
-
-def _move(split: Split, device: str | torch.device) -> Split:
-    try:
-        return split.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
-        reason = str(error).splitlines()[0]
-        raise InputError(f"cannot use the device {str(device)!r}: {reason}; try cpu") from error

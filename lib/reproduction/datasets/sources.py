@@ -52,10 +52,7 @@ def _check_name(name: str) -> None:
 
 @cache
 def official_counts(name: str) -> dict[str, tuple[int, ...]]:
-    """Return the images per class of every official split, as the sample file records them.
-
-    Returns:
-        Split (``train``, ``test`` and, for OrganAMNIST, ``val``) -> a number for each label.
+    """Images per class of each official split: ``train``, ``test`` and, for OrganAMNIST, ``val``.
 
     Raises:
         InputError: unknown name, or the sample file is absent or altered.

@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from importlib.metadata import files
 from pathlib import Path
 
+import click
 from tqdm import tqdm
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.chapters.claim_pages import generated
-from reproduction.publishing.execution import executed_notebooks, outdated, uncoloured
+from reproduction.publishing.execution import executed_notebooks, outdated
 from reproduction.publishing.sources import notebook_names
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def _run_jupyter_book(source: Path, work: str, *, logfile: Path, strict: bool) -
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        lines = list(map(uncoloured, tqdm(process.stdout, desc="building", unit=" lines")))
+        lines = list(map(click.unstyle, tqdm(process.stdout, desc="building", unit=" lines")))
     write_atomic(logfile, "".join(lines))
     if process.returncode != 0:
         found = [line for line in lines if re.search("WARNING|ERROR|CRITICAL|Error", line)]

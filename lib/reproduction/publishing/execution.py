@@ -1,13 +1,13 @@
 """Execute notebooks: each is written when it has succeeded, and until then nothing is touched."""
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
 import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
@@ -24,7 +24,6 @@ from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
 LONGEST = ("cost", "update_log", "models", "partial_amnesiac", "amnesiac")
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Each kernel warns otherwise that it talks to us without encryption, on this very machine.
 QUIET = ["--log-level=ERROR"]
 # What papermill, jupytext and widgets leave behind: times and paths that make every diff a mess.
@@ -126,13 +125,8 @@ def outdated(notebooks: Iterable[Path]) -> list[str]:
     return [
         path.stem
         for path in notebooks
-        if json.loads(path.read_text())["metadata"].get("code_digest") != now
+        if json.loads(path.read_text(encoding="utf-8"))["metadata"].get("code_digest") != now
     ]
-
-
-def uncoloured(text: str) -> str:
-    """``text`` without the escape sequences by which a terminal shows colours."""
-    return COLOUR.sub("", text)
 
 
 def _prepared(
@@ -180,7 +174,7 @@ def _write_executed(
     except PapermillExecutionError as error:
         if error.ename == InputError.__name__:  # what a person gave wrong
             raise InputError(f"notebook {name}: {error.evalue}") from error
-        trace = uncoloured("\n".join(error.traceback))
+        trace = click.unstyle("\n".join(error.traceback))
         problem = f"notebook {name} failed with {error.ename}: {error.evalue}\n\n{trace}"
         raise InputError(problem) from error
     except DeadKernelError as error:
