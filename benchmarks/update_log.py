@@ -24,7 +24,7 @@ from partial_unlearning.update_log.codecs import Indices
 from partial_unlearning.update_log.log import Batch, LogWriter
 from partial_unlearning.update_log.recording import Recording
 from reproduction.costs.public_notebook import NotebookScheme
-from reproduction.costs.timing import alternate
+from reproduction.costs.timing import alternate, ratio
 from reproduction.machine.memory import keep_freed_memory, peak_memory
 
 IDS = torch.arange(60_000)
@@ -106,11 +106,11 @@ def step_overhead(folder: Path) -> dict[str, dict[str, float]]:
         theirs = alternate(
             {"plain": plain, "peer": partial(_train_peer, step, peer)},
             rounds=PEER_ROUNDS,
-            prepare={"peer": partial(peer.start, step.model)},
+            prepare={"peer": partial(peer.on_train_begin, step.model)},
         )
-        found["step_overhead"][name] = ours.ratio("ours", "plain")
-        found["peer_step_overhead"][name] = theirs.ratio("peer", "plain")
-        found["step_ms"][name] = 1000 * ours.of("plain") / TOGETHER
+        found["step_overhead"][name] = ratio(ours, "ours", "plain")
+        found["peer_step_overhead"][name] = ratio(theirs, "peer", "plain")
+        found["step_ms"][name] = 1000 * ours["plain"].median() / TOGETHER
     return found
 
 
@@ -195,12 +195,12 @@ def unlearning(folder: Path) -> dict[str, object]:
     retraining = time.perf_counter() - began
     gigabytes = in_memory.numel() * in_memory.itemsize / 1e9
     return {
-        "unlearn_rate_over_memory": taken.ratio("sum(0)", "unlearn"),
-        "unlearn_rate_over_row_by_row": taken.ratio("rows", "unlearn"),
-        "unlearn_speedup_over_retrain": retraining / taken.of("unlearn"),
-        "unlearn_seconds": taken.of("unlearn"),
+        "unlearn_rate_over_memory": ratio(taken, "sum(0)", "unlearn"),
+        "unlearn_rate_over_row_by_row": ratio(taken, "rows", "unlearn"),
+        "unlearn_speedup_over_retrain": retraining / taken["unlearn"].median(),
+        "unlearn_seconds": taken["unlearn"].median(),
         "retrain_seconds": retraining,
-        "gigabytes_per_second": {name: gigabytes / taken.of(name) for name in sides},
+        "gigabytes_per_second": {name: gigabytes / taken[name].median() for name in sides},
     }
 
 
@@ -270,8 +270,8 @@ def against_zarr(folder: Path, steps: int = 210) -> dict[str, dict[str, float]]:
     )
     return {
         "zarr_library_over_ours": {
-            "append": writing.ratio("zarr", "ours"),
-            "sum": reading.ratio("zarr", "ours"),
+            "append": ratio(writing, "zarr", "ours"),
+            "sum": ratio(reading, "zarr", "ours"),
         }
     }
 

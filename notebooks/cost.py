@@ -42,7 +42,7 @@ from reproduction.chapters.figures import apply_style
 from reproduction.chapters.tables import simple_table
 from reproduction.costs import cost_figures
 from reproduction.costs import measured as costs
-from reproduction.costs.timing import alternate
+from reproduction.costs.timing import alternate, ratio
 from reproduction.study.runs.setup import load_data, measure
 
 apply_style()
@@ -187,9 +187,9 @@ simple_table(
 rows = []
 for name in ("MLP", "LeNet"):
     taken = costs.step_times(costs.table_1_config(profile, name), folder, rounds=rounds)
-    for side in taken.rounds:
-        ratio = taken.ratio(side, "no recording")
-        rows.append([name, side, f"{1000 * taken.of(side):.2f}", f"{ratio:.2f}"])
+    for side, seconds in taken.median().items():
+        over = ratio(taken, side, "no recording")
+        rows.append([name, side, f"{1000 * seconds:.2f}", f"{over:.2f}"])
 simple_table(
     rows,
     headings=("Model", "Recording", "Milliseconds a step", "Over no recording"),
@@ -203,10 +203,11 @@ simple_table(
 
 # %%
 log, model = run.logs["90%"], run.model
-forgetting = alternate({"forget": lambda: costs.answer(run, "90%")}, rounds=5).of("forget")
+times = alternate({"forget": lambda: costs.answer(run, "90%")}, rounds=5)
+forgetting = times["forget"].median()
 data = load_data(config).train
-left = round(steps * (1 - len(data.of_class(config["target"])) / len(data)))
-retraining = taken.of("no recording") * left
+left = round(steps * (1 - len(data.of_class(config.target)) / len(data)))
+retraining = taken["no recording"].median() * left
 print(f"{len(run.affected)} steps subtracted in {1000 * forgetting:.0f} ms")
 print(f"{left} steps trained in {retraining:.1f} s, {retraining / forgetting:.0f} times as long")
 assert forgetting < retraining

@@ -8,8 +8,9 @@ import pytest
 from partial_unlearning.errors import InputError
 from reproduction import paper
 from reproduction.checking import audit
+from reproduction.datasets.official import data_root
 from reproduction.datasets.sets import load
-from reproduction.datasets.sources import data_root, official_counts
+from reproduction.datasets.sources import official_counts
 
 
 def brute(text: str, n: int, rule: str) -> bool:
@@ -118,7 +119,7 @@ def test_test_split_sizes() -> None:
 
 @pytest.mark.parametrize("name", paper.TARGET)
 def test_official_sizes_are_those_of_the_complete_data(name: str) -> None:
-    if not (data_root(None) / "organamnist.npz").exists():
+    if not (data_root() / "organamnist.npz").exists():
         pytest.skip("complete data sets absent")
     data, sizes = load(name, source="complete"), official_counts(name)
     assert tuple(np.bincount(data.train.labels)) == sizes["train"]

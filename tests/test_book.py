@@ -1,5 +1,6 @@
 """Executing notebooks and building the book, on a small project of its own."""
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conftest import link_project
 from partial_unlearning.errors import InputError
@@ -220,7 +223,39 @@ def test_bad_input_has_one_message_and_leaves_what_was_there(project, names, val
     assert before.read_text() == "as it was"
 
 
-@pytest.mark.parametrize("pair", ["share", "=0.5", "share=[1"])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.2", 0.2),
+        ("1e-1", 0.1),
+        ("-3", -3),
+        ("[0, 1]", [0, 1]),
+        ("null", None),
+        ("true", True),
+        ("010", "010"),
+        ("1:30", "1:30"),
+        ("no", "no"),
+        ("MLP", "MLP"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_a_parameter_is_a_value_of_json_or_a_text(text, value):
+    (found,) = book.parse_parameters([f"name={text}"]).values()
+    assert found == value and type(found) is type(value)
+
+
+@given(st.text())
+def test_words_are_taken_as_they_are(text):
+    assert book.parse_parameters([f"name=a{text}"]) == {"name": f"a{text}"}
+
+
+@given(st.recursive(st.booleans() | st.integers() | st.floats(allow_nan=False), st.lists))
+def test_values_of_json_are_read_as_they_were_written(value):
+    assert book.parse_parameters([f"name={json.dumps(value)}"]) == {"name": value}
+
+
+@pytest.mark.parametrize("pair", ["share", "=0.5"])
 def test_a_malformed_parameter_is_refused(pair):
     with pytest.raises(InputError, match="share|name=value"):
         book.parse_parameters([pair])
@@ -298,8 +333,9 @@ def test_a_failed_build_keeps_the_book_before_it(project):
     (project / "book" / "index.md").write_text("# Index\n\n[](nowhere.md)\n")
     (project / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     (project / "_config.yml").write_bytes((PROJECT / "_config.yml").read_bytes())
-    for path in (project / "notebooks").iterdir():
+    for path in (project / "notebooks").glob("*.py"):
         path.unlink()
+    (project / "notebooks" / "templates.yaml").write_text("{}")
     old = project / "_build" / "smoke" / "html" / "index.html"
     old.parent.mkdir(parents=True)
     old.write_text("the book before")

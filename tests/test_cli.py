@@ -75,8 +75,8 @@ def test_status_tells_what_exists_and_how_long_it_took(results_folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "table_1", "--profile", "fast"), "full, quick, smoke"),
-        (("book", "--profile", "fast"), "full, quick, smoke"),
+        (("run", "table_1", "--profile", "fast"), "'full', 'quick', 'smoke'"),
+        (("book", "--profile", "fast"), "'full', 'quick', 'smoke'"),
         (("run", "table_9"), "table_1"),
         (("execute", "table_9", "--profile", "smoke"), "table_1"),
         (("execute", "models", "--profile", "smoke", "-p", "colour=red"), "colour"),
@@ -85,12 +85,14 @@ def test_status_tells_what_exists_and_how_long_it_took(results_folder):
         ((*SMALL, "-p", "share=0"), "(0, 1]"),
         ((*SMALL, "-p", "share=1.5"), "(0, 1]"),
         ((*SMALL, "-p", "share=much"), "share"),
+        ((*SMALL, "-p", "epochs=1:30"), "epochs = '1:30'"),
+        ((*SMALL[:-1], "models=no"), "models = ['no']: choose from"),
         ((*SMALL, "-p", "target=42"), "class 42 has no images"),
         ((*SMALL, "-p", "share"), "NAME=VALUE"),
         ((*SMALL, "-p", "epochs=0"), "epochs = 0"),
-        ((*SMALL, "-p", "seeds=-1"), "seeds.0 = -1"),
+        ((*SMALL, "-p", "seeds=-1"), "seeds.0 = '-1'"),
         ((*SMALL[:-1], "models=ConvNet"), "table_1 has no runs with these settings"),
-        (("tune", "--profile", "smoke", "--model", "MLP", "--dataset", "organamnist"), "MLP on"),
+        (("tune", "--profile", "smoke", "--model", "MLP", "--dataset", "organamnist"), "model MLP"),
     ],
 )
 def test_mistakes_are_answered_in_one_line_and_leave_nothing(results_folder, arguments, message):

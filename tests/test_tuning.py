@@ -25,7 +25,7 @@ def test_the_rule_takes_the_best_of_those_that_forgot():
 def test_who_still_recognises_its_own_target_data_has_not_forgotten():
     trials = [trial(0, 99, forgotten=False), trial(1.0, 60), trial(5, 99)]
     assert tuning.ranked(trials) == [trials[1], trials[0], trials[2]]
-    assert tuning.ranked_protocols(trials, 99) == [trials[1], trials[0], trials[2]]
+    assert tuning.ranked(trials, 99) == [trials[1], trials[0], trials[2]]
 
 
 def test_without_any_that_forgot_the_rule_takes_the_lowest_d_t():
@@ -35,17 +35,17 @@ def test_without_any_that_forgot_the_rule_takes_the_lowest_d_t():
 
 def test_the_protocol_is_the_one_nearest_to_the_papers_baseline():
     trials = [trial(0, 90), trial(0, 40), trial(0, 66)]
-    assert tuning.ranked_protocols(trials, 51.93) == [trials[1], trials[2], trials[0]]
+    assert tuning.ranked(trials, 51.93) == [trials[1], trials[2], trials[0]]
 
 
 def test_a_protocol_under_which_the_baseline_forgets_goes_first():
     trials = [trial(20, 51), trial(0, 90)]
-    assert tuning.ranked_protocols(trials, 51.93) == [trials[1], trials[0]]
+    assert tuning.ranked(trials, 51.93) == [trials[1], trials[0]]
 
 
 def test_a_protocol_that_drops_target_images_comes_last():
     trials = [trial(0, 51, target_images=100), trial(20, 90)]
-    assert tuning.ranked_protocols(trials, 51.93) == [trials[1], trials[0]]
+    assert tuning.ranked(trials, 51.93) == [trials[1], trials[0]]
 
 
 @pytest.mark.parametrize("name", names())
@@ -89,7 +89,7 @@ def test_tuning_never_sees_the_test_split_nor_a_published_seed(name):
         *tuning.searches_for(profile, TABLES[1], "MLP", {}),
         *tuning.searches_for(profile, TABLES[5], "MLP", {}),
     ]
-    assert all(config["tuning"] for search in searches for config in search.configs)
+    assert all(config.tuning for search in searches for config in search.configs)
     assert tuning.SEED not in profile.seeds
 
 
@@ -112,9 +112,9 @@ def test_tuning_writes_what_the_rule_chose(tmp_path, monkeypatch):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(InputError, match="unknown family 'sisa'"):
+    with pytest.raises(InputError, match="the family sisa, .*choose from amnesiac, mnist, MLP; "):
         list(tuning.tune("smoke", jobs=1, family="sisa"))
-    with pytest.raises(InputError, match="unknown model 'VGG'"):
+    with pytest.raises(InputError, match="the model VGG .*choose from amnesiac, mnist, MLP; "):
         list(tuning.tune("smoke", jobs=1, model="VGG"))
 
 

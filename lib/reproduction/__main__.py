@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,17 +12,15 @@ import pandas as pd
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command, log_group
 from reproduction import __doc__ as purpose
-from reproduction import publishing as book_machine
-from reproduction.chapters import claim_pages as ledger
-from reproduction.datasets import embedded as sample
+from reproduction import publishing
+from reproduction.chapters.claim_pages import write_ledger
+from reproduction.datasets.embedded import make_sample
 from reproduction.datasets.sets import load
-from reproduction.datasets.sources import data_root
 from reproduction.machine.workers import cores
-from reproduction.study import results as access
-from reproduction.study import stored_runs as store
-from reproduction.study import tuning
+from reproduction.study import results, tuning
 from reproduction.study.experiments import EXPERIMENTS
-from reproduction.study.profiles import DEFAULT, load_profile
+from reproduction.study.profiles import load_profile, names
+from reproduction.study.stored_runs import find, run_name
 
 
 class _Commands(click.Group):
@@ -46,7 +45,7 @@ def _set_data_root(_: click.Context, __: click.Parameter, value: Path | None) ->
 
 
 profile_option = click.option(
-    "--profile", default=DEFAULT, show_default=True, help="Settings: smoke, quick or full."
+    "--profile", type=click.Choice(names()), default="quick", show_default=True, help="Settings."
 )
 data_option = click.option(
     "--data",
@@ -65,6 +64,14 @@ jobs_option = click.option(
 parameter_option = click.option(
     "-p", "parameters", multiple=True, metavar="NAME=VALUE", help="Change a setting; repeatable."
 )
+strict_option = click.option(
+    "--strict", is_flag=True, help="Treat every warning of the build as an error."
+)
+
+
+def run_options(command: Callable) -> Callable:
+    """The options of all commands that train."""
+    return profile_option(data_option(jobs_option(command)))
 
 
 @click.group(cls=_Commands, help=purpose)
@@ -88,22 +95,18 @@ def _check_data(profile: str) -> None:
 
 
 @main.command()
-@profile_option
-@data_option
-@jobs_option
-@click.option("--strict", is_flag=True, help="Treat every warning of the build as an error.")
+@run_options
+@strict_option
 def book(profile: str, jobs: int, strict: bool) -> None:
     """Run what is missing, execute every notebook, build the book and print its path."""
     _check_data(profile)
-    access.run_everything(profile, jobs=jobs)  # all that the notebooks will look up
-    book_machine.execute(book_machine.notebook_names(), profile, {}, jobs=jobs)
-    click.echo(book_machine.build(profile, strict=strict))
+    results.run_everything(profile, jobs=jobs)  # all that the notebooks will look up
+    publishing.execute([], profile, {}, jobs=jobs)
+    click.echo(publishing.build(profile, strict=strict))
 
 
 @main.command()
-@profile_option
-@data_option
-@jobs_option
+@run_options
 @parameter_option
 @click.option("--publish", is_flag=True, help="Copy the executed notebooks to notebooks/ as well.")
 @click.argument("notebooks", nargs=-1)
@@ -111,28 +114,23 @@ def execute(
     profile: str, jobs: int, parameters: tuple[str, ...], publish: bool, notebooks: tuple[str]
 ) -> None:
     """Execute NOTEBOOKS (all of them when none is named) under a profile."""
-    load_profile(profile)
-    values = book_machine.parse_parameters(parameters)
-    wanted = list(notebooks) or book_machine.notebook_names()
-    for path in book_machine.execute(wanted, profile, values, jobs=jobs):
+    values = publishing.parse_parameters(parameters)
+    for path in publishing.execute(notebooks, profile, values, jobs=jobs):
         click.echo(path)
     if publish:
-        book_machine.publish(profile)
+        publishing.publish(profile)
 
 
 @main.command()
 @profile_option
-@click.option("--strict", is_flag=True, help="Treat every warning of the build as an error.")
+@strict_option
 def build(profile: str, strict: bool) -> None:
     """Build the book from the notebooks executed under a profile and print its path."""
-    load_profile(profile)
-    click.echo(book_machine.build(profile, strict=strict))
+    click.echo(publishing.build(profile, strict=strict))
 
 
 @main.command()
-@profile_option
-@data_option
-@jobs_option
+@run_options
 @parameter_option
 @click.argument("experiment")
 def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -> None:
@@ -141,16 +139,16 @@ def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -
     Results that exist are read. -p changes a setting: models, seeds, share, target_images, target,
     epochs, batch_size, statistics, strategy, prune_first, prune_last.
     """
-    changes = book_machine.parse_parameters(parameters)
-    found = access.results(experiment, profile, jobs=jobs, **changes)
-    access.write_tables(profile)
+    changes = publishing.parse_parameters(parameters)
+    found = results.results(experiment, profile, jobs=jobs, **changes)
+    results.write_tables(profile)
     if not found:
         raise InputError(
             f"{experiment} has no runs with these settings under profile {profile}: "
             "its data set has other models, or nothing was tuned for them yet"
         )
     rows = [
-        {key: getattr(result.config, key) for key in ("experiment", "model", "seed")} | row
+        result.config.model_dump(include={"experiment", "model", "seed"}) | row
         for result in found
         for row in result.rows
     ]
@@ -163,21 +161,17 @@ def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -
 def status(profile: str) -> None:
     """List each run of a profile: whether it exists, and how long it took."""
     for name in EXPERIMENTS:
-        _, configs = access.resolve(name, profile)
-        found = [store.find(profile, config) for config in configs]
-        spent = sum(result.provenance["seconds"] for result in found if result)
-        click.echo(
-            f"{name}: {len(configs) - found.count(None)} of {len(configs)} runs, {spent:.0f} s"
-        )
+        _, configs = results.resolve(name, profile)
+        found = [find(profile, config) for config in configs]
+        spent = [result.provenance["seconds"] for result in found if result]
+        click.echo(f"{name}: {len(spent)} of {len(configs)} runs, {sum(spent):.0f} s")
         for config, result in zip(configs, found, strict=True):
             took = f"{result.provenance['seconds']:7.1f} s" if result else "  missing"
-            click.echo(f"  {took}  {store.run_name(config)}")
+            click.echo(f"  {took}  {run_name(config)}")
 
 
 @main.command()
-@profile_option
-@data_option
-@jobs_option
+@run_options
 @click.option("--family", help="Tune one family only: amnesiac, label_flipping, optimization.")
 @click.option("--dataset", help="Tune on one data set only.")
 @click.option("--model", help="Tune one model only.")
@@ -189,19 +183,18 @@ def tune(
         click.echo(line)
 
 
-@main.command(name="claims")
+@main.command()
 @profile_option
-def claim_ledger(profile: str) -> None:
+def claims(profile: str) -> None:
     """Judge every claim of the paper by the stored results and write the ledger."""
-    load_profile(profile)
-    click.echo(ledger.write_ledger(profile).to_string(index=False))
+    click.echo(write_ledger(profile).to_string(index=False))
 
 
-@main.command(name="sample")
+@main.command()
 @data_option
-def make_sample() -> None:
+def sample() -> None:
     """Make the embedded sample anew from the complete data sets."""
-    for path in sample.make_sample(data_root(None), sample.SAMPLES):
+    for path in make_sample():
         click.echo(path)
 
 

@@ -1,7 +1,5 @@
 """What the paper prints: Tables 1 to 6, the classes behind them, its list of items."""
 
-from functools import cache
-
 import pandas as pd
 
 from partial_unlearning.errors import InputError
@@ -41,18 +39,13 @@ ITEMS: dict[str, str] = {
 }
 
 
-@cache
-def _printed() -> pd.DataFrame:
-    text = pd.read_csv(places.book() / "paper" / "tables.csv", dtype=str)
-    return text.astype({"table": int})
-
-
 def printed() -> pd.DataFrame:
     """The 36 rows of Tables 1 to 6 with each number as the text that the paper prints.
 
     The text keeps the written precision: ``0.5`` and ``0.50`` differ.
     """
-    return _printed().copy()
+    text = pd.read_csv(places.book() / "paper" / "tables.csv", dtype=str)
+    return text.astype({"table": int})
 
 
 def tables() -> pd.DataFrame:
@@ -79,4 +72,5 @@ def cell(table: int, model: str, method: str) -> pd.Series:
 
 def comparisons() -> list[tuple[int, str]]:
     """The 18 (table, model) pairs in which the paper sets its method against the baseline."""
-    return list(dict.fromkeys(zip(_printed().table, _printed().model, strict=True)))
+    pairs = printed()[["table", "model"]].drop_duplicates()
+    return list(pairs.itertuples(index=False, name=None))

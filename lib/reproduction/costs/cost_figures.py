@@ -1,22 +1,16 @@
 """Figures of the chapter on cost: storage against what is kept, and against accuracy."""
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from partial_unlearning.metrics import Accuracy
 from reproduction.chapters.figures import INK, OTHERS, PALETTE, RETAINED, TARGET, WIDTH, look
 from reproduction.study.runs.setup import point
-
-
-def entropy(density: Tensor) -> Tensor:
-    """Bits a weight that say which weights are kept, at the least: H2 of the density."""
-    rest = 1 - density
-    return -(density * density.log2() + rest * rest.log2())
 
 
 def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Figure:
@@ -29,17 +23,18 @@ def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Figur
     figure, axis = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
     kept = torch.logspace(-3, np.log10(0.999), 200, dtype=torch.float64)
     index = (size - 1).bit_length()
+    entropy = -(kept * kept.log2() + (1 - kept) * (1 - kept).log2())  # bits a weight, at the least
     lines = {
         "every weight, float32": (32 + 0 * kept, PALETTE["trained"], "-"),
         "indices + bfloat16": ((index + 16) * kept, OTHERS[1], "-"),
         "bitmask + bfloat16": (1 + 16 * kept, PALETTE["baseline"], "-"),
-        "least for unknown positions": (entropy(kept) + 16 * kept, INK, (0, (2, 2))),
+        "least for unknown positions": (entropy + 16 * kept, INK, (0, (2, 2))),
         "mask from its seed + bfloat16": (16 * kept, PALETTE["proposed"], "-"),
     }
     for label, (bits, colour, style) in lines.items():
         axis.plot(kept, bits, label=label, color=colour, linestyle=style)
-    for number, (label, (share, bits)) in enumerate(measured.items()):
-        colour = (PALETTE["proposed"], PALETTE["baseline"], OTHERS[1])[number % 3]
+    colours = cycle((PALETTE["proposed"], PALETTE["baseline"], OTHERS[1]))
+    for colour, (label, (share, bits)) in zip(colours, measured.items(), strict=False):
         axis.plot(share, bits, "o", markersize=6, color=colour, label=f"measured: {label}")
     axis.set(xscale="log", yscale="log", ylim=(0.01, 60))
     axis.set(xlabel="share of weights kept", ylabel="bits a weight and step")

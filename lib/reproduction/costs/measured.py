@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import nn
 
@@ -18,34 +19,21 @@ from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
 from partial_unlearning.update_log.log import StoredLog
 from reproduction.costs.public_notebook import NotebookScheme
-from reproduction.costs.timing import Times, alternate
+from reproduction.costs.timing import alternate
 from reproduction.machine.memory import keep_freed_memory
+from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.results import resolve
-from reproduction.study.runs.setup import (
-    fresh_model,
-    load_data,
-    make_plan,
-    measure,
-    target_ids,
-    train,
-)
-from reproduction.study.stored_runs import Config
+from reproduction.study.runs import setup
+from reproduction.study.runs.setup import load_data
 
 Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """One training with several logs.
+    """One training, its logs by label, and the steps that the configuration's request affects."""
 
-    Attributes:
-        config: of the run.
-        model: the trained model.
-        logs: by label.
-        affected: the steps that the request of the configuration affects.
-    """
-
-    config: Config
+    config: AmnesiacConfig
     model: nn.Module
     logs: dict[str, StoredLog]
     affected: list[int]
@@ -53,7 +41,7 @@ class LoggedRun:
     def after(self, label: str) -> Accuracy:
         """Accuracy when the affected steps of one log are subtracted."""
         model = forget(deepcopy(self.model), self.logs[label].sum(self.affected))
-        return measure(self.config, model, load_data(self.config))
+        return setup.measure(self.config, model, load_data(self.config))
 
     def bits(self, label: str) -> float:
         """Bits that one weight takes in one step, everything in the log's folder included."""
@@ -68,35 +56,36 @@ class LoggedRun:
         return (found == 0).float().mean().item()
 
 
-def table_1_config(profile: str, model: str) -> Config:
+def table_1_config(profile: str, model: str) -> AmnesiacConfig:
     """The configuration of a model's run in Table 1, with the profile's first seed."""
     _, configs = resolve("table_1", profile)
-    return next(c for c in configs if c["experiment"] == "amnesiac" and c["model"] == model)
+    return next(c for c in configs if isinstance(c, AmnesiacConfig) and c.model == model)
 
 
-def record_run(config: Config, folder: Path, settings: Mapping[str, Settings]) -> LoggedRun:
+def record_run(config: AmnesiacConfig, folder: Path, settings: Mapping[str, Settings]) -> LoggedRun:
     """Train as the configuration says and record into one log for each of ``settings``."""
     data = load_data(config)
-    plan = make_plan(config, data, config["protocol"])
-    model = fresh_model(config, data)
+    plan = setup.make_plan(config, data, config.protocol)
+    model = setup.fresh_model(config, data)
     writers = {
-        label: create(folder / config["model"] / label, model, plan=plan, **chosen)
+        label: create(folder / config.model / label, model, plan=plan, **chosen)
         for label, chosen in settings.items()
     }
     recorders = [UpdateRecorder(log.mask, log) for log in writers.values()]
-    train(config, model, data.train, plan, recorders)
-    for log in writers.values():
+    setup.train(config, model, data.train, plan, recorders)
+    logs = {}
+    for label, log in writers.items():
         log.close(model)
-    logs = {label: open_log(log.folder.root, model) for label, log in writers.items()}
-    affected = next(iter(logs.values())).affected_steps(target_ids(config, data, plan))
+        logs[label] = open_log(log.folder.root, model)
+    affected = logs[label].affected_steps(setup.target_ids(config, data, plan))
     return LoggedRun(config, model, logs, affected)
 
 
-def schedule(config: Config, **more: object) -> Settings:
+def schedule(config: AmnesiacConfig, **more: object) -> Settings:
     """The pruning that the configuration has, for :func:`create`."""
-    pruning = config["pruning"]
-    ends = {"sparsity_first": pruning["first"], "sparsity_last": pruning["last"]}
-    return {"strategy": pruning["strategy"], **ends, "seed": config["seed"], **more}
+    pruning = config.pruning
+    ends = {"sparsity_first": pruning.first, "sparsity_last": pruning.last}
+    return {"strategy": pruning.strategy, **ends, "seed": config.seed, **more}
 
 
 def uniform(pruning: float, **more: object) -> Settings:
@@ -105,41 +94,37 @@ def uniform(pruning: float, **more: object) -> Settings:
 
 
 class Stepper:
-    """One training step of a configuration after the other, always on the first batch."""
+    """Training steps of a configuration, always on the first batch."""
 
-    def __init__(self, config: Config) -> None:
-        data = load_data(config)
-        self.model, training = fresh_model(config, data), config["training"]
-        self._optimizer = make_optimizer(
-            training["optimizer"], self.model, learning_rate=training["learning_rate"]
+    def __init__(self, config: AmnesiacConfig) -> None:
+        data, training = load_data(config), config.training
+        self.model, size = setup.fresh_model(config, data), training.batch_size
+        self.optimizer = make_optimizer(
+            training.optimizer, self.model, learning_rate=training.learning_rate
         )
-        self.batch = data.train.ids[: training["batch_size"]].cpu()
-        self._data, self.steps = data.train, 0
+        self.images, self.labels = data.train.images[:size], data.train.labels[:size]
+        self.ids = data.train.ids[:size].cpu()
 
     def __call__(self) -> None:
         """Make a step."""
-        where = self._data.positions(self.batch)
-        loss = nn.functional.cross_entropy(
-            self.model(self._data.images[where]), self._data.labels[where]
-        )
-        self._optimizer.zero_grad(set_to_none=True)
+        loss = nn.functional.cross_entropy(self.model(self.images), self.labels)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self._optimizer.step()
-        self.steps += 1
+        self.optimizer.step()
 
 
-def step_times(config: Config, folder: Path, *, rounds: int) -> Times:
+def step_times(config: AmnesiacConfig, folder: Path, *, rounds: int) -> pd.DataFrame:
     """Times of a step without recording, with ours, and with the notebook's scheme."""
     keep_freed_memory()  # else page faults meet one side or another by chance
     plain, ours, theirs = Stepper(config), Stepper(config), Stepper(config)
-    settings = {"ids": ours.batch, "batch_size": len(ours.batch), **uniform(0.9)}
-    recording = record(ours.model, folder / f"timed {config['model']}", **settings)
-    scheme = NotebookScheme(folder / f"notebook {config['model']}")
+    settings = {"ids": ours.ids, "batch_size": len(ours.ids), **uniform(0.9)}
+    recording = record(ours.model, folder / f"timed {config.model}", **settings)
+    scheme = NotebookScheme(folder / f"notebook {config.model}")
     scheme.on_train_begin(theirs.model)
     sides = {
         "no recording": plain,
-        "update log": lambda: (ours(), recording.step(ours.batch, 0)),
-        "public notebook": lambda: (theirs(), scheme.on_step_end(theirs.steps % 5, theirs.model)),
+        "update log": lambda: (ours(), recording.step(ours.ids, 0)),
+        "public notebook": lambda: (theirs(), scheme.on_step_end(0, theirs.model)),
     }
     return alternate(sides, rounds=rounds, calls=16)
 
@@ -160,7 +145,6 @@ def dense_bytes(name: str, steps: int) -> int:
 
 def answer(run: LoggedRun, label: str) -> nn.Module:
     """All that a request takes: look up its steps, sum their updates, subtract the sum."""
-    log, data = run.logs[label], load_data(run.config)
-    targets = data.train.of_class(run.config["target"]).cpu()
-    steps = log.affected_steps(targets[torch.isin(targets, log.plan().ids)])
-    return forget(deepcopy(run.model), log.sum(steps))
+    log = run.logs[label]
+    targets = setup.target_ids(run.config, load_data(run.config), log.plan())
+    return forget(deepcopy(run.model), log.sum(log.affected_steps(targets)))

@@ -13,11 +13,12 @@ from partial_unlearning.system.files import make_folder
 from partial_unlearning.training import Callback
 
 
-class NotebookScheme(Callback):
-    """Writes one pickle a step.
+def _clone(model: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in model.named_parameters()}
 
-    Args:
-        folder: where the pickles go.
+
+class NotebookScheme(Callback):
+    """Writes one pickle a step into a folder.
 
     Attributes:
         written: bytes written so far, of which the last pickle of each step is kept.
@@ -28,17 +29,14 @@ class NotebookScheme(Callback):
 
     def on_train_begin(self, model: nn.Module) -> None:
         """Clone the weights before the first step."""
-        self._before = self._clone(model)
-
-    def _clone(self, model: nn.Module) -> dict[str, Tensor]:
-        return {name: weight.detach().clone() for name, weight in model.named_parameters()}
+        self._before = _clone(model)
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
         """Write the update of a step, and clone the weights before the next."""
-        after, update = self._clone(model), {}
+        after, update = _clone(model), {}
         for name, weight in after.items():
             update[name] = weight - self._before[name]
             with (self.folder / f"{step}.pkl").open("wb") as file:
                 pickle.dump(update, file)
                 self.written += file.tell()
-        self._before = self._clone(model)
+        self._before = _clone(model)

@@ -1,39 +1,20 @@
 """Timing of alternatives side by side, so that other load on the machine meets them alike."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
-
-@dataclass(frozen=True)
-class Times:
-    """Seconds that each side took for one call, a value a round."""
-
-    rounds: dict[str, list[float]]
-
-    def of(self, side: str) -> float:
-        """Median seconds of one call."""
-        return median(self.rounds[side])
-
-    def ratio(self, side: str, other: str) -> float:
-        """How many times as long one side took as another: the median over the rounds."""
-        pairs = zip(self.rounds[side], self.rounds[other], strict=True)
-        return median(one / another for one, another in pairs)
-
-
-def _nothing() -> None:
-    """Nothing to prepare."""
+import pandas as pd
 
 
 def alternate(
-    sides: dict[str, Callable[[], object]],
+    sides: Mapping[str, Callable[[], object]],
     *,
     rounds: int,
     calls: int = 1,
     warmup: int = 1,
-    prepare: dict[str, Callable[[], object]] | None = None,
-) -> Times:
+    prepare: Mapping[str, Callable[[], object]] = MappingProxyType({}),
+) -> pd.DataFrame:
     """Time all sides in turn, so that whatever else goes on meets them alike.
 
     Args:
@@ -42,13 +23,22 @@ def alternate(
         calls: of each side in a round, one after the other; for work that is done every few calls.
         warmup: rounds before the first value.
         prepare: for a side, what to do before its calls of a round; it is not timed.
+
+    Returns:
+        Seconds of one call, a column a side and a row a round.
     """
-    taken: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(warmup + rounds):
+    taken = pd.DataFrame(index=range(warmup + rounds), columns=list(sides), dtype=float)
+    for number in taken.index:
         for name in list(sides)[:: -1 if number % 2 else 1]:
-            (prepare or {}).get(name, _nothing)()
+            if name in prepare:
+                prepare[name]()
             began = time.perf_counter()
             for _ in range(calls):
                 sides[name]()
-            taken[name].append((time.perf_counter() - began) / calls)
-    return Times({name: seconds[warmup:] for name, seconds in taken.items()})
+            taken.loc[number, name] = (time.perf_counter() - began) / calls
+    return taken[warmup:]
+
+
+def ratio(taken: pd.DataFrame, side: str, other: str) -> float:
+    """How many times as long one side took as another: the median over the rounds."""
+    return (taken[side] / taken[other]).median()

@@ -12,26 +12,13 @@ import numpy as np
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
-from reproduction.datasets.official import OFFICIAL, Arrays, Fingerprint, check_file, read_official
+from reproduction.datasets.official import FOLDER, OFFICIAL, Arrays, check_file, read_official
 
 SIZES = {"train": 5000, "test": 1000}
-SAMPLES = Path(__file__).parent / "samples"
-FINGERPRINTS: dict[str, Fingerprint] = {
-    "mnist": Fingerprint(
-        1002071, "ef53cbcdf769dc4c5e4a2ed79f8953c284c6063c383c15b12137565af56964ae"
-    ),
-    "organamnist": Fingerprint(
-        3916719, "8a43ea988c758a8ab8992ed90c10aacf618dc98976015ff285328d766b89bc80"
-    ),
-}
 
 
-def read_sample(name: str, folder: Path = SAMPLES) -> Arrays:
+def read_sample(name: str) -> Arrays:
     """Read an embedded sample after checking its digest.
-
-    Args:
-        name: a key of ``OFFICIAL``.
-        folder: where the sample files lie.
 
     Returns:
         ``classes`` (names); for each split of ``SIZES``, ``{split}_images`` (n, 28, 28) uint8,
@@ -41,30 +28,22 @@ def read_sample(name: str, folder: Path = SAMPLES) -> Arrays:
     Raises:
         InputError: the file is absent, truncated or altered.
     """
-    path = folder / f"{name}.npz"
     remedy = "restore it with `git checkout`, or remake it with `python -m reproduction sample`"
-    check_file(path, FINGERPRINTS[name], remedy)
-    with np.load(path) as stored:
+    check_file(FOLDER, f"samples/{name}.npz", remedy)
+    with np.load(FOLDER / "samples" / f"{name}.npz") as stored:
         return dict(stored)
 
 
-def make_sample(root: Path, out: Path) -> list[Path]:
-    """Make the sample files of both data sets from the official ones.
+def make_sample(out: Path = FOLDER / "samples") -> list[Path]:
+    """Write ``mnist.npz`` and ``organamnist.npz`` from the official files; return their paths.
 
     Equal inputs give equal bytes (with the same zlib, which does the compression).
-
-    Args:
-        root: data root with the official files; absent ones are downloaded.
-        out: folder for ``mnist.npz`` and ``organamnist.npz``; made when absent.
-
-    Returns:
-        The paths written.
 
     Raises:
         InputError: official files absent or damaged, or ``out`` not writable.
     """
     # Everything is read before anything is written: a bad file leaves no half-new pair behind.
-    packed = {name: _pack(_choose(read_official(name, root))) for name in OFFICIAL}
+    packed = {name: _packed_sample(read_official(name)) for name in OFFICIAL}
     return [write_atomic(out / f"{name}.npz", content) for name, content in packed.items()]
 
 
@@ -84,23 +63,16 @@ def stratified_ids(labels: np.ndarray, size: int) -> np.ndarray:
     if size > len(labels):
         raise InputError(f"cannot choose {size:,} images from {len(labels):,}; choose fewer")
     counts = np.bincount(labels)
+    shares, remainders = np.divmod(counts * size, len(labels))
+    shares[np.argsort(-remainders, kind="stable")[: size - shares.sum()]] += 1
     chosen = []
-    for label, share in enumerate(_shares(counts, size)):
+    for label, share in enumerate(shares):
         middles = (2 * np.arange(share) + 1) * counts[label] // (2 * max(share, 1))
         chosen.append(np.flatnonzero(labels == label)[middles])
     return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
-def _shares(counts: np.ndarray, size: int) -> np.ndarray:
-    """Split ``size`` in proportion to ``counts`` by largest remainders, in whole numbers."""
-    total = counts.sum()
-    shares, remainders = np.divmod(counts * size, total)
-    largest = np.argsort(-remainders, kind="stable")[: size - shares.sum()]
-    shares[largest] += 1
-    return shares
-
-
-def _choose(arrays: Arrays) -> Arrays:
+def _packed_sample(arrays: Arrays) -> bytes:
     chosen = {"classes": arrays["classes"]}
     for key in (key for key in arrays if key.endswith("_labels")):
         chosen[key.replace("_labels", "_counts")] = np.bincount(arrays[key])
@@ -109,11 +81,7 @@ def _choose(arrays: Arrays) -> Arrays:
         chosen[f"{split}_ids"] = ids
         chosen[f"{split}_images"] = arrays[f"{split}_images"][ids]
         chosen[f"{split}_labels"] = arrays[f"{split}_labels"][ids]
-    return chosen
-
-
-def _pack(arrays: Arrays) -> bytes:
     # numpy dates every member 1980-01-01, so the archive depends on the arrays alone.
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **chosen)
     return buffer.getvalue()

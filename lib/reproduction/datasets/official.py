@@ -8,25 +8,22 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from partial_unlearning.errors import InputError
+from reproduction import places
 
 log = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What an official file must be: its size in bytes and its SHA-256 in hexadecimal."""
-
-    size: int
-    sha256: str
+FOLDER = Path(__file__).parent
+# As sha256sum writes it: files below the data root, and the embedded samples below this folder.
+_LINES = (FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+SHA256 = {file: digest for digest, file in map(str.split, _LINES)}
 
 
 @dataclass(frozen=True)
@@ -35,70 +32,67 @@ class Official:
 
     Attributes:
         title: the name for people.
-        files: path below the data root -> fingerprint.
+        files: paths below the data root.
         read: data root -> ``classes`` and, per split, ``{split}_images`` (n, 28, 28) uint8 and
-            ``{split}_labels`` (n,) uint8. Index i is the image's id in that split, for good.
-        fetch: downloads every file into an existing folder.
+            ``{split}_labels`` (n,) uint8. Index i is the image's id in that split, for good. With
+            ``download=True`` it gets the files first.
         source: where a person finds the files.
     """
 
     title: str
-    files: Mapping[str, Fingerprint]
-    read: Callable[[Path], Arrays]
-    fetch: Callable[[Path], None]
+    files: tuple[str, ...]
+    read: Callable[..., Arrays]
     source: str
 
 
-def check_file(path: Path, expected: Fingerprint, remedy: str) -> None:
-    """Compare a file with its fingerprint.
+def data_root() -> Path:
+    """The folder of the official files: ``UNLEARN_DATA``, else ``data/``."""
+    return Path(os.environ.get("UNLEARN_DATA") or places.root() / "data").expanduser()
+
+
+def check_file(folder: Path, file: str, remedy: str) -> None:
+    """Compare a file below a folder with its digest.
 
     Raises:
-        InputError: unreadable, truncated, or of other content; the message ends with ``remedy``.
+        InputError: unreadable, or of other content; the message ends with ``remedy``.
     """
     try:
-        content = path.read_bytes()
+        content = (folder / file).read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; {remedy}") from error
-    if len(content) != expected.size:
-        kind = "truncated" if len(content) < expected.size else "too long"
-        raise InputError(
-            f"{path} is {kind}: {len(content):,} bytes, expected {expected.size:,}; {remedy}"
-        )
+        raise InputError(f"cannot read {folder / file}: {error.strerror}; {remedy}") from error
     found = hashlib.sha256(content).hexdigest()
-    if found != expected.sha256:
+    if found != SHA256[file]:
         raise InputError(
-            f"{path} is damaged or another version: SHA-256 {found}, "
-            f"expected {expected.sha256}; {remedy}"
+            f"{folder / file} is truncated, damaged or another version: {len(content):,} bytes "
+            f"with SHA-256 {found}, expected {SHA256[file]}; {remedy}"
         )
 
 
-def combined_digest(fingerprints: Iterable[Fingerprint]) -> str:
+def combined_digest(files: Iterable[str]) -> str:
     """Return one SHA-256 for a set of files: that of their SHA-256 digests, sorted, one a line."""
-    lines = "".join(f"{sha256}\n" for sha256 in sorted(item.sha256 for item in fingerprints))
+    lines = "".join(f"{digest}\n" for digest in sorted(SHA256[file] for file in files))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def read_official(name: str, root: Path) -> Arrays:
-    """Read a complete data set from ``root``, downloading what is absent and checking every file.
-
-    Args:
-        name: a key of ``OFFICIAL``.
-        root: the data root; made when something is downloaded.
+def read_official(name: str) -> Arrays:
+    """Read a complete data set from the data root, made and filled by a download where absent.
 
     Returns:
-        See ``Official.read``.
+        What ``Official.read`` gives, and ``{split}_ids`` (n,), the numbers from 0 on.
 
     Raises:
         InputError: files absent and not to be had, truncated, or not the official ones.
     """
-    official = OFFICIAL[name]
-    missing = [file for file in official.files if not (root / file).exists()]
-    if missing:
+    official, root = OFFICIAL[name], data_root()
+    if missing := [file for file in official.files if not (root / file).exists()]:
         _download(official, root, missing)
-    for file, fingerprint in official.files.items():
-        remedy = "delete it and run again to download it, or copy the official file there"
-        check_file(root / file, fingerprint, remedy)
-    return official.read(root)
+    remedy = "delete it and run again to download it, or copy the official file there"
+    for file in official.files:
+        check_file(root, file, remedy)
+    arrays = official.read(root)
+    labels = {key: array for key, array in arrays.items() if key.endswith("_labels")}
+    ids = {key.replace("_labels", "_ids"): np.arange(len(array)) for key, array in labels.items()}
+    return arrays | ids
 
 
 def _download(official: Official, root: Path, missing: list[str]) -> None:
@@ -107,29 +101,27 @@ def _download(official: Official, root: Path, missing: list[str]) -> None:
     try:
         # Beside the destination, so that each file arrives whole, by one rename, or not at all.
         with tempfile.TemporaryDirectory(dir=existing, prefix=".download-") as temporary:
-            official.fetch(Path(temporary))
+            official.read(Path(temporary), download=True)
             for file in missing:
                 (root / file).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(temporary) / file, root / file)
     except (OSError, RuntimeError) as error:
-        raise InputError(_how_to_get(official, root, missing, error)) from error
+        # medmnist wraps the network's error in a page of advice; its context is the error itself.
+        reason = str(error.__context__ or error).strip().splitlines()[-1]
+        raise InputError(
+            f"{official.title} is not complete in {root}: looked for {', '.join(missing)} there, "
+            f"and the download failed ({reason}). Put these files there under these names, from "
+            f"{official.source}; or name the folder that holds them with --data or UNLEARN_DATA. "
+            "The profiles smoke and quick need no download: their images are embedded."
+        ) from error
 
 
-def _how_to_get(official: Official, root: Path, missing: list[str], error: Exception) -> str:
-    # medmnist wraps the network's error in a page of advice; its context is the error itself.
-    reason = str(error.__context__ or error).strip().splitlines()[-1]
-    return (
-        f"{official.title} is not complete in {root}: looked for {', '.join(missing)} there, "
-        f"and the download failed ({reason}). Put these files there under these names, from "
-        f"{official.source}; or name the folder that holds them so with --data or UNLEARN_DATA. "
-        "The profiles smoke and quick need no download: their images are embedded."
-    )
-
-
-def _read_mnist(root: Path) -> Arrays:
+def _mnist(root: Path, *, download: bool = False) -> Arrays:
     from torchvision.datasets import MNIST
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
+    if download:
+        MNIST(root, download=True)
     # The readers, not MNIST(root): that prefers an old `processed/` folder, which nobody checked.
     raw = root / "MNIST" / "raw"
     arrays = {"classes": np.array([name.partition(" ")[0] for name in MNIST.classes])}
@@ -141,60 +133,29 @@ def _read_mnist(root: Path) -> Arrays:
     return arrays
 
 
-def _fetch_mnist(folder: Path) -> None:
-    from torchvision.datasets import MNIST
-
-    MNIST(folder, download=True)
-
-
-def _read_organamnist(root: Path) -> Arrays:
+def _organamnist(root: Path, *, download: bool = False) -> Arrays:
     from medmnist import INFO, OrganAMNIST
 
     names = INFO["organamnist"]["label"]
     arrays = {"classes": np.array([names[str(label)] for label in range(len(names))])}
     for split in ("train", "val", "test"):
-        data = OrganAMNIST(split, root=root)
+        data = OrganAMNIST(split, root=root, download=download)
         arrays[f"{split}_images"] = data.imgs
         arrays[f"{split}_labels"] = data.labels.reshape(-1)
     return arrays
 
 
-def _fetch_organamnist(folder: Path) -> None:
-    from medmnist import OrganAMNIST
-
-    OrganAMNIST("test", root=folder, download=True)
-
-
-OFFICIAL: dict[str, Official] = {
+OFFICIAL = {
     "mnist": Official(
         title="MNIST",
-        files={
-            "MNIST/raw/train-images-idx3-ubyte": Fingerprint(
-                47040016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-            ),
-            "MNIST/raw/train-labels-idx1-ubyte": Fingerprint(
-                60008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-            ),
-            "MNIST/raw/t10k-images-idx3-ubyte": Fingerprint(
-                7840016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-            ),
-            "MNIST/raw/t10k-labels-idx1-ubyte": Fingerprint(
-                10008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-            ),
-        },
-        read=_read_mnist,
-        fetch=_fetch_mnist,
+        files=tuple(file for file in SHA256 if file.startswith("MNIST/")),
+        read=_mnist,
         source="https://ossci-datasets.s3.amazonaws.com/mnist/, unpacked",
     ),
     "organamnist": Official(
         title="OrganAMNIST",
-        files={
-            "organamnist.npz": Fingerprint(
-                38247708, "7c8c8b0753e2c0d7f70928817eac02be7cbb09f6beff4346e9d0ea79ecb598bd"
-            ),
-        },
-        read=_read_organamnist,
-        fetch=_fetch_organamnist,
+        files=("organamnist.npz",),
+        read=_organamnist,
         source="https://zenodo.org/records/10519652",
     ),
 }

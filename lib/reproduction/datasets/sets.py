@@ -4,9 +4,7 @@ An image's id is its index in the official split, in the sample as in the comple
 deletion request names the same image everywhere.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -44,38 +42,28 @@ def load(
     name: str,
     *,
     source: str,
-    root: Path | None = None,
     tuning: bool = False,
     device: str | torch.device = "cpu",
 ) -> Dataset:
-    """Load a data set into memory.
+    """Load a data set into the memory of a device, with test or held-out images to evaluate on.
 
     Held out for tuning, so that no setting is ever chosen on test images: of complete MNIST the
     last 5,000 training images; of complete OrganAMNIST its validation split, which is in no
     published run; of a sample the last fifth of each class's training images.
 
-    Args:
-        name: ``mnist`` or ``organamnist``.
-        source: ``sample`` or ``complete``.
-        root: data root of the complete files, see :func:`sources.data_root`; the sample ignores it.
-        tuning: whether to evaluate on held-out images instead of the test split.
-        device: where the tensors go.
-
     Raises:
         InputError: unknown name, source or device, or the files are absent, truncated or altered.
     """
-    arrays, digest = sources.read(name, source, root)
+    arrays, digest = sources.read(name, source)
     train, evaluation = _split(arrays, "train"), _split(arrays, "test")
     if tuning:
-        train, evaluation = HELD_OUT[source, name](arrays, train)
-    return Dataset(
-        name=name,
-        source=source,
-        train=_move(train, device),
-        evaluation=_move(evaluation, device),
-        classes=tuple(arrays["classes"].tolist()),
-        digest=digest,
-    )
+        train, evaluation = _held_out(source, arrays, train)
+    try:
+        train, evaluation = train.to(device), evaluation.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot use the device {str(device)!r}: {reason}; try cpu") from error
+    return Dataset(name, source, train, evaluation, tuple(arrays["classes"].tolist()), digest)
 
 
 def _split(arrays: Arrays, split: str) -> Split:
@@ -84,33 +72,13 @@ def _split(arrays: Arrays, split: str) -> Split:
     return Split(images.unsqueeze(1), labels, torch.from_numpy(arrays[f"{split}_ids"]))
 
 
-def _last_training_images(arrays: Arrays, train: Split) -> tuple[Split, Split]:
-    del arrays
+def _held_out(source: str, arrays: Arrays, train: Split) -> tuple[Split, Split]:
+    """The training images that are left, and those held out."""
+    if source == "sample":
+        by_class = [train.of_class(label) for label in range(len(arrays["classes"]))]
+        last = torch.cat([ids[len(ids) - len(ids) // SAMPLE_HELD_OUT_PART :] for ids in by_class])
+        return train.without(last), train.subset(last)
+    if "val_images" in arrays:
+        return train, _split(arrays, "val")
     first = len(train) - MNIST_HELD_OUT
     return train._at(slice(first)), train._at(slice(first, None))  # views: nothing is copied
-
-
-def _validation_split(arrays: Arrays, train: Split) -> tuple[Split, Split]:
-    return train, _split(arrays, "val")
-
-
-def _last_fifth_of_each_class(arrays: Arrays, train: Split) -> tuple[Split, Split]:
-    by_class = [train.of_class(label) for label in range(len(arrays["classes"]))]
-    held_out = torch.cat([ids[len(ids) - len(ids) // SAMPLE_HELD_OUT_PART :] for ids in by_class])
-    return train.without(held_out), train.subset(held_out)
-
-
-HELD_OUT: dict[tuple[str, str], Callable[[Arrays, Split], tuple[Split, Split]]] = {
-    ("complete", "mnist"): _last_training_images,
-    ("complete", "organamnist"): _validation_split,
-    ("sample", "mnist"): _last_fifth_of_each_class,
-    ("sample", "organamnist"): _last_fifth_of_each_class,
-}
-
-
-def _move(split: Split, device: str | torch.device) -> Split:
-    try:
-        return split.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
-        reason = str(error).splitlines()[0]
-        raise InputError(f"cannot use the device {str(device)!r}: {reason}; try cpu") from error

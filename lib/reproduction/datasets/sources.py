@@ -4,35 +4,23 @@ Nothing here needs torch, so that pages that only name classes or count images s
 """
 
 import logging
-import os
-from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
-
-import numpy as np
 
 from partial_unlearning.errors import InputError
-from reproduction import places
-from reproduction.datasets.embedded import FINGERPRINTS, SIZES, read_sample
-from reproduction.datasets.official import OFFICIAL, Arrays, combined_digest, read_official
+from reproduction.datasets.embedded import SIZES, read_sample
+from reproduction.datasets.official import (
+    OFFICIAL,
+    Arrays,
+    combined_digest,
+    data_root,
+    read_official,
+)
 
 log = logging.getLogger(__name__)
 
-SOURCES = ("sample", "complete")
 
-
-def data_root(given: str | Path | None) -> Path:
-    """Return the folder of the official files: ``given``, else ``UNLEARN_DATA``, else ``data/``."""
-    return Path(given or os.environ.get("UNLEARN_DATA") or places.root() / "data").expanduser()
-
-
-def read(name: str, source: str, root: Path | None = None) -> tuple[Arrays, str]:
-    """Read a data set.
-
-    Args:
-        name: ``mnist`` or ``organamnist``.
-        source: ``sample`` or ``complete``.
-        root: data root of the complete files, see :func:`data_root`; the sample ignores it.
+def read(name: str, source: str) -> tuple[Arrays, str]:
+    """Read ``mnist`` or ``organamnist`` from the source ``sample`` or ``complete``.
 
     Returns:
         ``classes`` and, per split, ``{split}_images`` (n, 28, 28) uint8, ``{split}_labels`` (n,)
@@ -42,22 +30,34 @@ def read(name: str, source: str, root: Path | None = None) -> tuple[Arrays, str]
     Raises:
         InputError: unknown name or source, or the files are absent, truncated or altered.
     """
-    _check_known("data set", name, OFFICIAL)
-    _check_known("data source", source, SOURCES)
-    return _sample(name) if source == "sample" else _complete(name, data_root(root))
+    _check_name(name)
+    official = OFFICIAL[name]
+    if source not in ("sample", "complete"):
+        raise InputError(f"unknown data source {source!r}; choose one of sample, complete")
+    if source == "complete":
+        arrays = read_official(name)
+        log.info(f"{official.title}: the complete data in {data_root()}")
+        return arrays, combined_digest(official.files)
+    log.info(
+        f"{official.title}: the embedded sample of {SIZES['train']:,} training and "
+        f"{SIZES['test']:,} test images, not the complete data"
+    )
+    return read_sample(name), combined_digest([f"samples/{name}.npz"])
+
+
+def _check_name(name: str) -> None:
+    if name not in OFFICIAL:
+        raise InputError(f"unknown data set {name!r}; choose one of {', '.join(OFFICIAL)}")
 
 
 @cache
 def official_counts(name: str) -> dict[str, tuple[int, ...]]:
-    """Return the images per class of every official split, as the sample file records them.
-
-    Returns:
-        Split (``train``, ``test`` and, for OrganAMNIST, ``val``) -> a number for each label.
+    """Images per class of each official split: ``train``, ``test`` and, for OrganAMNIST, ``val``.
 
     Raises:
         InputError: unknown name, or the sample file is absent or altered.
     """
-    _check_known("data set", name, OFFICIAL)
+    _check_name(name)
     arrays = read_sample(name)
     keys = [key for key in arrays if key.endswith("_counts")]
     return {key.removesuffix("_counts"): tuple(arrays[key].tolist()) for key in keys}
@@ -70,28 +70,5 @@ def class_names(name: str) -> tuple[str, ...]:
     Raises:
         InputError: unknown name, or the sample file is absent or altered.
     """
-    _check_known("data set", name, OFFICIAL)
+    _check_name(name)
     return tuple(read_sample(name)["classes"].tolist())
-
-
-def _check_known(what: str, given: str, known: Iterable[str]) -> None:
-    if given not in known:
-        raise InputError(f"unknown {what} {given!r}; choose one of {', '.join(known)}")
-
-
-def _sample(name: str) -> tuple[Arrays, str]:
-    arrays = read_sample(name)
-    log.info(
-        "%s: the embedded sample of %s training and %s test images, not the complete data",
-        OFFICIAL[name].title,
-        *(f"{size:,}" for size in SIZES.values()),
-    )
-    return arrays, combined_digest([FINGERPRINTS[name]])
-
-
-def _complete(name: str, root: Path) -> tuple[Arrays, str]:
-    arrays = read_official(name, root)
-    log.info("%s: the complete data in %s", OFFICIAL[name].title, root)
-    splits = [key.removesuffix("_labels") for key in arrays if key.endswith("_labels")]
-    ids = {f"{split}_ids": np.arange(len(arrays[f"{split}_labels"])) for split in splits}
-    return arrays | ids, combined_digest(OFFICIAL[name].files.values())

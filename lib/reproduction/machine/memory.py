@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of options, from malloc.h of glibc
 _MOST = 2**31 - 1
@@ -28,23 +29,15 @@ def keep_freed_memory() -> None:
 
 def resident(field: str) -> int:
     """Bytes of ``VmRSS`` (memory now) or ``VmHWM`` (the most so far) of this process, on Linux."""
-    with open("/proc/self/status") as status:
-        line = next(line for line in status if line.startswith(field))
-    return 1024 * int(line.split()[1])
-
-
-def _give_back() -> None:
-    """Return freed memory to the system; what ``work`` takes from it again would not be seen."""
-    trim = _c_library("malloc_trim")
-    if trim:
-        trim(0)
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(field)).split()[1])
 
 
 def peak_memory(work: Callable[[], object]) -> int:
     """Bytes that ``work`` needs at most beyond what is in use before it, on Linux."""
-    _give_back()
-    with open("/proc/self/clear_refs", "w") as control:
-        control.write("5")  # the peak begins anew
+    if trim := _c_library("malloc_trim"):
+        trim(0)  # freed memory goes back: what ``work`` takes from it again would not be seen
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = resident("VmRSS")
     work()
     return max(0, resident("VmHWM") - before)

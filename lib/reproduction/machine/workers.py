@@ -29,11 +29,7 @@ def cores() -> int:
 
 @contextmanager
 def worker_pool(jobs: int) -> Iterator[Executor]:
-    """Processes that work side by side; tasks that have not begun are dropped at the end.
-
-    Args:
-        jobs: how many.
-    """
+    """Processes that work side by side; tasks that have not begun are dropped at the end."""
     os.environ["TQDM_DISABLE"] = "1"  # for the workers: their bars would overwrite each other
     # Spawned, not forked: a fork copies torch's thread pool in a state that can hang.
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare)

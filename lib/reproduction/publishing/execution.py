@@ -1,16 +1,15 @@
 """Execute notebooks: each is written when it has succeeded, and until then nothing is touched."""
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
 import nbformat
 import papermill
-import yaml
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
@@ -23,12 +22,8 @@ from reproduction.machine.workers import worker_pool
 from reproduction.publishing import sources
 from reproduction.study.provenance import code_digest
 
-Task = tuple[Path, NotebookNode, dict[str, Any], Path]
-"""Where to write a notebook, the notebook, the values of its parameters, and where to run it."""
-
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
 LONGEST = ("cost", "update_log", "models", "partial_amnesiac", "amnesiac")
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Each kernel warns otherwise that it talks to us without encryption, on this very machine.
 QUIET = ["--log-level=ERROR"]
 # What papermill, jupytext and widgets leave behind: times and paths that make every diff a mess.
@@ -37,22 +32,21 @@ CELL_NOISE = ("papermill", "execution", "lines_to_next_cell")
 
 
 def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
-    """Turn ``["share=0.2", "model=MLP"]`` into values, each read as YAML.
+    """Turn ``["share=0.2", "model=MLP"]`` into values: as JSON has them, else as text.
 
     Raises:
-        InputError: a pair has no name or no ``=``, or its value is not YAML.
+        InputError: a pair has no name or no ``=``.
     """
-    return dict(_parsed(pair) for pair in pairs)
-
-
-def _parsed(pair: str) -> tuple[str, Any]:
-    name, equals, value = pair.partition("=")
-    if not (name and equals):
-        raise InputError(f"parameter {pair!r} is not of the form name=value, such as share=0.2")
-    try:
-        return name, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"the value of parameter {name} cannot be read: {value!r}") from error
+    values = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise InputError(f"parameter {pair!r} is not of the form name=value, such as share=0.2")
+        try:
+            values[name] = json.loads(text)
+        except json.JSONDecodeError:  # not YAML, which reads no as False, 010 as 8, 1e-1 as text
+            values[name] = text
+    return values
 
 
 def execute(
@@ -73,26 +67,23 @@ def execute(
         InputError: a notebook or parameter is unknown, the folder cannot be written to, or a
             notebook failed; those that succeeded before it stay.
     """
-    chosen = sources.find(names)
-    drafts = {source.name: _prepared(source, profile, parameters) for source in chosen}
     folder = make_folder(places.executed(profile))
-    paths = {name: folder / f"{name}.ipynb" for name in drafts}
-    tasks = [(paths[name], *draft, places.root()) for name, draft in drafts.items()]
-    with tqdm(total=len(tasks), unit="notebook", file=sys.stderr) as bar:
-        for name in _executed_each(tasks, jobs, bar):
-            bar.set_description(name)
-            bar.update()
-    return list(paths.values())
+    tasks = [
+        (folder / f"{source.name}.ipynb", *_prepared(source, profile, parameters), places.root())
+        for source in sources.find(names)
+    ]
+    bar = tqdm(_executed_each(tasks, jobs), total=len(tasks), unit="notebook", file=sys.stderr)
+    for name in bar:
+        bar.set_description(name)
+    return [path for path, *_ in tasks]
 
 
-def _executed_each(tasks: list[Task], jobs: int, bar: tqdm) -> Iterator[str]:
-    """The name of each notebook once it is written."""
+def _executed_each(tasks: list[tuple], jobs: int) -> Iterator[str]:
+    """The name of each notebook once it is written; a task has what is needed to write it."""
     if jobs == 1 or len(tasks) == 1:
-        for task in tasks:
-            bar.set_description(task[0].stem)
-            # A person at a terminal sees the progress of the training inside the notebook.
-            stderr = sys.stderr if sys.stderr.isatty() else None
-            yield _write_executed(*task, stderr)
+        # A person at a terminal sees the progress of the training inside the notebook.
+        stderr = sys.stderr if sys.stderr.isatty() else None
+        yield from (_write_executed(*task, stderr) for task in tasks)
         return
     longest_first = sorted(tasks, key=lambda task: task[0].stem not in LONGEST)
     with worker_pool(jobs) as pool:
@@ -134,13 +125,8 @@ def outdated(notebooks: Iterable[Path]) -> list[str]:
     return [
         path.stem
         for path in notebooks
-        if json.loads(path.read_text())["metadata"].get("code_digest") != now
+        if json.loads(path.read_text(encoding="utf-8"))["metadata"].get("code_digest") != now
     ]
-
-
-def uncoloured(text: str) -> str:
-    """``text`` without the escape sequences by which a terminal shows colours."""
-    return COLOUR.sub("", text)
 
 
 def _prepared(
@@ -148,28 +134,22 @@ def _prepared(
 ) -> tuple[NotebookNode, dict[str, Any]]:
     """The notebook to execute and all its parameter values."""
     notebook = sources.read(source)
-    known = sources.parameter_names(notebook)
-    unknown = [name for name in parameters if name not in known or name == "profile"]
-    if unknown:
-        choices = ", ".join(name for name in known if name != "profile") or "no parameters"
+    known = [name for name in sources.parameter_names(notebook) if name != "profile"]
+    if unknown := [name for name in parameters if name not in known]:
         raise InputError(
-            f"notebook {source.name} has no parameter {', '.join(unknown)}; "
-            f"it has: {choices} (the profile is chosen with --profile)"
+            f"notebook {source.name} has no parameter {', '.join(unknown)}; it has: "
+            f"{', '.join(known) or 'no parameters'} (the profile is chosen with --profile)"
         )
-    if parameters:
-        notebook.cells.insert(1, _banner(source.name, profile, parameters))
+    if parameters:  # a reader has to know that the page was executed with other values
+        values = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
+        banner = (
+            f":::{{warning}}\nThis page was executed with {values}. Its verdicts, and the front "
+            f"page, are about the runs of profile `{profile}` as it stands. `.venv/bin/python -m "
+            f"reproduction execute --profile {profile} {source.name}` brings the usual page back."
+            "\n:::"
+        )
+        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(banner))
     return notebook, {"profile": profile, **source.parameters, **parameters}
-
-
-def _banner(name: str, profile: str, parameters: Mapping[str, Any]) -> NotebookNode:
-    """What a reader has to know of a page that was executed with other values."""
-    values = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
-    return nbformat.v4.new_markdown_cell(
-        f":::{{warning}}\nThis page was executed with {values}. Its verdicts, and the front page, "
-        f"are about the runs of profile `{profile}` as it stands. "
-        f"`.venv/bin/python -m reproduction execute --profile {profile} {name}` brings the usual "
-        "page back.\n:::"
-    )
 
 
 def _write_executed(
@@ -192,21 +172,17 @@ def _write_executed(
             stderr_file=stderr,
         )
     except PapermillExecutionError as error:
-        raise InputError(_explained(name, error)) from error
+        if error.ename == InputError.__name__:  # what a person gave wrong
+            raise InputError(f"notebook {name}: {error.evalue}") from error
+        trace = click.unstyle("\n".join(error.traceback))
+        problem = f"notebook {name} failed with {error.ename}: {error.evalue}\n\n{trace}"
+        raise InputError(problem) from error
     except DeadKernelError as error:
         raise InputError(f"notebook {name}: its Python process died, perhaps of memory") from error
     result = _cleaned(result)
     result.metadata["code_digest"] = code_digest()
     write_atomic(path, nbformat.writes(result) + "\n")
     return name
-
-
-def _explained(name: str, error: PapermillExecutionError) -> str:
-    """One message: what a person gave wrong, or for any other error all that Python said."""
-    if error.ename == InputError.__name__:
-        return f"notebook {name}: {error.evalue}"
-    trace = uncoloured("\n".join(error.traceback))
-    return f"notebook {name} failed with {error.ename}: {error.evalue}\n\n{trace}"
 
 
 def _cleaned(notebook: NotebookNode) -> NotebookNode:
@@ -217,14 +193,11 @@ def _cleaned(notebook: NotebookNode) -> NotebookNode:
         cell.id = f"cell-{number}"
         for noise in CELL_NOISE:
             cell.metadata.pop(noise, None)
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
+        if cell.cell_type == "code":  # a warning on stderr is kept, a progress bar is not
+            cell.outputs = [
+                o for o in cell.outputs if o.get("name") != "stderr" or "Warning" in o.text
+            ]
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-input")
             cell.metadata["mystnb"] = {"code_prompt_show": "Parameters of this run"}
     return notebook
-
-
-def _is_progress(output: NotebookNode) -> bool:
-    """Whether an output is a progress bar; a warning on stderr is kept, so that a test sees it."""
-    return output.get("name") == "stderr" and "Warning" not in output.text

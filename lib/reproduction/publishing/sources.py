@@ -7,17 +7,19 @@
       parameters: {table: 1}
       substitutions: {title: "Table 1: amnesiac unlearning on MNIST"}
 
-A mark ``{{title}}`` in a markdown cell or in the metadata of any cell is replaced by its text.
+A mark ``{{title}}`` in a cell or its metadata is replaced by its text.
 """
 
-import ast
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jupytext
+import nbformat
 import yaml
 from nbformat import NotebookNode
 
@@ -31,14 +33,7 @@ MARK = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 @dataclass(frozen=True)
 class Source:
-    """One notebook to be.
-
-    Attributes:
-        name: of the notebook, and of its page.
-        path: the jupytext file.
-        parameters: values that the template sets.
-        substitutions: text for each mark.
-    """
+    """A notebook and page to be: its jupytext file, and what the template says of it."""
 
     name: str
     path: Path
@@ -46,37 +41,23 @@ class Source:
     substitutions: dict[str, str] = field(default_factory=dict)
 
 
-def _templates() -> dict[str, Source]:
-    listing = places.notebooks() / "templates.yaml"
-    entries = yaml.safe_load(listing.read_text()) if listing.exists() else None
-    return {
-        name: Source(name, places.notebooks() / entry.pop("source"), **entry)
-        for name, entry in (entries or {}).items()
-    }
-
-
-def _contents() -> list[str]:
-    """File names without folders, in the order of the table of contents."""
-    contents = places.root() / "_toc.yml"
-    text = contents.read_text() if contents.exists() else ""
-    return [Path(file).stem for file in re.findall(r"file:\s*(\S+)", text)]
-
-
 def _by_name() -> dict[str, Source]:
-    made = _templates()
-    templates = {source.path for source in made.values()}
-    plain = {
-        path.stem: Source(path.stem, path)
-        for path in sorted(places.notebooks().glob("*.py"))
-        if path not in templates
+    folder = places.notebooks()
+    entries = yaml.safe_load((folder / "templates.yaml").read_text(encoding="utf-8"))
+    made = {
+        name: Source(name, folder / entry.pop("source"), **entry) for name, entry in entries.items()
     }
+    templates = {source.path for source in made.values()}
+    plain = {p.stem: Source(p.stem, p) for p in sorted(folder.glob("*.py")) if p not in templates}
     return plain | made
 
 
 def notebook_names() -> list[str]:
     """Names of all notebooks: those in the table of contents in its order, then the others."""
+    contents = (places.root() / "_toc.yml").read_text(encoding="utf-8")
+    pages = [Path(file).stem for file in re.findall(r"file:\s*(\S+)", contents)]
     known = _by_name()
-    listed = [name for name in _contents() if name in known]
+    listed = [name for name in pages if name in known]
     return listed + [name for name in known if name not in listed]
 
 
@@ -102,41 +83,23 @@ def read(source: Source) -> NotebookNode:
     Raises:
         InputError: a mark has no text.
     """
-    notebook = jupytext.read(source.path)
+    text = nbformat.writes(jupytext.read(source.path))
+    notebook = nbformat.reads(MARK.sub(partial(_filled, source), text), as_version=4)
     notebook.metadata["kernelspec"] = dict(KERNEL)
-    for cell in notebook.cells:
-        cell.metadata = _filled(cell.metadata, source)
-        if cell.cell_type == "markdown":
-            cell.source = _filled(cell.source, source)
     return notebook
 
 
-def _filled(value: Any, source: Source) -> Any:  # noqa: ANN401 (metadata is any JSON)
-    """``value`` with the marks in each of its strings replaced."""
-    if isinstance(value, dict):
-        return type(value)((key, _filled(item, source)) for key, item in value.items())
-    if isinstance(value, list):
-        return [_filled(item, source) for item in value]
-    if isinstance(value, str):
-        return MARK.sub(lambda mark: _text(mark[1], source), value)
-    return value
-
-
-def _text(mark: str, source: Source) -> str:
-    if mark not in source.substitutions:
+def _filled(source: Source, mark: re.Match) -> str:
+    """The text for a mark, as it stands inside a string of a notebook's JSON."""
+    if mark[1] not in source.substitutions:
         raise InputError(
-            f"{source.path.name} has a mark {{{{{mark}}}}}, for which {source.name} in "
+            f"{source.path.name} has a mark {mark[0]}, for which {source.name} in "
             "notebooks/templates.yaml has no text under 'substitutions'"
         )
-    return str(source.substitutions[mark])
+    return json.dumps(str(source.substitutions[mark[1]]), ensure_ascii=False)[1:-1]
 
 
 def parameter_names(notebook: NotebookNode) -> list[str]:
     """Names assigned in the cell tagged ``parameters``, in their order."""
-    code = "\n".join(c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
-    targets = [
-        target
-        for statement in ast.parse(code).body
-        for target in getattr(statement, "targets", [getattr(statement, "target", None)])
-    ]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+    cells = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    return re.findall(r"^(\w+)(?::.*)? = ", "\n".join(cells), re.MULTILINE)

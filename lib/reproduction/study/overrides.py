@@ -12,6 +12,7 @@ Value = str | float | list[Any] | None
 
 AMNESIAC = "datasets.*.models.*.amnesiac"
 PATHS = {
+    "seeds": "seeds figure_3.seeds figure_4.seeds sisa.seeds",
     "share": f"{AMNESIAC}.protocol",
     "target_images": f"{AMNESIAC}.protocol",
     "target": "datasets.*.target",
@@ -22,20 +23,16 @@ PATHS = {
     "prune_first": f"{AMNESIAC}.pruning.first",
     "prune_last": f"{AMNESIAC}.pruning.last",
 }
-"""Where in a profile each setting stands; a star is every data set, or every model."""
+"""Where in a profile each setting stands, once or more; a star is every data set or model."""
 
 PROTOCOLS = ("share", "target_images")
 """A batch protocol is one of these with its value, so that either takes the other's place."""
 
-OVERRIDES = ("models", "seeds", *PATHS)
+OVERRIDES = ("models", *PATHS)
 
 
 def override(profile: Profile, changes: dict[str, Any]) -> Profile:
-    """The profile with some settings changed; None means: as in the profile.
-
-    Args:
-        profile: the profile as it is on disk.
-        changes: name of :data:`OVERRIDES` -> value.
+    """The profile with settings changed, by the names of :data:`OVERRIDES`; None changes nothing.
 
     Raises:
         InputError: an unknown name, or a value that the setting cannot have.
@@ -55,32 +52,21 @@ def override(profile: Profile, changes: dict[str, Any]) -> Profile:
 
 
 def _change(raw: Raw, name: str, value: Value) -> None:
+    if isinstance(value, bool):  # which is 1 or 0 for Python
+        raise InputError(f"{name} = {value!r}: a setting is a number or a word")
+    if name in ("models", "seeds") and not isinstance(value, list):
+        value = [part.strip() for part in str(value).split(",")]
     if name == "models":
         _keep_models(raw, value)
-    elif isinstance(value, bool):  # what YAML makes of yes, no, on and off; 1 and 0 for Python
-        raise InputError(f"{name} = {value!r}: a setting is a number or a word, not yes or no")
-    elif name == "seeds":
-        for part in (raw, raw["figure_3"], raw["figure_4"], raw["sisa"]):
-            part["seeds"] = _several(value)
     else:
-        _put(raw, PATHS[name].split("."), {name: value} if name in PROTOCOLS else value)
+        for path in PATHS[name].split():
+            _put(raw, path.split("."), {name: value} if name in PROTOCOLS else value)
 
 
-def _several(value: Value) -> list[Any]:
-    """A list as it is, the parts of a text between its commas, or the one value."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",")]
-    return value if isinstance(value, list) else [value]
-
-
-def _keep_models(raw: Raw, value: Value) -> None:
-    known = sorted({name for dataset in raw["datasets"].values() for name in dataset["models"]})
-    wanted = _several(value)
-    if not wanted:
-        raise InputError(f"models = {value!r} names none; choose from {', '.join(known)}")
-    for name in wanted:
-        if name not in known:
-            raise InputError(f"unknown model {name!r}; choose from {', '.join(known)}")
+def _keep_models(raw: Raw, wanted: list[Any]) -> None:
+    known = [name for dataset in raw["datasets"].values() for name in dataset["models"]]
+    if not wanted or any(name not in known for name in wanted):
+        raise InputError(f"models = {wanted}: choose from {', '.join(sorted(set(known)))}")
     for dataset in raw["datasets"].values():
         dataset["models"] = {k: v for k, v in dataset["models"].items() if k in wanted}
 

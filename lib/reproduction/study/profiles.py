@@ -24,7 +24,9 @@ from pydantic import (
 from partial_unlearning.errors import InputError
 from reproduction import paper, places
 
-DEFAULT = "quick"
+_PAPER_CLASSES = {
+    name: {"target": target, "columns": paper.SHOWN[name]} for name, target in paper.TARGET.items()
+}
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -184,46 +186,43 @@ def tuned_path(name: str) -> Path:
 
 def read_tuned(name: str) -> dict[str, Any]:
     """The tuned settings, dataset -> model -> family; empty where nothing was tuned."""
-    path = tuned_path(name)
-    return yaml.safe_load(path.read_text()) or {} if path.exists() else {}
+    return _written(f"tuned/{name}") if tuned_path(name).exists() else {}
 
 
 def load_profile(name: str) -> Profile:
-    """A profile with its tuned settings filled in.
-
-    Args:
-        name: of a file in ``profiles/``, without its ending.
+    """The profile of ``profiles/NAME.yaml`` with its tuned settings filled in.
 
     Raises:
         InputError: unknown name, or a file that says something else than it should.
     """
     if name not in names():
         raise InputError(f"unknown profile {name!r}; choose from {', '.join(names())}")
-    settings = _untuned(name).model_dump()
-    for dataset, models in read_tuned(name).items():
-        for model, families in models.items():
-            settings["datasets"][dataset]["models"].setdefault(model, {}).update(families)
-    return _checked(settings, f"profiles/tuned/{name}.yaml")
+    settings, own = {"datasets": _PAPER_CLASSES}, _written(name)
+    if "extends" in own:
+        settings = _merged(settings, _parent(own.pop("extends"), f"profiles/{name}.yaml"))
+    settings = _merged(settings, own)
+    if tuned := read_tuned(name):
+        models = {dataset: {"models": models} for dataset, models in tuned.items()}
+        settings = _merged(settings, {"datasets": models})
+    try:
+        return Profile.model_validate(settings | {"name": name})
+    except ValidationError as error:
+        raise InputError(f"profiles/{name}.yaml: {error}") from error
 
 
-def _untuned(name: str) -> Profile:
-    """What ``profiles/NAME.yaml`` says, on top of the profile that it extends."""
-    file = f"profiles/{name}.yaml"
-    own = _written(name)
-    parent = own.pop("extends", None)
-    if parent is None:
-        return _checked(_with_classes(own) | {"name": name}, file)
-    if parent not in names() or "extends" in _written(parent):
+def _parent(name: object, file: str) -> dict[str, Any]:
+    """What the profile says that ``file`` extends; it may not extend another itself."""
+    found = _written(name) if name in names() else {"extends": None}
+    if "extends" in found:
         raise InputError(
-            f"{file} extends {parent!r}, which is no profile that stands by itself; "
+            f"{file} extends {name!r}, which is no profile that stands by itself; "
             f"choose from {', '.join(n for n in names() if 'extends' not in _written(n))}"
         )
-    inherited = _untuned(parent).model_dump(exclude={"name"})
-    return _checked(_merged(inherited, own, file) | {"name": name}, file)
+    return found
 
 
 def _written(name: str) -> dict[str, Any]:
-    """What a person wrote in ``profiles/NAME.yaml``."""
+    """What stands in ``profiles/NAME.yaml``."""
     try:
         found = yaml.safe_load((places.profiles() / f"{name}.yaml").read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -233,32 +232,10 @@ def _written(name: str) -> dict[str, Any]:
     return found
 
 
-def _with_classes(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with the paper's target and shown classes where none are written."""
-    datasets = settings.get("datasets")
-    if not isinstance(datasets, dict) or not all(isinstance(d, dict) for d in datasets.values()):
-        return settings  # the check that follows says what is wrong
-    return settings | {
-        "datasets": {
-            name: {"target": paper.TARGET.get(name), "columns": paper.SHOWN.get(name)} | data
-            for name, data in datasets.items()
-        }
-    }
-
-
-def _merged(base: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """``base`` with what ``own`` says instead; a list or a plain value replaces the whole."""
-    merged = dict(base)
+    merged = base | own
     for name, value in own.items():
-        if name not in base:
-            raise InputError(f"{where}: unknown name {name!r}; choose from {', '.join(base)}")
-        both = isinstance(base[name], dict) and isinstance(value, dict)
-        merged[name] = _merged(base[name], value, f"{where}: {name}") if both else value
+        if isinstance(base.get(name), dict) and isinstance(value, dict):
+            merged[name] = _merged(base[name], value)
     return merged
-
-
-def _checked(settings: dict[str, Any], file: str) -> Profile:
-    try:
-        return Profile.model_validate(settings)
-    except ValidationError as error:
-        raise InputError(f"{file}: {error}") from error

@@ -24,12 +24,13 @@ import yaml
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import paper
+from reproduction.study.configs import Config
 from reproduction.study.experiments import base_config, family_settings
 from reproduction.study.kinds import TABLES, configured
 from reproduction.study.kinds import Table as PaperTable
 from reproduction.study.profiles import Grids, Profile, load_profile, read_tuned, tuned_path
 from reproduction.study.runner import run_missing
-from reproduction.study.stored_runs import Config, Result, find, run_hash
+from reproduction.study.stored_runs import Result, find, run_hash
 
 SEED = 1000
 """Of tuning runs: none of a profile's own seeds, so that no published run was tuned on itself."""
@@ -46,21 +47,19 @@ def forgets(trial: Trial) -> bool:
     return trial["forgotten"] and trial["d_t"] <= MAX_D_T
 
 
-def ranked(trials: Iterable[Trial]) -> list[Trial]:
-    """Trials of a method in the order in which the rule prefers them."""
+def ranked(trials: Iterable[Trial], nearest: float | None = None) -> list[Trial]:
+    """Trials in the order in which the rule prefers them.
 
-    def order(trial: Trial) -> tuple[bool, float, float]:
+    Args:
+        trials: of one method, or of batch protocols.
+        nearest: for batch protocols, the paper's baseline D_r in percent.
+    """
+
+    def order(trial: Trial) -> tuple[bool | float, ...]:
+        if nearest is not None:
+            drops_images = "share" not in trial["setting"]
+            return drops_images, not forgets(trial), abs(trial["d_r"] - nearest)
         return not forgets(trial), 0 if forgets(trial) else trial["d_t"], -trial["d_r"]
-
-    return sorted(trials, key=order)
-
-
-def ranked_protocols(trials: Iterable[Trial], d_r: float) -> list[Trial]:
-    """Trials of batch protocols in the order of preference, for a baseline cell of ``d_r``."""
-
-    def order(trial: Trial) -> tuple[bool, bool, float]:
-        drops_images = "share" not in trial["setting"]
-        return drops_images, not forgets(trial), abs(trial["d_r"] - d_r)
 
     return sorted(trials, key=order)
 
@@ -69,16 +68,11 @@ def _gradient_grid(
     rates: dict[str, list[float]], fractions: Sequence[tuple[float, float]], max_epochs: int
 ) -> list[Setting]:
     """Every rate of every optimizer with each pair of fractions moved, first and last layer."""
+    keys = ("optimizer", "learning_rate", "max_epochs", "first", "last")
     return [
-        {
-            "optimizer": name,
-            "learning_rate": rate,
-            "max_epochs": max_epochs,
-            "first": first,
-            "last": last,
-        }
+        dict(zip(keys, (name, rate, max_epochs, *ends), strict=True))
         for name, values in rates.items()
-        for rate, (first, last) in product(values, fractions)
+        for rate, ends in product(values, fractions)
     ]
 
 
@@ -90,11 +84,6 @@ def naive_grid(grids: Grids) -> list[Setting]:
 def partial_grid(grids: Grids, family: str) -> list[Setting]:
     """The settings of the layer-wise partial methods."""
     return _gradient_grid(grids.partial_learning_rates, grids.fractions[family], grids.max_epochs)
-
-
-def tuning_config(profile: Profile, dataset: str, model: str, **more: object) -> Config:
-    """The configuration of a tuning run: held-out images take the place of the test's."""
-    return configured(**base_config(profile, dataset, model, SEED), tuning=True, **more)
 
 
 @dataclass(frozen=True)
@@ -130,8 +119,8 @@ class Search:
         runs = [find(self.profile, config) for config in self.configs]
         if None in runs:
             return []
-        trials = [trial | run.get("facts", {}) for run in runs for trial in run[self.kind]]
-        return ranked(trials) if self.nearest is None else ranked_protocols(trials, self.nearest)
+        trials = [trial | run.facts for run in runs for trial in getattr(run, self.kind)]
+        return ranked(trials, self.nearest)
 
     @property
     def best(self) -> Setting:
@@ -144,57 +133,36 @@ class Search:
         return not self.trials or self.best == self.chosen
 
 
-def _amnesiac_searches(
-    profile: Profile, table: PaperTable, model: str, settings: Setting
-) -> list[Search]:
-    search = partial(Search, profile.name, table.number, model)
-    config = partial(tuning_config, profile, table.dataset, model)
-    protocols = [config(experiment="tune_protocol", protocol=p) for p in profile.tuning.protocols]
-    printed = paper.cell(table.number, model, "baseline")["d_r"]
-    found = [search("protocol", settings.get("protocol"), protocols, nearest=printed)]
-    if "protocol" in settings:  # what follows is chosen under it; one run tries all of that
-        grid = profile.tuning.model_dump(include={"pruning", "scales", "stops"}, mode="json")
-        run = config(experiment="tune_pruning", protocol=settings["protocol"], grid=grid)
-        found += [
-            search("pruning", settings.get("pruning"), [run]),
-            search("factor", {"scale": settings.get("scale")}, [run], "scales"),
-            search("epochs undone", settings.get("stop"), [run], "stops"),
-        ]
-    return found
-
-
-def _gradient_searches(
-    profile: Profile, table: PaperTable, model: str, settings: Setting
-) -> list[Search]:
-    search = partial(Search, profile.name, table.number, model)
-    family = {"experiment": f"tune_{table.family}", "family": table.family}
-    config = partial(tuning_config, profile, table.dataset, model, **family)
-    grids = {
-        "baseline": naive_grid(profile.tuning),
-        "proposed": partial_grid(profile.tuning, table.family),
-    }
-    return [
-        search(method, settings.get(method), [config(grid=grid)]) for method, grid in grids.items()
-    ]
-
-
 def searches_for(
     profile: Profile, table: PaperTable, model: str, settings: Setting
 ) -> list[Search]:
     """The searches behind a model's row of a table.
 
     Of amnesiac unlearning these are the batch protocol and then, as soon as there is one, the
-    pruning and its controls: a factor, and a stop after some epochs.
-
-    Args:
-        profile: whose grids are tried.
-        table: whose runs use the settings.
-        model: that is trained.
-        settings: of the table's family, as far as they are chosen.
+    pruning and its controls: a factor, and a stop after some epochs. ``settings`` are those of
+    the table's family, as far as they are chosen.
     """
-    if table.family == "amnesiac":
-        return _amnesiac_searches(profile, table, model, settings)
-    return _gradient_searches(profile, table, model, settings)
+    search = partial(Search, profile.name, table.number, model)
+    base = base_config(profile, table.dataset, model, SEED)
+    config, grids, family = partial(configured, **base, tuning=True), profile.tuning, table.family
+    if family != "amnesiac":
+        sides = {"baseline": naive_grid(grids), "proposed": partial_grid(grids, family)}
+        return [
+            search(side, settings.get(side), [config(f"tune_{family}", family=family, grid=grid)])
+            for side, grid in sides.items()
+        ]
+    protocols = [config("tune_protocol", protocol=protocol) for protocol in grids.protocols]
+    printed = paper.cell(table.number, model, "baseline").d_r
+    found = [search("protocol", settings.get("protocol"), protocols, nearest=printed)]
+    if "protocol" in settings:  # what follows is chosen under it; one run tries all of that
+        grid = grids.model_dump(include={"pruning", "scales", "stops"}, mode="json")
+        run = config("tune_pruning", protocol=settings["protocol"], grid=grid)
+        found += [
+            search("pruning", settings.get("pruning"), [run]),
+            search("factor", {"scale": settings.get("scale")}, [run], "scales"),
+            search("epochs undone", settings.get("stop"), [run], "stops"),
+        ]
+    return found
 
 
 def searches(profile_name: str, number: int) -> list[Search]:
@@ -243,18 +211,6 @@ def _store(profile: str, dataset: str, model: str, family: str, chosen: dict[str
     write_atomic(tuned_path(profile), head + yaml.safe_dump(tuned, sort_keys=True))
 
 
-def _check(profile: Profile, family: str | None, dataset: str | None, model: str | None) -> None:
-    """Raise InputError for a family, data set or model that the profile does not have."""
-    models = {name for settings in profile.datasets.values() for name in settings.models}
-    for what, given, known in (
-        ("family", family, {table.family for table in TABLES.values()}),
-        ("data set", dataset, set(profile.datasets)),
-        ("model", model, models),
-    ):
-        if given is not None and given not in known:
-            raise InputError(f"unknown {what} {given!r}; choose from {', '.join(sorted(known))}")
-
-
 def tune(
     profile_name: str,
     *,
@@ -263,30 +219,28 @@ def tune(
     dataset: str | None = None,
     model: str | None = None,
 ) -> Iterator[str]:
-    """Choose and store settings; yield a line for each choice.
+    """Choose and store a profile's settings, ``jobs`` runs at a time; yield a line for each choice.
 
-    Args:
-        profile_name: whose grids and data are used, and whose tuned settings are written.
-        jobs: runs at a time.
-        family: only this family of methods; all when None.
-        dataset: only this data set.
-        model: only this model.
+    Only for the family of methods, the data set and the model that are named.
 
     Raises:
-        InputError: an unknown name.
+        InputError: an unknown profile, or nothing that has these names.
     """
     profile = load_profile(profile_name)
-    _check(profile, family, dataset, model)
+    known = [(t, m) for t in TABLES.values() for m in profile.datasets[t.dataset].models]
     tuned = [
         (table, name)
-        for table in TABLES.values()
-        for name in profile.datasets[table.dataset].models
+        for table, name in known
         if family in (None, table.family)
         and dataset in (None, table.dataset)
         and model in (None, name)
     ]
     if not tuned:
-        raise InputError(f"profile {profile_name} does not train {model} on {dataset}")
+        choices = "; ".join(f"{table.family}, {table.dataset}, {name}" for table, name in known)
+        raise InputError(
+            f"profile {profile_name} has nothing to tune for the family {family}, the data set "
+            f"{dataset} and the model {model} (None is any); choose from {choices}"
+        )
     first = [search for table, name in tuned for search in searches_for(profile, table, name, {})]
     run_missing(profile.name, [c for search in first for c in search.configs], jobs=jobs)
     for table, name in tuned:
