@@ -76,10 +76,6 @@ class Split:
             )
         return ids
 
-    def counts(self, classes: int) -> Tensor:
-        """Return the number of images of each class: int64, shape ``(classes,)``."""
-        return torch.bincount(self.labels, minlength=classes)
-
     def to(self, device: str | torch.device) -> "Split":
         """Return the split on another device."""
         return Split(self.images.to(device), self.labels.to(device), self.ids.to(device))

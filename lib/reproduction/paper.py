@@ -1,4 +1,4 @@
-"""What the paper prints: Tables 1 to 6, the classes behind them, its list of items."""
+"""What the paper prints: Tables 1 to 6, and the classes behind them."""
 
 import pandas as pd
 
@@ -11,32 +11,6 @@ MEASURES = ["d_t", "d_r", "class_a", "class_b", "class_c"]
 # The class to forget, and the classes behind the columns class_a, class_b and class_c.
 TARGET = {"mnist": 3, "organamnist": 2}
 SHOWN = {"mnist": (2, 7, 9), "organamnist": (0, 5, 10)}
-
-# Every numbered thing of the paper that the book has to regenerate or explain.
-ITEMS: dict[str, str] = {
-    "Section 3.2.1": "SISA",
-    "Section 3.2.2": "Amnesiac unlearning",
-    "Section 3.2.3": "Label flipping",
-    "Section 3.2.4": "Optimization-based unlearning",
-    "Section 4.1": "Partial amnesiac unlearning",
-    "Section 4.2": "Partial updates in label flipping",
-    "Section 4.3": "Partial updates in optimization-based unlearning",
-    "Section 5.2": "Data sets",
-    "Section 5.3": "Network architectures",
-    "Section 5.4": "Partial amnesiac unlearning, assessed",
-    "Section 5.5": "Partial label flipping, assessed",
-    "Section 5.6": "Partial optimization-based unlearning, assessed",
-    "Figure 1": "Training and unlearning, MNIST",
-    "Figure 2": "Training and unlearning, OrganAMNIST",
-    "Figure 3": "Class activation maps of LeNet",
-    "Figure 4": "Retained accuracy against affected batches",
-    "Table 1": "Amnesiac, MNIST",
-    "Table 2": "Amnesiac, OrganAMNIST",
-    "Table 3": "Label flipping, MNIST",
-    "Table 4": "Label flipping, OrganAMNIST",
-    "Table 5": "Optimization-based, MNIST",
-    "Table 6": "Optimization-based, OrganAMNIST",
-}
 
 
 def printed() -> pd.DataFrame:
