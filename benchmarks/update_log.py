@@ -17,6 +17,7 @@ import zarr
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from benchmarks.memory import peak_memory
 from partial_unlearning import create, forget, open_log
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
@@ -25,7 +26,7 @@ from partial_unlearning.update_log.log import Batch, LogWriter
 from partial_unlearning.update_log.recording import Recording
 from reproduction.costs.public_notebook import NotebookScheme
 from reproduction.costs.timing import alternate, ratio
-from reproduction.machine.memory import keep_freed_memory, peak_memory
+from reproduction.machine.memory import keep_freed_memory
 
 IDS = torch.arange(60_000)
 SAMPLES = 2000  # in memory, of those 60,000

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from reproduction.machine.memory import peak_memory
+from benchmarks.memory import peak_memory
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
