@@ -15,7 +15,7 @@ from partial_unlearning.training import Callback
 
 
 class UpdateLog(Protocol):
-    """Where updates are kept. An update is given by positions in the flat vector and values."""
+    """Where a recorder keeps updates: each as positions in the flat vector, and values there."""
 
     def record(self, step: int, positions: Tensor, values: Tensor) -> None:
         """Keep the update of one step.
@@ -39,18 +39,6 @@ class UpdateLog(Protocol):
         for step, row in enumerate(values, start=first):
             self.record(step, positions, row)
 
-    def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the positions and the values of each of ``steps``, both of shape ``(k,)``.
-
-        Raises:
-            InputError: the log lacks a step; names it.
-        """
-        ...
-
-    def sum(self, steps: Iterable[int]) -> Tensor:
-        """The sum of these updates (Eq. 4), float32, ``(size,)``; raises as :meth:`updates`."""
-        ...
-
 
 class MemoryLog(UpdateLog):
     """Every recorded update of a model whose vector has ``size`` entries, in memory."""
@@ -64,14 +52,14 @@ class MemoryLog(UpdateLog):
         self._updates[step] = (positions, values.clone())
 
     def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """See :class:`UpdateLog`."""
+        """Yield positions and values of each of ``steps``; InputError names one that is missing."""
         for step in steps:
             if step not in self._updates:
                 raise InputError(f"the log holds no update of step {step}")
             yield self._updates[step]
 
     def sum(self, steps: Iterable[int]) -> Tensor:
-        """See :class:`UpdateLog`."""
+        """The sum of these updates (Eq. 4), dense, float32, shape ``(size,)``."""
         total = torch.zeros(self.size)
         for positions, values in self.updates(steps):
             total.index_add_(0, positions.cpu(), values.cpu())

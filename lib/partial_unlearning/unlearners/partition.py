@@ -4,7 +4,6 @@ The unit of cost is the sample visit: one sample in one training step of one epo
 from the partition alone, so costs are exact and need no training.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -116,13 +115,8 @@ class Partition:
         )
 
 
-def _iid(data: Split, shards: int, generator: torch.Generator) -> list[Tensor]:
-    return list(shuffled(data.ids.cpu(), generator).tensor_split(shards))
-
-
-def _by_class(data: Split, shards: int, generator: torch.Generator) -> list[Tensor]:
+def _by_class(data: Split, shards: int) -> list[Tensor]:
     """Whole classes, neighbouring labels together: each shard sees a part of the classes only."""
-    del generator  # nothing is drawn
     present = torch.unique(data.labels).cpu()
     if shards > len(present):
         raise InputError(
@@ -133,10 +127,7 @@ def _by_class(data: Split, shards: int, generator: torch.Generator) -> list[Tens
     return [data.ids[torch.isin(data.labels.cpu(), group)].cpu() for group in groups]
 
 
-PARTITIONS: dict[str, Callable[[Split, int, torch.Generator], list[Tensor]]] = {
-    "iid": _iid,
-    "by class": _by_class,
-}
+PARTITIONS = ("iid", "by class")
 """How samples come to shards: at random, or whole classes at a time."""
 
 
@@ -145,7 +136,7 @@ def make_partition(data: Split, how: str, *, shards: int, slices: int, seed: int
 
     Args:
         data: the training data.
-        how: a key of :data:`PARTITIONS`.
+        how: one of :data:`PARTITIONS`.
         shards: number of shards S.
         slices: number of slices R of each shard.
         seed: of the partition.
@@ -166,9 +157,13 @@ def make_partition(data: Split, how: str, *, shards: int, slices: int, seed: int
             "give at least 1 of each, and at least one sample a slice"
         )
     generator = torch.Generator().manual_seed(seed)
+    if how == "iid":
+        parts = list(shuffled(data.ids.cpu(), generator).tensor_split(shards))
+    else:
+        parts = _by_class(data, shards)
     return Partition(
         tuple(
             tuple(part.sort().values for part in shuffled(ids, generator).tensor_split(slices))
-            for ids in PARTITIONS[how](data, shards, generator)
+            for ids in parts
         )
     )
