@@ -179,7 +179,7 @@ def test_changed_settings_stay_out_of_tables_csv(results_folder):
 
 def test_the_committed_tables_csv_is_what_the_committed_runs_say():
     committed = pd.read_csv(places.results() / "full" / "tables.csv")
-    runs = access.every_row("full")
+    runs = access.table_rows("full")
     assert len(committed) and list(committed.run) == list(runs.run)
     assert (committed.d_r - runs.d_r).abs().max() < 0.006  # two decimals
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from reproduction.study.results import every_row, stored
+from reproduction.study.results import stored, table_rows
 from reproduction.study.stored_runs import Result
 
 METHODS = ("baseline", "proposed")
@@ -103,7 +103,7 @@ def gather(profile: str) -> Measurements:
     figures = {number: _stored(profile, f"figure_{number}") for number in (1, 2)}
     paced = _stored(profile, "same_step_label_flipping", "same_step_optimization")
     return {
-        "tables": every_row(profile),
+        "tables": table_rows(profile),
         "figure_1": tidy(figures[1], curve_points),
         "figure_2": tidy(figures[2], curve_points),
         "figure_3": tidy(_stored(profile, "figure_3"), map_similarities),

@@ -1,20 +1,27 @@
 """One training run, one deletion request, answered by amnesiac and partial amnesiac unlearning."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from torch import Tensor, nn
 
 from partial_unlearning.masks import Mask
-from partial_unlearning.metrics import Accuracy, History
+from partial_unlearning.metrics import Accuracy
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.amnesiac import ORDERS, undone
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training
-from reproduction.study.runs.setup import fresh_model, load_data, measure, point, pruning_mask, row
-
-OTHER_READING = {"kept": "subtracted", "subtracted": "kept"}
+from reproduction.study.runs.setup import (
+    fresh_model,
+    history_of,
+    load_data,
+    measure,
+    point,
+    pruning_mask,
+    rows_of,
+)
 
 LAST_EPOCHS = (1, 2, 3)
 """Ablation: what subtracting all of the last few epochs only would have done."""
@@ -37,11 +44,7 @@ def stopped(sums: Tensor, order: str, epochs: int) -> Tensor:
 
 
 def _less(config: AmnesiacConfig, sums: Tensor) -> dict[str, Tensor]:
-    """Simpler ways of taking less back: ablations, and rivals with the setting their tuning chose.
-
-    Returns:
-        By the name of the row, what is subtracted.
-    """
+    """Simpler ways of taking less back: ablations, and rivals with the setting their tuning chose."""
     ways = {f"last_{n}_epochs": sums[-n:].sum(0) for n in LAST_EPOCHS}
     if config.scale is not None:
         ways["scaled"] = config.scale * sums.sum(0)
@@ -57,10 +60,9 @@ def _unlearned(config: AmnesiacConfig, run: RecordedTraining) -> Iterator[tuple[
     follow comes along as an ablation.
     """
     methods = {"baseline": run.sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
-    for name, update in methods.items():
-        yield name, run.without(update)
+    yield from ((name, run.without(update)) for name, update in methods.items())
     if Layout.of(run.model).buffers:
-        other = OTHER_READING[config.statistics]
+        other = "subtracted" if run.keep_buffers else "kept"
         for name, update in methods.items():
             model = run.without(update, keep_buffers=not run.keep_buffers)
             yield f"{name}_statistics_{other}", model
@@ -86,9 +88,6 @@ def _facts(run: RecordedTraining, mask: Mask) -> dict[str, float]:
 def run(config: AmnesiacConfig) -> dict[str, Any]:
     """Train, record, forget, measure.
 
-    Args:
-        config: with ``protocol`` and ``pruning`` beside what every run has.
-
     Returns:
         ``rows`` (trained, baseline, proposed and ablations), ``curves`` over the epochs of
         training and of unlearning, and ``facts`` about the request.
@@ -96,17 +95,14 @@ def run(config: AmnesiacConfig) -> dict[str, Any]:
     data = load_data(config)
     model = fresh_model(config, data)
     mask = pruning_mask(config.pruning, model, config.seed)
-    history = History(data.evaluation, target=config.target, classes=len(data.classes))
+    history = history_of(config, data)
     untrained = point(measure(config, model, data))
     recorded = record_training(
         config, data, model, config.protocol, masks={"proposed": mask}, callbacks=[history]
     )
     trained, sums = history.curve[-1], {"baseline": recorded.sums, **recorded.pruned}
     return {
-        "rows": [
-            row(config, "trained", trained),
-            *(row(config, n, measure(config, m, data)) for n, m in _unlearned(config, recorded)),
-        ],
+        "rows": rows_of(config, data, chain([("trained", model)], _unlearned(config, recorded))),
         "curves": {
             "training": [untrained, *map(point, history.curve)],
             **{name: _curves(config, recorded, sums[name], trained, data) for name in sums},
