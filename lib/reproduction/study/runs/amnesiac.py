@@ -1,10 +1,9 @@
 """One training run, one deletion request, answered by amnesiac and partial amnesiac unlearning."""
 
-from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from partial_unlearning.masks import Mask
 from partial_unlearning.metrics import Accuracy
@@ -43,31 +42,26 @@ def stopped(sums: Tensor, order: str, epochs: int) -> Tensor:
     return (sums[-epochs:] if order == "backward" else sums[:epochs]).sum(0)
 
 
-def _less(config: AmnesiacConfig, sums: Tensor) -> dict[str, Tensor]:
-    """Simpler ways of taking less back: ablations, and rivals with the setting their tuning chose."""
-    ways = {f"last_{n}_epochs": sums[-n:].sum(0) for n in LAST_EPOCHS}
-    if config.scale is not None:
-        ways["scaled"] = config.scale * sums.sum(0)
-    if config.stop is not None:
-        ways["stopped"] = stopped(sums, config.stop.order, config.stop.epochs)
-    return ways
+def _ways(config: AmnesiacConfig, run: RecordedTraining) -> dict[str, tuple[Tensor, bool]]:
+    """By the name of the row: what is subtracted, and whether batch-norm statistics are kept.
 
-
-def _unlearned(config: AmnesiacConfig, run: RecordedTraining) -> Iterator[tuple[str, nn.Module]]:
-    """The model after each way of unlearning, one at a time, with the name of its row.
-
-    Where there are batch-norm statistics, the reading of them that the configuration does not
-    follow comes along as an ablation.
+    Beside both methods there are ablations, among them the reading of the statistics that the
+    configuration does not follow, and rivals with the setting that their tuning chose.
     """
-    methods = {"baseline": run.sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
-    yield from ((name, run.without(update)) for name, update in methods.items())
+    sums, keep = run.sums, run.keep_buffers
+    updates = {"baseline": sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
+    ways = {name: (update, keep) for name, update in updates.items()}
     if Layout.of(run.model).buffers:
-        other = "subtracted" if run.keep_buffers else "kept"
-        for name, update in methods.items():
-            model = run.without(update, keep_buffers=not run.keep_buffers)
-            yield f"{name}_statistics_{other}", model
-    for name, update in _less(config, run.sums).items():
-        yield name, run.without(update)
+        other = "subtracted" if keep else "kept"
+        for name, update in updates.items():
+            ways[f"{name}_statistics_{other}"] = (update, not keep)
+    for epochs in LAST_EPOCHS:
+        ways[f"last_{epochs}_epochs"] = (sums[-epochs:].sum(0), keep)
+    if config.scale is not None:
+        ways["scaled"] = (config.scale * updates["baseline"], keep)
+    if config.stop is not None:
+        ways["stopped"] = (stopped(sums, config.stop.order, config.stop.epochs), keep)
+    return ways
 
 
 def _facts(run: RecordedTraining, mask: Mask) -> dict[str, float]:
@@ -101,8 +95,10 @@ def run(config: AmnesiacConfig) -> dict[str, Any]:
         config, data, model, config.protocol, masks={"proposed": mask}, callbacks=[history]
     )
     trained, sums = history.curve[-1], {"baseline": recorded.sums, **recorded.pruned}
+    ways = _ways(config, recorded).items()
+    unlearned = ((name, recorded.without(*way)) for name, way in ways)
     return {
-        "rows": rows_of(config, data, chain([("trained", model)], _unlearned(config, recorded))),
+        "rows": rows_of(config, data, chain([("trained", model)], unlearned)),
         "curves": {
             "training": [untrained, *map(point, history.curve)],
             **{name: _curves(config, recorded, sums[name], trained, data) for name in sums},
