@@ -17,7 +17,7 @@ from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from reproduction import places
 from reproduction.datasets.sets import load
-from reproduction.study import cache, kinds, provenance, runner, single_run
+from reproduction.study import cache, kinds, provenance, runner
 from reproduction.study import results as access
 from reproduction.study import stored_runs as store
 from reproduction.study.experiments import EXPERIMENTS, TABLES, base_config, configs_of
@@ -53,7 +53,7 @@ def test_a_run_keeps_all_that_it_came_from(results_folder):
 
 def test_a_stored_run_is_read_and_not_run_again(results_folder, monkeypatch):
     first = small("table_1")
-    monkeypatch.setattr(single_run, "KINDS", {})  # running anything would now fail
+    monkeypatch.setattr(runner, "KINDS", {})  # running anything would now fail
     assert small("table_1") == first
 
 
