@@ -12,8 +12,8 @@ from reproduction.study.configs import Config
 from reproduction.study.kinds import KINDS
 from reproduction.study.stored_runs import Result, run_hash, run_path, save
 
-_SLOWEST_FIRST = ["AlexNet", "ResNet9", "ConvNet", "LeNet", "MLP"]
-"""Long runs begin first, so that no core waits for one at the end."""
+_PLACE = {"AlexNet": 0, "ResNet9": 1, "ConvNet": 2, "LeNet": 3, "MLP": 4}
+"""Long runs begin first, so that no core waits for one at the end; an unknown model before all."""
 
 
 def _run(profile: str, config: Config) -> None:
@@ -44,7 +44,7 @@ def _next(waiting: list[Config], running: Iterable[Config]) -> Config | None:
 
 def _side_by_side(profile: str, configs: list[Config], jobs: int) -> None:
     """Keep ``jobs`` workers busy; what several runs need is made by the first of them."""
-    waiting = sorted(configs, key=lambda config: _SLOWEST_FIRST.index(config.model))
+    waiting = sorted(configs, key=lambda config: _PLACE.get(config.model, -1))
     running: dict[Future[None], Config] = {}
     with (
         worker_pool(min(jobs, len(configs))) as pool,

@@ -60,22 +60,17 @@ def example_images(config: MapsConfig, data: Dataset) -> Split:
 
 def _pictures(images: Split, models: dict[str, nn.Module]) -> list[dict[str, Any]]:
     """For each image its id and class and, by model, the class it is taken for and the map."""
-    shown = {name: models[name] for name in DRAWN}
-    maps = {name: scaled(class_maps(m, images.images, images.labels)) for name, m in shown.items()}
-    taken = {name: predict(model, images.images).tolist() for name, model in shown.items()}
-    return [
-        {
-            "image": images.ids[i].item(),
-            "label": images.labels[i].item(),
-            "predicted": {name: taken[name][i] for name in DRAWN},
-            "maps": {name: _rounded(maps[name][i]) for name in DRAWN},
-        }
-        for i in range(len(images))
+    pictures: list[dict[str, Any]] = [
+        {"image": number, "label": label, "predicted": {}, "maps": {}}
+        for number, label in zip(images.ids.tolist(), images.labels.tolist(), strict=True)
     ]
-
-
-def _rounded(picture: Tensor) -> list[list[float]]:
-    return [[round(value, 3) for value in line] for line in picture.tolist()]
+    for name in DRAWN:
+        taken = predict(models[name], images.images).tolist()
+        maps = scaled(class_maps(models[name], images.images, images.labels)).tolist()
+        for picture, label, lines in zip(pictures, taken, maps, strict=True):
+            picture["predicted"][name] = label
+            picture["maps"][name] = [[round(value, 3) for value in line] for line in lines]
+    return pictures
 
 
 def _summary(values: Tensor) -> dict[str, float]:

@@ -35,13 +35,7 @@ def unlearn(
 ) -> tuple[nn.Module, int]:
     """Unlearn a copy of the model by one method, until the target data is forgotten.
 
-    Args:
-        config: of the run.
-        family: "label_flipping" or "optimization".
-        method: optimizer, rate, fractions and the most steps allowed.
-        model: the trained model; stays as it is.
-        data: whose training images of the target class are to be forgotten.
-        each: called with the copy after each step, to measure it.
+    The family is "label_flipping" or "optimization"; ``each`` sees the copy after each step.
 
     Returns:
         The copy, and how many steps it took.

@@ -20,12 +20,11 @@ def strategies(layout: Layout, pruning: Pruning, *, seed: int) -> dict[str, Mask
     schedule = depth_schedule(pruning.first, pruning.last, len(layout.layers))
     kept = sum(kept_count(p, n) for p, n in zip(schedule, layout.layer_sizes, strict=True))
     uniform = 1 - kept / layout.size
+    level = {"sparsity_first": uniform, "sparsity_last": uniform, "seed": seed}
     ends = {"sparsity_first": pruning.first, "sparsity_last": pruning.last, "seed": seed}
     return {
         "random, decreasing with depth": build_mask("random", layout, **ends),
-        "random, uniform": build_mask(
-            "random", layout, sparsity_first=uniform, sparsity_last=uniform, seed=seed
-        ),
+        "random, uniform": build_mask("random", layout, **level),
         "layer-wise magnitude": build_mask("layer_magnitude", layout, **ends),
         "global magnitude": build_mask("global_magnitude", layout, **ends),
     }

@@ -19,19 +19,17 @@ DRAWS = 1000
 
 def recipe_of(config: SisaConfig, data: Dataset) -> Recipe:
     """How this configuration trains a shard model."""
-    how = config.training
+    how, rate = config.training, config.training.learning_rate
     return Recipe(
         build=lambda seed: fresh_model(config.model_copy(update={"seed": seed}), data),
-        optimizer=lambda model: make_optimizer(
-            how.optimizer, model, learning_rate=how.learning_rate
-        ),
+        optimizer=lambda model: make_optimizer(how.optimizer, model, learning_rate=rate),
         batch_size=how.batch_size,
         epochs=config.slice_epochs,
         seed=config.seed,
     )
 
 
-def costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str, Any]]:
+def _costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str, Any]]:
     """Retraining cost of one sample (every one tried), of 10, of 1 % and of a whole class.
 
     Returns:
@@ -41,9 +39,8 @@ def costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str, 
     sizes = {"10 random samples": 10, "1 % at random": max(1, round(len(ids) / 100))}
     for name, size in sizes.items():
         draw = torch.Generator().manual_seed(seed)
-        requests[name] = [
-            ids[torch.randperm(len(ids), generator=draw)[:size]] for _ in range(DRAWS)
-        ]
+        orders = (torch.randperm(len(ids), generator=draw) for _ in range(DRAWS))
+        requests[name] = [ids[order[:size]] for order in orders]
     requests["the target class"] = [target]
     found = []
     for name, drawn in requests.items():
@@ -88,7 +85,7 @@ def run(config: SisaConfig) -> dict[str, Any]:
     return {
         "rows": rows_of(config, data, (trained | models).items()),
         "facts": {
-            "costs": costs(partition, target, seed=config.seed),
+            "costs": _costs(partition, target, seed=config.seed),
             "executed": [_executed(n, sisa, after[n], ids) for n, ids in requests.items()],
             "stored_states": config.shards * (config.slices + 1),
             "state_size": len(sisa.states[0][0]),
