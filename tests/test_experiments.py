@@ -17,7 +17,7 @@ from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from reproduction import places
 from reproduction.datasets.sets import load
-from reproduction.study import cache, kinds, provenance, runner, single_run
+from reproduction.study import cache, kinds, provenance, runner
 from reproduction.study import results as access
 from reproduction.study import stored_runs as store
 from reproduction.study.experiments import EXPERIMENTS, TABLES, base_config, configs_of
@@ -53,7 +53,7 @@ def test_a_run_keeps_all_that_it_came_from(results_folder):
 
 def test_a_stored_run_is_read_and_not_run_again(results_folder, monkeypatch):
     first = small("table_1")
-    monkeypatch.setattr(single_run, "KINDS", {})  # running anything would now fail
+    monkeypatch.setattr(runner, "KINDS", {})  # running anything would now fail
     assert small("table_1") == first
 
 
@@ -179,7 +179,7 @@ def test_changed_settings_stay_out_of_tables_csv(results_folder):
 
 def test_the_committed_tables_csv_is_what_the_committed_runs_say():
     committed = pd.read_csv(places.results() / "full" / "tables.csv")
-    runs = access.every_row("full")
+    runs = access.table_rows("full")
     assert len(committed) and list(committed.run) == list(runs.run)
     assert (committed.d_r - runs.d_r).abs().max() < 0.006  # two decimals
 

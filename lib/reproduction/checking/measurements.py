@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from reproduction.study.results import every_row, stored
+from reproduction.study.results import stored, table_rows
 from reproduction.study.stored_runs import Result
 
 METHODS = ("baseline", "proposed")
@@ -92,7 +92,7 @@ def gather(profile: str) -> Measurements:
     figures = {number: stored(f"figure_{number}", profile) for number in (1, 2, 3, 4)}
     paced = stored("same_step_label_flipping", profile) + stored("same_step_optimization", profile)
     return {
-        "tables": every_row(profile),
+        "tables": table_rows(profile),
         "figure_1": tidy(figures[1], curve_points),
         "figure_2": tidy(figures[2], curve_points),
         "figure_3": tidy(figures[3], map_similarities),

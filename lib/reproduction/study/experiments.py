@@ -1,6 +1,7 @@
 """Which runs an experiment of the paper is made of."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from partial_unlearning.errors import InputError
@@ -46,46 +47,27 @@ def _family_configs(profile: Profile, family: str, dataset: str) -> list[Config]
     ]
 
 
-def _table(number: int) -> Callable[[Profile], list[Config]]:
-    table = TABLES[number]
-
-    def configs(profile: Profile) -> list[Config]:
-        compared = _family_configs(profile, table.family, table.dataset)
-        references = [
-            configured("retrained", **base_config(profile, table.dataset, c.model, c.seed))
-            for c in compared
-        ]
-        return [*compared, *references]
-
-    return configs
+def _table(number: int, profile: Profile) -> list[Config]:
+    """The runs of a table's family, and their retrained references."""
+    family, dataset = TABLES[number].family, TABLES[number].dataset
+    compared = _family_configs(profile, family, dataset)
+    bases = [base_config(profile, dataset, c.model, c.seed) for c in compared]
+    return [*compared, *(configured("retrained", **base) for base in bases)]
 
 
-def _under(protocol: dict[str, float]) -> Callable[[Profile], list[Config]]:
+def _under(protocol: dict[str, float], profile: Profile) -> list[Config]:
     """The runs of Table 1's two smaller models under another batch protocol."""
-
-    def configs(profile: Profile) -> list[Config]:
-        return [
-            config.model_copy(update={"protocol": protocol})
-            for config in _family_configs(profile, "amnesiac", "mnist")
-            if config.model in ("MLP", "LeNet")
-        ]
-
-    return configs
+    found = _family_configs(profile, "amnesiac", "mnist")
+    smaller = [config for config in found if config.model in ("MLP", "LeNet")]
+    return [config.model_copy(update={"protocol": protocol}) for config in smaller]
 
 
-def _with_proposed(
-    family: str, change: Callable[[PairConfig], GradientSettings]
-) -> Callable[[Profile], list[Config]]:
+def _ablation(
+    change: Callable[[PairConfig], GradientSettings], family: str, profile: Profile
+) -> list[Config]:
     """The runs of a family with another proposed method, made from both sides' settings."""
-
-    def configs(profile: Profile) -> list[Config]:
-        return [
-            config.model_copy(update={"proposed": change(config)})
-            for dataset in profile.datasets
-            for config in _family_configs(profile, family, dataset)
-        ]
-
-    return configs
+    found = [c for dataset in profile.datasets for c in _family_configs(profile, family, dataset)]
+    return [config.model_copy(update={"proposed": change(config)}) for config in found]
 
 
 def _turned(config: PairConfig) -> GradientSettings:
@@ -106,57 +88,43 @@ def _figure_3(profile: Profile) -> list[Config]:
     if settings is None:
         return []
     own = {"protocol": settings.protocol, "pruning": settings.pruning, "images": wanted.images}
-    return [
-        configured(
-            "maps", **base_config(profile, wanted.dataset, wanted.model, seed), **own
-        ).model_copy(update={"target": target})
-        for target in wanted.targets
-        for seed in wanted.seeds
-    ]
+    bases = [base_config(profile, wanted.dataset, wanted.model, seed) for seed in wanted.seeds]
+    targets = [{"target": target} for target in wanted.targets]
+    return [configured("maps", **base | own | target) for target in targets for base in bases]
 
 
 def _figure_4(profile: Profile) -> list[Config]:
+    wanted = profile.figure_4
     return [
-        configured(
-            "shares",
-            **base_config(profile, dataset, model, seed),
-            pruning=settings.pruning,
-            share=share,
-        )
-        for dataset, model in profile.figure_4.models.items()
+        configured("shares", **base, pruning=settings.pruning, share=share)
+        for dataset, model in wanted.models.items()
         if (settings := profile.datasets[dataset].models[model].amnesiac) is not None
-        for share in profile.figure_4.shares
-        for seed in profile.figure_4.seeds
+        for share in wanted.shares
+        for base in (base_config(profile, dataset, model, seed) for seed in wanted.seeds)
     ]
 
 
 def _sisa(profile: Profile) -> list[Config]:
     wanted = profile.sisa
+    bases = [base_config(profile, wanted.dataset, wanted.model, seed) for seed in wanted.seeds]
     return [
-        configured(
-            "sisa",
-            **base_config(profile, wanted.dataset, wanted.model, seed),
-            shards=shards,
-            slices=slices,
-            slice_epochs=wanted.epochs,
-            partition=partition,
-        )
-        for shards, slices in wanted.designs
+        configured("sisa", **base, slice_epochs=wanted.epochs, partition=partition, **design)
+        for design in ({"shards": shards, "slices": slices} for shards, slices in wanted.designs)
         for partition in ("iid", "by class")
-        for seed in wanted.seeds
+        for base in bases
     ]
 
 
 EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
-    **{f"table_{number}": _table(number) for number in TABLES},
-    "figure_1": lambda profile: _family_configs(profile, "amnesiac", "mnist"),
-    "figure_2": lambda profile: _family_configs(profile, "amnesiac", "organamnist"),
+    **{f"table_{number}": partial(_table, number) for number in TABLES},
+    "figure_1": partial(_family_configs, family="amnesiac", dataset="mnist"),
+    "figure_2": partial(_family_configs, family="amnesiac", dataset="organamnist"),
     "figure_3": _figure_3,
     "figure_4": _figure_4,
-    "plain_shuffle": _under({"share": 1.0}),
-    "kept_images": _under({"target_images": 100}),
-    **{f"turned_{family}": _with_proposed(family, _turned) for family in PAIRS},
-    **{f"same_step_{family}": _with_proposed(family, _same_step) for family in PAIRS},
+    "plain_shuffle": partial(_under, {"share": 1.0}),
+    "kept_images": partial(_under, {"target_images": 100}),
+    **{f"turned_{family}": partial(_ablation, _turned, family) for family in PAIRS},
+    **{f"same_step_{family}": partial(_ablation, _same_step, family) for family in PAIRS},
     "sisa": _sisa,
 }
 

@@ -53,31 +53,27 @@ def code_digest() -> str:
     return found.hexdigest()
 
 
-def device_name(device: torch.device) -> str:
-    """The kind of device, and its model where that is known."""
+def _name_and_peak(device: torch.device) -> tuple[str, int]:
+    """The kind of device, and the peak of memory in MiB: of the process, or of an accelerator."""
     if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"{device.type} ({platform.machine()})"
+        peak = torch.cuda.max_memory_allocated(device)
+        return f"cuda ({torch.cuda.get_device_name(device)})", peak // 2**20
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return f"{device.type} ({platform.machine()})", peak // 2**20
 
 
 def provenance(*, started: float, device: torch.device, data_digest: str) -> dict[str, Any]:
     """All that is known of a run that began at ``started`` (of ``time.monotonic``)."""
+    name, peak = _name_and_peak(device)
     return {
         **code_facts(),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in PACKAGES},
-        "device": device_name(device),
+        "device": name,
         "threads": torch.get_num_threads(),
         "data_digest": data_digest,
         "seconds": round(time.monotonic() - started, 1),
-        "peak_memory_mb": _peak_memory_mb(device),
+        "peak_memory_mb": peak,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-
-
-def _peak_memory_mb(device: torch.device) -> int:
-    """Of the process, or of the accelerator where there is one."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) // 2**20
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20

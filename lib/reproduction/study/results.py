@@ -1,6 +1,5 @@
 """What notebooks and the command line ask for: results of experiments, and rows of tables."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -48,18 +47,14 @@ def results(name: str, profile: str, *, jobs: int = 1, **changes: Value) -> list
     return [find(profile, config) for config in configs]
 
 
-def stored(name: str, profile: str, **changes: Value) -> list[Result]:
+def stored(name: str, profile: str) -> list[Result]:
     """Those results of an experiment that exist already; nothing is computed."""
-    _, configs = resolve(name, profile, **changes)
+    _, configs = resolve(name, profile)
     return [result for config in configs if (result := find(profile, config)) is not None]
 
 
 def run_everything(profile: str, *, jobs: int) -> None:
-    """Compute what is missing of all experiments, and write ``tables.csv``.
-
-    Args:
-        profile: of the settings.
-        jobs: runs at a time.
+    """Compute what is missing of all experiments, ``jobs`` at a time, and write ``tables.csv``.
 
     Raises:
         InputError: an unknown profile, or settings that cannot be run.
@@ -70,53 +65,34 @@ def run_everything(profile: str, *, jobs: int) -> None:
     write_tables(profile)
 
 
-def _rows(table: Table, config: Config, result: Result) -> list[dict[str, Any]]:
+def _rows(table: Table, result: Result) -> list[dict[str, Any]]:
     """A stored run's rows by the names of the result contract."""
-    share = result.facts.get("affected_share")
-    return [
-        {
-            "table": table.number,
-            "dataset": table.dataset,
-            "family": table.family,
-            "model": config.model,
-            "seed": config.seed,
-            "width": config.width,
-            "affected_share": share,
-            "run": run_name(config),
-            **row,
-        }
-        for row in result.rows
-    ]
+    config = result.config
+    shared = {
+        **config.model_dump(include={"dataset", "model", "seed", "width"}),
+        "table": table.number,
+        "family": table.family,
+        "affected_share": result.facts.get("affected_share"),
+        "run": run_name(config),
+    }
+    return [shared | row for row in result.rows]
 
 
-def _frame(profile: str, tables: Iterable[Table]) -> pd.DataFrame:
-    """The rows of tables whose run is stored.
+def table_rows(profile: str, *numbers: int) -> pd.DataFrame:
+    """The rows of these of Tables 1 to 6, or of all, at full precision, from the stored runs.
 
     Only the profile's own runs count; runs with changed settings are none of its rows.
     """
-    settings = load_profile(profile)
-    rows: list[dict[str, Any]] = []
-    for table in tables:
-        configs = configs_of(f"table_{table.number}", settings)
-        compared = {(c.model, c.seed) for c in configs if c.experiment == table.family}
-        for config in configs:
-            result = find(profile, config)
-            if result is not None and (config.model, config.seed) in compared:
-                rows += _rows(table, config, result)
+    rows = [
+        row
+        for number in numbers or TABLES
+        for result in stored(f"table_{number}", profile)
+        for row in _rows(TABLES[number], result)
+    ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"width": float, "affected_share": float})
-
-
-def table_rows(profile: str, number: int) -> pd.DataFrame:
-    """The rows of one table at full precision, from the stored runs; none where nothing was run."""
-    return _frame(profile, [TABLES[number]])
-
-
-def every_row(profile: str) -> pd.DataFrame:
-    """The rows of Tables 1 to 6 at full precision, from the stored runs."""
-    return _frame(profile, TABLES.values())
 
 
 def write_tables(profile: str) -> None:
     """Write ``results/<profile>/tables.csv`` anew: percentages with two decimals."""
-    text = every_row(profile).to_csv(index=False, float_format="%.2f", lineterminator="\n")
+    text = table_rows(profile).to_csv(index=False, float_format="%.2f", lineterminator="\n")
     write_atomic(places.results() / profile / "tables.csv", text)

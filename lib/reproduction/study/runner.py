@@ -1,46 +1,51 @@
 """Runs what is missing, in this process or in several, and keeps each result as it ends."""
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from pathlib import Path
 
 from partial_unlearning.system.progress import progress
+from reproduction.machine.memory import keep_freed_memory
 from reproduction.machine.workers import worker_pool
 from reproduction.study.cache import shared_files
 from reproduction.study.configs import Config
-from reproduction.study.stored_runs import run_hash, run_path
+from reproduction.study.kinds import KINDS
+from reproduction.study.stored_runs import Result, run_hash, run_path, save
 
-_SLOWEST_FIRST = ("AlexNet", "ResNet9", "ConvNet", "LeNet", "MLP")
+_PLACE = {"AlexNet": 0, "ResNet9": 1, "ConvNet": 2, "LeNet": 3, "MLP": 4}
 """Long runs begin first, so that no core waits for one at the end; an unknown model before all."""
 
 
 def _run(profile: str, config: Config) -> None:
-    # Imported here: it brings torch, which who only reads results does not need.
-    from reproduction.study.single_run import run_and_save
+    """Compute the result of a configuration, describe where it comes from, and store it."""
+    # Imported here: who only reads results needs neither torch nor the code of a run.
+    import torch
 
-    run_and_save(profile, config)
+    from reproduction.study.provenance import code_facts, provenance
+    from reproduction.study.runs.setup import device, load_data
 
-
-def _slowness(config: Config) -> int:
-    known = config.model in _SLOWEST_FIRST
-    return _SLOWEST_FIRST.index(config.model) if known else -1
-
-
-def _to_make(configs: Iterable[Config]) -> set[Path]:
-    """The files that several runs share, and that these runs will make."""
-    files = {path for config in configs for path in shared_files(config)}
-    return {path for path in files if not path.exists()}
+    # One thread: results then do not depend on how many cores a machine has, and two runs side
+    # by side are faster than one run on two cores.
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    code_facts()
+    started = time.monotonic()
+    outcome = KINDS[config.experiment].run(config)
+    origin = provenance(started=started, device=device(), data_digest=load_data(config).digest)
+    save(profile, Result(config=config, **outcome, provenance=origin))
 
 
 def _next(waiting: list[Config], running: Iterable[Config]) -> Config | None:
     """The first run that needs no file which another one is just making."""
-    being_made = _to_make(running)
-    return next((config for config in waiting if not being_made & _to_make([config])), None)
+    shared = {path for config in running for path in shared_files(config)}
+    being_made = {path for path in shared if not path.exists()}
+    return next((c for c in waiting if being_made.isdisjoint(shared_files(c))), None)
 
 
 def _side_by_side(profile: str, configs: list[Config], jobs: int) -> None:
     """Keep ``jobs`` workers busy; what several runs need is made by the first of them."""
-    waiting, running = sorted(configs, key=_slowness), dict[Future[None], Config]()
+    waiting = sorted(configs, key=lambda config: _PLACE.get(config.model, -1))
+    running: dict[Future[None], Config] = {}
     with (
         worker_pool(min(jobs, len(configs))) as pool,
         progress(total=len(configs), title=f"{profile} runs", unit="run", keep=True) as bar,

@@ -83,7 +83,5 @@ def _parsed(path: Path, modified: int, inode: int) -> dict[str, Any]:
 
 def save(profile: str, result: Result) -> Path:
     """Keep a result; the file appears whole or not at all."""
-    dumped = result.model_dump(mode="json")
-    stored = {"recipe": RECIPE} | {key: dumped[key] for key in dumped if key in result}
-    text = json.dumps(stored, indent=1) + "\n"
-    return write_atomic(run_path(profile, result.config), text)
+    stored = {"recipe": RECIPE} | result.model_dump(mode="json", include=result.model_fields_set)
+    return write_atomic(run_path(profile, result.config), json.dumps(stored, indent=1) + "\n")

@@ -15,11 +15,10 @@ from reproduction.study.intervals import interval
 from reproduction.study.runs.grad_cam import class_maps, is_flat, scaled, similarity
 from reproduction.study.runs.recorded_training import record_training
 from reproduction.study.runs.retrained import retrained_model
-from reproduction.study.runs.setup import fresh_model, load_data, measure, pruning_mask, row
+from reproduction.study.runs.setup import fresh_model, load_data, pruning_mask, rows_of
 
-REFERENCE, COMPARED = "trained", ("baseline", "proposed", "retrained", "untrained")
+COMPARED = ("baseline", "proposed", "retrained", "untrained")
 DRAWN = ("trained", "baseline", "proposed", "retrained")
-CONFIDENCE = 0.95
 EXAMPLES, EXAMPLE_CLASSES = 4, (8, 1)
 """How many example images are drawn; the classes that the paper shows come first."""
 
@@ -61,34 +60,26 @@ def example_images(config: MapsConfig, data: Dataset) -> Split:
 
 def _pictures(images: Split, models: dict[str, nn.Module]) -> list[dict[str, Any]]:
     """For each image its id and class and, by model, the class it is taken for and the map."""
-    shown = {name: models[name] for name in DRAWN}
-    maps = {name: scaled(class_maps(m, images.images, images.labels)) for name, m in shown.items()}
-    taken = {name: predict(model, images.images).tolist() for name, model in shown.items()}
-    return [
-        {
-            "image": images.ids[i].item(),
-            "label": images.labels[i].item(),
-            "predicted": {name: taken[name][i] for name in DRAWN},
-            "maps": {name: _rounded(maps[name][i]) for name in DRAWN},
-        }
-        for i in range(len(images))
+    pictures: list[dict[str, Any]] = [
+        {"image": number, "label": label, "predicted": {}, "maps": {}}
+        for number, label in zip(images.ids.tolist(), images.labels.tolist(), strict=True)
     ]
-
-
-def _rounded(picture: Tensor) -> list[list[float]]:
-    return [[round(value, 3) for value in line] for line in picture.tolist()]
+    for name in DRAWN:
+        taken = predict(models[name], images.images).tolist()
+        maps = scaled(class_maps(models[name], images.images, images.labels)).tolist()
+        for picture, label, lines in zip(pictures, taken, maps, strict=True):
+            picture["predicted"][name] = label
+            picture["maps"][name] = [[round(value, 3) for value in line] for line in lines]
+    return pictures
 
 
 def _summary(values: Tensor) -> dict[str, float]:
     """Mean over images with its 95 % interval (Student's t)."""
-    return asdict(interval(values.tolist(), CONFIDENCE))
+    return asdict(interval(values.tolist(), confidence=0.95))
 
 
 def run(config: MapsConfig) -> dict[str, Any]:
     """Train, unlearn by both methods, and compare the maps of many retained test images.
-
-    Args:
-        config: that of amnesiac unlearning with ``images``, how many maps to compare.
 
     Returns:
         ``rows`` of accuracies (trained, baseline, proposed, retrained); ``similarities``: the
@@ -101,9 +92,9 @@ def run(config: MapsConfig) -> dict[str, Any]:
     images = compared_images(data, target=config.target, count=config.images)
     models = models_of(config, data)
     maps = {name: class_maps(m, images.images, images.labels) for name, m in models.items()}
-    alike = {name: similarity(maps[REFERENCE], maps[name]) for name in COMPARED}
+    alike = {name: similarity(maps["trained"], maps[name]) for name in COMPARED}
     return {
-        "rows": [row(config, name, measure(config, models[name], data)) for name in DRAWN],
+        "rows": rows_of(config, data, ((name, models[name]) for name in DRAWN)),
         "similarities": {
             "image": images.ids.tolist(),
             **{name: [round(value, 5) for value in alike[name].tolist()] for name in COMPARED},

@@ -1,20 +1,26 @@
 """One training run, one deletion request, answered by amnesiac and partial amnesiac unlearning."""
 
-from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from partial_unlearning.masks import Mask
-from partial_unlearning.metrics import Accuracy, History
+from partial_unlearning.metrics import Accuracy
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.amnesiac import ORDERS, undone
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training
-from reproduction.study.runs.setup import fresh_model, load_data, measure, point, pruning_mask, row
-
-OTHER_READING = {"kept": "subtracted", "subtracted": "kept"}
+from reproduction.study.runs.setup import (
+    fresh_model,
+    history_of,
+    load_data,
+    measure,
+    point,
+    pruning_mask,
+    rows_of,
+)
 
 LAST_EPOCHS = (1, 2, 3)
 """Ablation: what subtracting all of the last few epochs only would have done."""
@@ -36,36 +42,26 @@ def stopped(sums: Tensor, order: str, epochs: int) -> Tensor:
     return (sums[-epochs:] if order == "backward" else sums[:epochs]).sum(0)
 
 
-def _less(config: AmnesiacConfig, sums: Tensor) -> dict[str, Tensor]:
-    """Simpler ways of taking less back: ablations, and rivals with the setting their tuning chose.
+def _ways(config: AmnesiacConfig, run: RecordedTraining) -> dict[str, tuple[Tensor, bool]]:
+    """By the name of the row: what is subtracted, and whether batch-norm statistics are kept.
 
-    Returns:
-        By the name of the row, what is subtracted.
+    Beside both methods there are ablations, among them the reading of the statistics that the
+    configuration does not follow, and rivals with the setting that their tuning chose.
     """
-    ways = {f"last_{n}_epochs": sums[-n:].sum(0) for n in LAST_EPOCHS}
-    if config.scale is not None:
-        ways["scaled"] = config.scale * sums.sum(0)
-    if config.stop is not None:
-        ways["stopped"] = stopped(sums, config.stop.order, config.stop.epochs)
-    return ways
-
-
-def _unlearned(config: AmnesiacConfig, run: RecordedTraining) -> Iterator[tuple[str, nn.Module]]:
-    """The model after each way of unlearning, one at a time, with the name of its row.
-
-    Where there are batch-norm statistics, the reading of them that the configuration does not
-    follow comes along as an ablation.
-    """
-    methods = {"baseline": run.sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
-    for name, update in methods.items():
-        yield name, run.without(update)
+    sums, keep = run.sums, run.keep_buffers
+    updates = {"baseline": sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
+    ways = {name: (update, keep) for name, update in updates.items()}
     if Layout.of(run.model).buffers:
-        other = OTHER_READING[config.statistics]
-        for name, update in methods.items():
-            model = run.without(update, keep_buffers=not run.keep_buffers)
-            yield f"{name}_statistics_{other}", model
-    for name, update in _less(config, run.sums).items():
-        yield name, run.without(update)
+        other = "subtracted" if keep else "kept"
+        for name, update in updates.items():
+            ways[f"{name}_statistics_{other}"] = (update, not keep)
+    for epochs in LAST_EPOCHS:
+        ways[f"last_{epochs}_epochs"] = (sums[-epochs:].sum(0), keep)
+    if config.scale is not None:
+        ways["scaled"] = (config.scale * updates["baseline"], keep)
+    if config.stop is not None:
+        ways["stopped"] = (stopped(sums, config.stop.order, config.stop.epochs), keep)
+    return ways
 
 
 def _facts(run: RecordedTraining, mask: Mask) -> dict[str, float]:
@@ -86,9 +82,6 @@ def _facts(run: RecordedTraining, mask: Mask) -> dict[str, float]:
 def run(config: AmnesiacConfig) -> dict[str, Any]:
     """Train, record, forget, measure.
 
-    Args:
-        config: with ``protocol`` and ``pruning`` beside what every run has.
-
     Returns:
         ``rows`` (trained, baseline, proposed and ablations), ``curves`` over the epochs of
         training and of unlearning, and ``facts`` about the request.
@@ -96,17 +89,16 @@ def run(config: AmnesiacConfig) -> dict[str, Any]:
     data = load_data(config)
     model = fresh_model(config, data)
     mask = pruning_mask(config.pruning, model, config.seed)
-    history = History(data.evaluation, target=config.target, classes=len(data.classes))
+    history = history_of(config, data)
     untrained = point(measure(config, model, data))
     recorded = record_training(
         config, data, model, config.protocol, masks={"proposed": mask}, callbacks=[history]
     )
     trained, sums = history.curve[-1], {"baseline": recorded.sums, **recorded.pruned}
+    ways = _ways(config, recorded).items()
+    unlearned = ((name, recorded.without(*way)) for name, way in ways)
     return {
-        "rows": [
-            row(config, "trained", trained),
-            *(row(config, n, measure(config, m, data)) for n, m in _unlearned(config, recorded)),
-        ],
+        "rows": rows_of(config, data, chain([("trained", model)], unlearned)),
         "curves": {
             "training": [untrained, *map(point, history.curve)],
             **{name: _curves(config, recorded, sums[name], trained, data) for name in sums},

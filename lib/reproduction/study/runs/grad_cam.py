@@ -6,8 +6,6 @@ the class score, summed, and cut off at 0.
 """
 
 import warnings
-from functools import cache
-from types import ModuleType
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +14,6 @@ from partial_unlearning.errors import InputError
 
 FLAT = 1e-6
 """A map counts as flat when its spread is at most this part of its size: mere rounding."""
-
-
-@cache
-def _captum() -> ModuleType:
-    """captum, imported when maps are first asked for: it brings in much that no other run needs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # in a notebook: that it finds no progress widgets
-        from captum import attr
-    return attr
 
 
 @torch.no_grad()
@@ -72,15 +61,17 @@ def class_maps(model: nn.Module, images: Tensor, labels: Tensor, *, chunk: int =
     Raises:
         InputError: the model has no suitable convolution.
     """
-    layer = last_spatial_convolution(model, images)
-    captum, was_training = _captum(), model.training
-    explain = captum.LayerGradCam(model, layer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in a notebook: that it finds no progress widgets
+        from captum.attr import LayerAttribution, LayerGradCam  # much that no other run needs
+    explain = LayerGradCam(model, last_spatial_convolution(model, images))
+    was_training = model.training
     model.eval()
     parts = []
     for x, y in zip(images.split(chunk), labels.split(chunk), strict=True):
         small = explain.attribute(x, target=y, relu_attributions=True).detach()
         size = tuple(x.shape[-2:])
-        parts.append(captum.LayerAttribution.interpolate(small, size, "bilinear"))
+        parts.append(LayerAttribution.interpolate(small, size, "bilinear"))
     model.train(was_training)
     return torch.cat(parts).squeeze(1)
 

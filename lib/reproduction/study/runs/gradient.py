@@ -5,11 +5,10 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.metrics import forgotten
-from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from partial_unlearning.system.files import write_atomic
 from partial_unlearning.training import make_optimizer
@@ -23,7 +22,7 @@ from reproduction.datasets.sets import Dataset
 from reproduction.study.cache import path_file
 from reproduction.study.configs import Config, PairConfig
 from reproduction.study.profiles import GradientSettings
-from reproduction.study.runs.setup import accuracies, load_data, measure, trained_model
+from reproduction.study.runs.setup import accuracies, load_data, trained_model
 
 
 def unlearn(
@@ -36,13 +35,7 @@ def unlearn(
 ) -> tuple[nn.Module, int]:
     """Unlearn a copy of the model by one method, until the target data is forgotten.
 
-    Args:
-        config: of the run.
-        family: "label_flipping" or "optimization".
-        method: optimizer, rate, fractions and the most steps allowed.
-        model: the trained model; stays as it is.
-        data: whose training images of the target class are to be forgotten.
-        each: called with the copy after each step, to measure it.
+    The family is "label_flipping" or "optimization"; ``each`` sees the copy after each step.
 
     Returns:
         The copy, and how many steps it took.
@@ -50,7 +43,9 @@ def unlearn(
     target = data.train.subset(data.train.of_class(config.target))
     copy, steps = deepcopy(model), 0
     layout = Layout.of(copy)
-    labels, sign = _objective(config, family, target, classes=len(data.classes))
+    labels, sign = target.labels, ASCEND
+    if family == "label_flipping":
+        labels, sign = flipped_labels(labels, classes=len(data.classes), seed=config.seed), DESCEND
 
     def enough(epoch: int) -> bool:
         nonlocal steps
@@ -72,13 +67,6 @@ def unlearn(
     return copy, steps
 
 
-def _objective(config: Config, family: str, target: Split, classes: int) -> tuple[Tensor, float]:
-    """The labels to train on, and whether to descend on them or to ascend."""
-    if family == "label_flipping":
-        return flipped_labels(target.labels, classes=classes, seed=config.seed), DESCEND
-    return target.labels, ASCEND
-
-
 def _path(
     config: PairConfig, method: GradientSettings, model: nn.Module, data: Dataset
 ) -> list[dict[str, float]]:
@@ -89,7 +77,7 @@ def _path(
     path: list[dict[str, float]] = []
 
     def note(unlearned: nn.Module) -> None:
-        path.append(accuracies(config, measure(config, unlearned, data)))
+        path.append(accuracies(config, unlearned, data))
 
     unlearn(config, config.experiment, method, model, data, note)
     write_atomic(file, json.dumps(path))
@@ -104,16 +92,14 @@ def run(config: PairConfig) -> dict[str, Any]:
     """
     data = load_data(config)
     model = trained_model(config, data)
-    trained = accuracies(config, measure(config, model, data))
-    methods = {"baseline": config.baseline, "proposed": config.proposed}
+    trained = accuracies(config, model, data)
     paths = {
-        name: [trained, *_path(config, method, model, data)] for name, method in methods.items()
+        "baseline": [trained, *_path(config, config.baseline, model, data)],
+        "proposed": [trained, *_path(config, config.proposed, model, data)],
     }
+    ends = {"trained": trained, **{name: path[-1] for name, path in paths.items()}}
     return {
-        "rows": [
-            {"method": "trained", **trained},
-            *({"method": name, **path[-1]} for name, path in paths.items()),
-        ],
+        "rows": [{"method": name, **end} for name, end in ends.items()],
         "curves": {
             name: [{key: step[key] for key in ("d_t", "d_r")} for step in path]
             for name, path in paths.items()

@@ -1,5 +1,6 @@
 """Figure 4: one training at one share of affected batches, undone under every pruning strategy."""
 
+from itertools import chain
 from typing import Any
 
 from partial_unlearning.masks import Mask, build_mask, depth_schedule, kept_count
@@ -7,7 +8,7 @@ from partial_unlearning.state import Layout
 from reproduction.study.configs import SharesConfig
 from reproduction.study.profiles import Pruning
 from reproduction.study.runs.recorded_training import record_training
-from reproduction.study.runs.setup import fresh_model, load_data, measure, row
+from reproduction.study.runs.setup import fresh_model, load_data, rows_of
 
 
 def strategies(layout: Layout, pruning: Pruning, *, seed: int) -> dict[str, Mask]:
@@ -19,12 +20,11 @@ def strategies(layout: Layout, pruning: Pruning, *, seed: int) -> dict[str, Mask
     schedule = depth_schedule(pruning.first, pruning.last, len(layout.layers))
     kept = sum(kept_count(p, n) for p, n in zip(schedule, layout.layer_sizes, strict=True))
     uniform = 1 - kept / layout.size
+    level = {"sparsity_first": uniform, "sparsity_last": uniform, "seed": seed}
     ends = {"sparsity_first": pruning.first, "sparsity_last": pruning.last, "seed": seed}
     return {
         "random, decreasing with depth": build_mask("random", layout, **ends),
-        "random, uniform": build_mask(
-            "random", layout, sparsity_first=uniform, sparsity_last=uniform, seed=seed
-        ),
+        "random, uniform": build_mask("random", layout, **level),
         "layer-wise magnitude": build_mask("layer_magnitude", layout, **ends),
         "global magnitude": build_mask("global_magnitude", layout, **ends),
     }
@@ -42,8 +42,7 @@ def run(config: SharesConfig) -> dict[str, Any]:
     recorded = record_training(
         config, data, model, {"share": config.share}, masks=masks, by_epoch=False
     )
-    rows = [row(config, "trained", measure(config, model, data))]
-    for name, sums in {"amnesiac": recorded.sums, **recorded.pruned}.items():
-        unlearned = recorded.without(sums.sum(0))
-        rows.append(row(config, name, measure(config, unlearned, data)))
+    sums = {"amnesiac": recorded.sums, **recorded.pruned}
+    unlearned = ((name, recorded.without(sums[name].sum(0))) for name in sums)
+    rows = rows_of(config, data, chain([("trained", model)], unlearned))
     return {"rows": rows, "facts": {"affected_share": recorded.share}}

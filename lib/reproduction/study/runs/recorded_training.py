@@ -45,13 +45,8 @@ class RecordedTraining:
         """Affected steps of all steps, in 0..1."""
         return len(self.affected) / len(self.plan)
 
-    def without(self, update: Tensor, *, keep_buffers: bool | None = None) -> nn.Module:
-        """A copy of the model from which an update of shape ``(size,)`` is subtracted.
-
-        Args:
-            update: what to subtract.
-            keep_buffers: as the configuration has it when None.
-        """
+    def without(self, update: Tensor, keep_buffers: bool | None = None) -> nn.Module:
+        """A copy of the model less an update, ``(size,)``; statistics as configured when None."""
         keep = self.keep_buffers if keep_buffers is None else keep_buffers
         return forget(deepcopy(self.model), update, keep_buffers=keep)
 
@@ -69,7 +64,7 @@ def record_training(
     """Train a model, and keep the sums of the updates that the deletion request affects.
 
     Args:
-        config: of the run.
+        config: of the run, on this data.
         data: to train on.
         model: not trained yet; trained in place.
         placement: which batches hold target data, for :func:`plan_batches`.

@@ -6,23 +6,24 @@ from typing import Any
 from torch import nn
 
 from partial_unlearning.batching import shuffled_plan
-from partial_unlearning.metrics import History
 from partial_unlearning.training import Callback
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config
-from reproduction.study.runs.setup import fresh_model, load_data, measure, point, row, train
+from reproduction.study.runs.setup import (
+    fresh_model,
+    history_of,
+    load_data,
+    point,
+    rows_of,
+    train,
+)
 
 
 def retrained_model(config: Config, data: Dataset, callbacks: Sequence[Callback] = ()) -> nn.Module:
     """A model from the same initial weights that never saw the target class."""
     retained = data.train.without(data.train.of_class(config.target))
-    training = config.training
-    plan = shuffled_plan(
-        retained.ids.cpu(),
-        batch_size=training.batch_size,
-        epochs=training.epochs,
-        seed=config.seed,
-    )
+    size, epochs = config.training.batch_size, config.training.epochs
+    plan = shuffled_plan(retained.ids.cpu(), batch_size=size, epochs=epochs, seed=config.seed)
     return train(config, fresh_model(config, data), retained, plan, callbacks)
 
 
@@ -33,9 +34,9 @@ def run(config: Config) -> dict[str, Any]:
         ``rows`` with the one row ``retrained`` and the ``curves`` of its training.
     """
     data = load_data(config)
-    history = History(data.evaluation, target=config.target, classes=len(data.classes))
+    history = history_of(config, data)
     model = retrained_model(config, data, [history])
     return {
-        "rows": [row(config, "retrained", measure(config, model, data))],
+        "rows": rows_of(config, data, [("retrained", model)]),
         "curves": {"training": [point(measured) for measured in history.curve]},
     }

@@ -1,6 +1,6 @@
 """What every kind of run begins with: data, a model, its training, a measurement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from partial_unlearning.batching import BatchPlan
 from partial_unlearning.masks import Mask, build_mask
-from partial_unlearning.metrics import Accuracy, accuracy
+from partial_unlearning.metrics import Accuracy, History, accuracy
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
@@ -48,14 +48,12 @@ def fresh_model(config: Config, data: Dataset) -> nn.Module:
 
 def make_plan(config: Config, data: Dataset, protocol: dict[str, float]) -> BatchPlan:
     """The batch plan of a run under a protocol."""
-    training = config.training
-    target = data.train.of_class(config.target)
     return plan_batches(
         data.train.ids.cpu(),
-        target.cpu(),
+        data.train.of_class(config.target).cpu(),
         protocol,
-        batch_size=training.batch_size,
-        epochs=training.epochs,
+        batch_size=config.training.batch_size,
+        epochs=config.training.epochs,
         seed=config.seed,
     )
 
@@ -79,8 +77,8 @@ def train(
     callbacks: Sequence[Callback] = (),
 ) -> nn.Module:
     """Train a model as the configuration says (Section 5.4.1)."""
-    training = config.training
-    optimizer = make_optimizer(training.optimizer, model, learning_rate=training.learning_rate)
+    how = config.training
+    optimizer = make_optimizer(how.optimizer, model, learning_rate=how.learning_rate)
     title = f"{config.model} on {config.dataset}, seed {config.seed}"
     return fit(model, split, plan, optimizer, callbacks, title=title)
 
@@ -110,18 +108,23 @@ def measure(config: Config, model: nn.Module, data: Dataset) -> Accuracy:
     return accuracy(model, data.evaluation, target=config.target, classes=len(data.classes))
 
 
-def row(config: Config, method: str, measured: Accuracy) -> dict[str, Any]:
-    """A method's accuracies in percent, by the names that ``tables.csv`` has for them."""
-    return {"method": method, **accuracies(config, measured)}
+def history_of(config: Config, data: Dataset) -> History:
+    """The recorder of the accuracies after each epoch of a training."""
+    return History(data.evaluation, target=config.target, classes=len(data.classes))
 
 
-def accuracies(config: Config, measured: Accuracy) -> dict[str, float]:
+def accuracies(config: Config, model: nn.Module, data: Dataset) -> dict[str, float]:
     """D_t, D_r and the accuracies on three classes, in percent."""
-    classes = {
-        f"class_{letter}": measured.of(label)
-        for letter, label in zip("abc", config.columns, strict=True)
-    }
-    return {**point(measured), **classes}
+    measured = measure(config, model, data)
+    a, b, c = (measured.of(label) for label in config.columns)
+    return {**point(measured), "class_a": a, "class_b": b, "class_c": c}
+
+
+def rows_of(
+    config: Config, data: Dataset, models: Iterable[tuple[str, nn.Module]]
+) -> list[dict[str, Any]]:
+    """Each method's accuracies, by the names that ``tables.csv`` has for them."""
+    return [{"method": name, **accuracies(config, model, data)} for name, model in models]
 
 
 def point(measured: Accuracy) -> dict[str, float]:

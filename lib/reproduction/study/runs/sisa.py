@@ -6,13 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from partial_unlearning.models import build
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.partition import Partition, make_partition
 from partial_unlearning.unlearners.sisa import Recipe, Sisa, aggregate, forget, train
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import SisaConfig
-from reproduction.study.runs.setup import device, load_data, measure, row, trained_model
+from reproduction.study.runs.setup import fresh_model, load_data, rows_of, trained_model
 
 DRAWS = 1000
 """Random requests of each size that a mean cost is taken over."""
@@ -20,50 +19,37 @@ DRAWS = 1000
 
 def recipe_of(config: SisaConfig, data: Dataset) -> Recipe:
     """How this configuration trains a shard model."""
-    training = config.training
-    rate = training.learning_rate
+    how, rate = config.training, config.training.learning_rate
     return Recipe(
-        build=lambda seed: build(
-            config.model, classes=len(data.classes), seed=seed, width=config.width
-        ).to(device()),
-        optimizer=lambda model: make_optimizer(training.optimizer, model, learning_rate=rate),
-        batch_size=training.batch_size,
+        build=lambda seed: fresh_model(config.model_copy(update={"seed": seed}), data),
+        optimizer=lambda model: make_optimizer(how.optimizer, model, learning_rate=rate),
+        batch_size=how.batch_size,
         epochs=config.slice_epochs,
         seed=config.seed,
     )
 
 
-def _cost(name: str, partition: Partition, requests: list[Tensor]) -> dict[str, Any]:
-    """Mean and extremes over requests of one kind; shares in 0..1."""
-    costs = [partition.cost(ids) for ids in requests]
-    shares = [cost.cost_fraction for cost in costs]
-    return {
-        "request": name,
-        "samples": len(requests[0]),
-        "drawn": len(requests),
-        "share": mean(shares),
-        "least": min(shares),
-        "most": max(shares),
-        "shards": mean(cost.shards for cost in costs),
-    }
+def _costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str, Any]]:
+    """Retraining cost of one sample (every one tried), of 10, of 1 % and of a whole class.
 
-
-def random_requests(ids: Tensor, size: int, *, seed: int) -> list[Tensor]:
-    """:data:`DRAWS` random requests of ``size`` different samples."""
-    generator = torch.Generator().manual_seed(seed)
-    return [ids[torch.randperm(len(ids), generator=generator)[:size]] for _ in range(DRAWS)]
-
-
-def costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str, Any]]:
-    """Retraining cost of one sample (every one tried), of 10, of 1 % and of a whole class."""
-    ids = partition.ids
-    percent = max(1, round(len(ids) / 100))
-    return [
-        _cost("one sample", partition, list(ids.split(1))),
-        _cost("10 random samples", partition, random_requests(ids, 10, seed=seed)),
-        _cost("1 % at random", partition, random_requests(ids, percent, seed=seed)),
-        _cost("the target class", partition, [target]),
-    ]
+    Returns:
+        For each kind of request the mean and the extremes over all drawn; shares in 0..1.
+    """
+    ids, requests = partition.ids, {"one sample": partition.ids.split(1)}
+    sizes = {"10 random samples": 10, "1 % at random": max(1, round(len(ids) / 100))}
+    for name, size in sizes.items():
+        draw = torch.Generator().manual_seed(seed)
+        orders = (torch.randperm(len(ids), generator=draw) for _ in range(DRAWS))
+        requests[name] = [ids[order[:size]] for order in orders]
+    requests["the target class"] = [target]
+    found = []
+    for name, drawn in requests.items():
+        each = [partition.cost(request) for request in drawn]
+        shares = [cost.cost_fraction for cost in each]
+        counts = {"request": name, "samples": len(drawn[0]), "drawn": len(drawn)}
+        span = {"share": mean(shares), "least": min(shares), "most": max(shares)}
+        found.append({**counts, **span, "shards": mean(cost.shards for cost in each)})
+    return found
 
 
 def _executed(name: str, before: Sisa, after: Sisa, request: Tensor) -> dict[str, Any]:
@@ -82,34 +68,24 @@ def _executed(name: str, before: Sisa, after: Sisa, request: Tensor) -> dict[str
 def run(config: SisaConfig) -> dict[str, Any]:
     """Train one model and the ensemble, compute costs, carry out two requests.
 
-    Args:
-        config: with ``shards``, ``slices``, ``slice_epochs`` and ``partition`` (``iid`` or
-            ``by class``) beside what every run has.
-
     Returns:
         ``rows``: ``trained`` (one model on everything), ``ensemble``, and the ensemble after one
         sample and after the whole target class were deleted; ``facts`` on costs and storage.
     """
     data = load_data(config)
     recipe, target = recipe_of(config, data), data.train.of_class(config.target).cpu()
-    partition = make_partition(
-        data.train,
-        config.partition,
-        shards=config.shards,
-        slices=config.slices,
-        seed=config.seed,
-    )
+    cut = {"shards": config.shards, "slices": config.slices, "seed": config.seed}
+    partition = make_partition(data.train, config.partition, **cut)
     sisa = train(recipe, data.train, partition)
     requests = {"one sample": target[:1], "the target class": target}
     after = {name: forget(recipe, data.train, sisa, ids) for name, ids in requests.items()}
-    models = {"ensemble": sisa} | {f"without {name}": state for name, state in after.items()}
-    rows = [row(config, "trained", measure(config, trained_model(config, data), data))]
-    for name, state in models.items():
-        rows.append(row(config, name, measure(config, aggregate(recipe, state), data)))
+    ensembles = {"ensemble": sisa, **{f"without {name}": state for name, state in after.items()}}
+    models = {name: aggregate(recipe, state) for name, state in ensembles.items()}
+    trained = {"trained": trained_model(config, data)}
     return {
-        "rows": rows,
+        "rows": rows_of(config, data, (trained | models).items()),
         "facts": {
-            "costs": costs(partition, target, seed=config.seed),
+            "costs": _costs(partition, target, seed=config.seed),
             "executed": [_executed(n, sisa, after[n], ids) for n, ids in requests.items()],
             "stored_states": config.shards * (config.slices + 1),
             "state_size": len(sisa.states[0][0]),
