@@ -139,7 +139,7 @@ class Folder:
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Be the only writer for a while; raises as :meth:`lock`."""
+        """Be the only writer inside a ``with`` block; raises as :meth:`lock`."""
         self.lock(name)
         try:
             yield
@@ -201,11 +201,7 @@ class LocalTail:
 
 
 class RemoteTail:
-    """Where files cannot grow: kept in memory and written whole at each flush.
-
-    Attributes:
-        saved: bytes that survive the end of this process.
-    """
+    """Where files cannot grow: kept in memory and written whole at each flush."""
 
     def __init__(self, folder: Folder, name: str, content: bytes) -> None:
         self._folder, self._name, self._content = folder, name, bytearray(content)
@@ -221,13 +217,11 @@ class RemoteTail:
             self._folder.put(self._name, bytes(self._content))
         self.saved = len(self._content)
 
-    def close(self) -> None:
-        """Write the file."""
-        self.flush()
+    close = flush
 
 
 Tail = LocalTail | RemoteTail
-"""What is appended is kept, even if the process is killed, once ``saved`` says so."""
+"""The first ``saved`` bytes are kept, even if the process is killed."""
 
 
 def open_tail(folder: Folder, name: str, content: bytes) -> Tail:

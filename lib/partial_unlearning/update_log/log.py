@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
@@ -316,8 +317,8 @@ def create(
     sizes = {"updates": description.update_bytes, "batches": description.batches.nbytes}
     for name, nbytes in sizes.items():
         RowWriter(folder, name, nbytes, description.per_shard).close()
-    History(folder).create()
-    checked_json.write(folder, ROOT, description.dump())
+    History(folder).write(())
+    checked_json.write(folder, ROOT, asdict(description))
     return LogWriter(folder, plan)
 
 
