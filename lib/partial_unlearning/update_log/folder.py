@@ -56,8 +56,7 @@ class Folder:
             if self.local:
                 return os.path.getsize(self.path(name))
             self.fs.invalidate_cache()
-            size: int = self.fs.size(self.path(name))
-            return size
+            return int(self.fs.size(self.path(name)))
         except FileNotFoundError:
             return None
 
@@ -74,13 +73,7 @@ class Folder:
         return int(self.fs.du(self.root))
 
     def read(self, name: str, *ranges: tuple[int, int]) -> np.ndarray:
-        """Bytes of a file as uint8: all of it, or ascending ranges one after the other.
-
-        Fewer where the file ends before.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-        """
+        """Bytes of a file as uint8: all of it, or ascending ranges, which its end cuts short."""
         if self.local:
             return _read_local(self.path(name), ranges)
         if not ranges:
@@ -170,9 +163,6 @@ class LocalTail:
     A log is not read while training. So what is on the disk leaves the system's memory, where it
     would take the place of the training data, and ever new memory: in a virtual machine, getting
     that can cost more than all else about recording.
-
-    Attributes:
-        saved: bytes that survive the end of this process.
     """
 
     def __init__(self, folder: Folder, name: str, content: bytes) -> None:

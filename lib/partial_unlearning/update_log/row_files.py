@@ -51,14 +51,7 @@ def document(rows: int, row_bytes: int, per_shard: int) -> dict[str, Any]:
 
 
 class Rows:
-    """Reads rows, also while they are being written.
-
-    Args:
-        folder: the log's folder.
-        name: the array's subfolder.
-        row_bytes: bytes of a row.
-        per_shard: rows of a full shard.
-    """
+    """Reads rows from the subfolder ``name``, also while they are being written."""
 
     def __init__(self, folder: Folder, name: str, row_bytes: int, per_shard: int) -> None:
         self.folder, self.name = folder, name
@@ -166,11 +159,7 @@ class Rows:
 
 
 class RowWriter(Rows):
-    """Appends rows. What a killed process left half done is put in order when it opens.
-
-    Raises:
-        InputError: a row of the unfinished shard is damaged (not merely incomplete).
-    """
+    """Appends rows. What a killed process left half done is put in order when it opens."""
 
     def __init__(self, folder: Folder, name: str, row_bytes: int, per_shard: int) -> None:
         super().__init__(folder, name, row_bytes, per_shard)
@@ -197,7 +186,7 @@ class RowWriter(Rows):
         kept = b""
         if self._filled:
             places = np.arange(self._filled)
-            self.at(self._number, places)  # refuses damage
+            self.at(self._number, places)  # refuses rows that are damaged, not merely torn
             kept = self._slots(self._number, places)[1].tobytes()
         self._tail_file: Tail = open_tail(self.folder, self._tail(self._number), kept)
         self._remove_beyond()
