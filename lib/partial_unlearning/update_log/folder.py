@@ -110,12 +110,9 @@ class Folder:
             self.fs.rm_file(self.path(name))
 
     def lock(self, name: str) -> None:
-        """Be the only writer, until this process closes the folder or ends in whatever way.
+        """Be the only writer, until unlocked or the process ends; InputError if there is one.
 
         A file system without locks (any that is not local) is left to its user's care.
-
-        Raises:
-            InputError: another process is writing, or this one is.
         """
         if not self.local:
             return

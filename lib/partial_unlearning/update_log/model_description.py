@@ -50,11 +50,7 @@ class ModelDescription(Description):
 
     @cached_property
     def mask(self) -> Mask:
-        """The mask, rebuilt from its seed.
-
-        Raises:
-            InputError: this version of torch draws other masks than the one that wrote the log.
-        """
+        """The mask, rebuilt from its seed; InputError if this version of torch draws another."""
         with one_thread():
             mask = build_mask(
                 self.strategy,
@@ -85,11 +81,7 @@ class ModelDescription(Description):
         return hashlib.sha256(vector.data).hexdigest()
 
     def check(self, weights: State) -> None:
-        """Make sure that a model, or the tensors of a weights file, are those of this log.
-
-        Raises:
-            InputError: they are not; names the first tensor that differs.
-        """
+        """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
         given = weights.state_dict() if isinstance(weights, nn.Module) else weights
         for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True):
             expected = f"{name} {shape} {dtype}"
