@@ -24,11 +24,7 @@ def write(folder: Folder, name: str, content: dict[str, Any]) -> None:
 
 
 def read(folder: Folder, name: str) -> dict[str, Any]:
-    """Read what :func:`write` wrote.
-
-    Raises:
-        InputError: the file is missing, damaged, or of another format.
-    """
+    """Read what :func:`write` wrote; InputError if missing, damaged, or of another format."""
     path = folder.path(name)
     try:
         found = json.loads(folder.read(name).tobytes())

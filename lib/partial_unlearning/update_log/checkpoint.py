@@ -19,11 +19,9 @@ class Stateful(Protocol):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything it must remember."""
-        ...
 
     def load_state_dict(self, state: dict[str, Any]) -> object:
         """Remember it."""
-        ...
 
 
 def write_checkpoint(
@@ -46,11 +44,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(folder: Folder) -> dict[str, Any] | None:
-    """What :func:`write_checkpoint` saved, None if it never did.
-
-    Raises:
-        InputError: the file is damaged.
-    """
+    """What :func:`write_checkpoint` saved, None if it never did; InputError if damaged."""
     if folder.size(FILE) is None:
         return None
     content = folder.read(FILE).tobytes()
@@ -63,15 +57,12 @@ def read_checkpoint(folder: Folder) -> dict[str, Any] | None:
 def restore(
     saved: dict[str, Any], parts: Sequence[Stateful], generators: Sequence[torch.Generator]
 ) -> dict[str, Any]:
-    """Put everything back as it was saved and return the position.
-
-    Raises:
-        InputError: other parts or generators were saved.
-    """
-    if (len(saved["parts"]), len(saved["generators"])) != (len(parts), len(generators)):
+    """Put everything back as it was saved, InputError if others were, and return the position."""
+    found = len(saved["parts"]), len(saved["generators"])
+    if found != (len(parts), len(generators)):
         raise InputError(
-            f"the checkpoint holds {len(saved['parts'])} parts and {len(saved['generators'])} "
-            f"generators; {len(parts)} and {len(generators)} were given"
+            f"the checkpoint holds {found[0]} parts and {found[1]} generators; {len(parts)} and "
+            f"{len(generators)} were given"
         )
     for part, state in zip(parts, saved["parts"], strict=True):
         part.load_state_dict(state)

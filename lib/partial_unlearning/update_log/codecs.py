@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Types for stored values. At update sizes near 1e-8, float16 turns most of them to zero."""
 
-_HEAD = np.dtype("<u4")  # epoch and number of ids
+_HEAD = struct.Struct("<II")  # epoch and number of ids
 
 
 def _whole_words(bits: int) -> int:
@@ -101,21 +101,14 @@ Positions = Seeded | Bitmask | Indices
 """A code for kept positions, always of the same length."""
 
 
-def code_bytes(positions: str, size: int, kept: int) -> int:
-    """Bytes that ``kept`` positions of ``size`` take in a row.
-
-    Args:
-        positions: ``seeded``, ``bitmask`` or ``indices``.
-        size: entries of the model's flat vector.
-        kept: entries kept of an update.
-    """
-    sizes = {"bitmask": Bitmask(size).nbytes, "indices": Indices(size, kept).nbytes, "seeded": 0}
-    return sizes[positions]
+def stored_code(name: str, size: int, kept: int) -> Bitmask | Indices:
+    """The code called ``bitmask`` or ``indices``, of ``kept`` out of ``size`` positions."""
+    return Bitmask(size) if name == "bitmask" else Indices(size, kept)
 
 
 def smallest(size: int, kept: int) -> str:
     """Which of ``bitmask`` and ``indices`` takes fewer bytes."""
-    return min(("bitmask", "indices"), key=lambda name: code_bytes(name, size, kept))
+    return min(("bitmask", "indices"), key=lambda name: stored_code(name, size, kept).nbytes)
 
 
 def id_type(largest: int) -> str:
@@ -138,14 +131,10 @@ class BatchCodec:
     @property
     def nbytes(self) -> int:
         """Bytes of a row."""
-        return 2 * _HEAD.itemsize + self.batch_size * np.dtype(self.ids).itemsize
+        return _HEAD.size + self.batch_size * np.dtype(self.ids).itemsize
 
     def encode(self, epoch: int, ids: "Tensor") -> bytes:
-        """The row of a batch.
-
-        Raises:
-            InputError: no ids, more than a batch holds, or one that the log has no room for.
-        """
+        """The row of a batch; InputError if there are no ids, too many, or too large ones."""
         given = ids.detach().cpu().numpy().ravel().astype(np.int64, copy=False)
         if not 1 <= len(given) <= self.batch_size:
             raise InputError(f"a batch of {len(given)} samples; the log has 1..{self.batch_size}")
@@ -154,13 +143,13 @@ class BatchCodec:
             largest = np.iinfo(self.ids).max
             raise InputError(f"sample ids {given.min()}..{given.max()}; the log has 0..{largest}")
         padding = row[:1].tobytes() * (self.batch_size - len(row))  # one of its own ids
-        return struct.pack("<II", epoch, len(row)) + row.tobytes() + padding
+        return _HEAD.pack(epoch, len(row)) + row.tobytes() + padding
 
     def padded_ids(self, rows: np.ndarray) -> np.ndarray:
         """Ids of rows ``(n, nbytes)``, shape ``(n, batch_size)``; short batches repeat an id."""
-        return np.ascontiguousarray(rows[:, 2 * _HEAD.itemsize :]).view(self.ids)
+        return np.ascontiguousarray(rows[:, _HEAD.size :]).view(self.ids)
 
     def decode(self, row: np.ndarray) -> tuple[int, np.ndarray]:
         """Epoch and sample ids, int64, of a row."""
-        epoch, count = np.ascontiguousarray(row[: 2 * _HEAD.itemsize]).view(_HEAD).tolist()
+        epoch, count = _HEAD.unpack(row[: _HEAD.size].tobytes())
         return epoch, self.padded_ids(row[None])[0, :count].astype(np.int64)

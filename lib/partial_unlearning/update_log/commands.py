@@ -6,7 +6,7 @@ import click
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
-from partial_unlearning.update_log.history import Entry, from_ranges
+from partial_unlearning.update_log.history import from_ranges
 from partial_unlearning.update_log.log_files import LogFiles
 
 log_argument = click.argument("path", metavar="PATH")
@@ -15,12 +15,6 @@ log_argument = click.argument("path", metavar="PATH")
 @click.group("log")
 def log_group() -> None:
     """Look at an update log, or check it."""
-
-
-def _history_line(entry: Entry) -> str:
-    steps = len(from_ranges(entry.asked))
-    name = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
-    return f"  {entry.time}  {name}, {steps} steps -> weights {entry.weights[:12]}"
 
 
 def _facts(log: LogFiles) -> dict[str, object]:
@@ -46,7 +40,9 @@ def info(path: str) -> None:
     for name, value in _facts(log).items():
         click.echo(f"{name:10}{value}")
     for entry in log.history.entries:
-        click.echo(_history_line(entry))
+        steps = len(from_ranges(entry.asked))
+        name = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
+        click.echo(f"  {entry.time}  {name}, {steps} steps -> weights {entry.weights[:12]}")
 
 
 @log_group.command("verify")
@@ -56,8 +52,7 @@ def verify(path: str) -> None:
     from partial_unlearning.update_log.log import open_log  # loads torch: log info does without
 
     log = open_log(path)
-    problems = list(log.verify())
-    if problems:
+    if problems := list(log.verify()):
         raise InputError("\n".join(problems))
     click.echo(f"{len(log)} steps, every one as it was written")
 

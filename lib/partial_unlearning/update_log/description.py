@@ -1,10 +1,10 @@
 """What a log says about itself, as plain data: the model, the mask, the codecs and the versions."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from partial_unlearning.update_log.checked_json import digest
-from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, code_bytes
+from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, stored_code
 
 PENDING_BYTES, PENDING_STEPS = 1 << 20, 16  # written together: that is quicker than one by one
 
@@ -54,16 +54,10 @@ class Description:
 
     @classmethod
     def load(cls, content: dict[str, Any]) -> Self:
-        """From what :meth:`dump` gave."""
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in content.items()
-        }
-        return cls(**{**fields, "shapes": tuple(map(tuple, content["shapes"]))})
-
-    def dump(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return asdict(self)
+        """From JSON of its fields."""
+        fields = {**content, "shapes": [tuple(shape) for shape in content["shapes"]]}
+        lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+        return cls(**{**fields, **lists})
 
     @property
     def size(self) -> int:
@@ -78,8 +72,10 @@ class Description:
     @property
     def update_bytes(self) -> int:
         """Bytes of an update's row."""
-        code = code_bytes(self.positions, self.size, self.kept)
-        return code + self.kept * VALUE_BYTES[self.values]
+        values = self.kept * VALUE_BYTES[self.values]
+        if self.positions == "seeded":
+            return values
+        return values + stored_code(self.positions, self.size, self.kept).nbytes
 
     @property
     def batches(self) -> BatchCodec:

@@ -56,8 +56,7 @@ class Folder:
             if self.local:
                 return os.path.getsize(self.path(name))
             self.fs.invalidate_cache()
-            size: int = self.fs.size(self.path(name))
-            return size
+            return int(self.fs.size(self.path(name)))
         except FileNotFoundError:
             return None
 
@@ -74,13 +73,7 @@ class Folder:
         return int(self.fs.du(self.root))
 
     def read(self, name: str, *ranges: tuple[int, int]) -> np.ndarray:
-        """Bytes of a file as uint8: all of it, or ascending ranges one after the other.
-
-        Fewer where the file ends before.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-        """
+        """Bytes of a file as uint8: all of it, or ascending ranges, which its end cuts short."""
         if self.local:
             return _read_local(self.path(name), ranges)
         if not ranges:
@@ -117,12 +110,9 @@ class Folder:
             self.fs.rm_file(self.path(name))
 
     def lock(self, name: str) -> None:
-        """Be the only writer, until this process closes the folder or ends in whatever way.
+        """Be the only writer, until unlocked or the process ends; InputError if there is one.
 
         A file system without locks (any that is not local) is left to its user's care.
-
-        Raises:
-            InputError: another process is writing, or this one is.
         """
         if not self.local:
             return
@@ -139,7 +129,7 @@ class Folder:
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Be the only writer for a while; raises as :meth:`lock`."""
+        """Be the only writer inside a ``with`` block; raises as :meth:`lock`."""
         self.lock(name)
         try:
             yield
@@ -170,9 +160,6 @@ class LocalTail:
     A log is not read while training. So what is on the disk leaves the system's memory, where it
     would take the place of the training data, and ever new memory: in a virtual machine, getting
     that can cost more than all else about recording.
-
-    Attributes:
-        saved: bytes that survive the end of this process.
     """
 
     def __init__(self, folder: Folder, name: str, content: bytes) -> None:
@@ -201,11 +188,7 @@ class LocalTail:
 
 
 class RemoteTail:
-    """Where files cannot grow: kept in memory and written whole at each flush.
-
-    Attributes:
-        saved: bytes that survive the end of this process.
-    """
+    """Where files cannot grow: kept in memory and written whole at each flush."""
 
     def __init__(self, folder: Folder, name: str, content: bytes) -> None:
         self._folder, self._name, self._content = folder, name, bytearray(content)
@@ -221,13 +204,11 @@ class RemoteTail:
             self._folder.put(self._name, bytes(self._content))
         self.saved = len(self._content)
 
-    def close(self) -> None:
-        """Write the file."""
-        self.flush()
+    close = flush
 
 
 Tail = LocalTail | RemoteTail
-"""What is appended is kept, even if the process is killed, once ``saved`` says so."""
+"""The first ``saved`` bytes are kept, even if the process is killed."""
 
 
 def open_tail(folder: Folder, name: str, content: bytes) -> Tail:

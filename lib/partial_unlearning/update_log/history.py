@@ -64,17 +64,9 @@ class History:
         self._entries: tuple[Entry, ...] = ()
         self._version: str | None = None
 
-    def create(self) -> None:
-        """Begin an empty history."""
-        self._write(())
-
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All entries.
-
-        Raises:
-            InputError: the history is missing or damaged.
-        """
+        """All entries; InputError if the history is missing or damaged."""
         version = self._folder.version(FILE)  # looked at first: what is read is no older
         if version is None or version != self._version:
             content = checked_json.read(self._folder, FILE)
@@ -84,9 +76,10 @@ class History:
 
     def append(self, entry: Entry) -> None:
         """Add an entry; the caller holds the lock."""
-        self._write((*self.entries, entry))
+        self.write((*self.entries, entry))
 
-    def _write(self, entries: tuple[Entry, ...]) -> None:
+    def write(self, entries: tuple[Entry, ...]) -> None:
+        """Replace all entries; none begin a history."""
         checked_json.write(self._folder, FILE, {"entries": [asdict(entry) for entry in entries]})
         self._entries, self._version = entries, self._folder.version(FILE)
 
@@ -109,10 +102,6 @@ class History:
     def knows(self, weights: str) -> bool:
         """Whether an entry led to the weights of this digest."""
         return any(entry.weights == weights for entry in self.entries)
-
-    def next_request(self) -> int:
-        """The number of the next request."""
-        return 1 + max((entry.request for entry in self.entries), default=0)
 
     def subtracted(self, weights: str) -> set[int]:
         """The steps already subtracted in the weights of this digest.

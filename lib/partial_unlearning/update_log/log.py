@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
@@ -46,11 +47,7 @@ class StoredLog(LogFiles):
         return self.description.mask
 
     def locked(self) -> AbstractContextManager[None]:
-        """Be the only writer inside a ``with`` block.
-
-        Raises:
-            InputError: another process is writing, or this one is.
-        """
+        """Be the only writer inside a ``with`` block; InputError if somebody is writing."""
         return self.folder.locked(ROOT)
 
     def _known(self, steps: Iterable[int]) -> np.ndarray:
@@ -152,9 +149,6 @@ class LogWriter(StoredLog):
     many steps survive the end of the process in whatever way. (A thread of its own to write them
     was tried, and lost: where training uses all cores, it waits for them too.)
 
-    Args:
-        folder: the log's folder.
-        plan: the batch plan, for a run whose batches are known beforehand.
     """
 
     _rows_type = RowWriter
@@ -198,26 +192,19 @@ class LogWriter(StoredLog):
 
     def record_all(self, first: int, positions: Tensor, values: Tensor) -> None:
         """Append updates of consecutive steps, ``values`` ``(n, k)``; raises as :meth:`record`."""
-        while len(values):
-            room = self.description.pending - len(self._pending)
-            steps = range(first, first + min(room, len(values)))
-            self._take(steps, positions, values[: len(steps)])
-            first, values = steps.stop, values[len(steps) :]
-
-    def _take(self, steps: range, positions: Tensor, values: Tensor) -> None:
-        """Let steps wait for being written, for which there is room; write when it is full."""
-        if steps.start != self._next:
-            raise InputError(
-                f"step {steps.start} was recorded, but step {self._next} is the next one"
-            )
-        for step in steps:
+        if first != self._next:
+            raise InputError(f"step {first} was recorded, but step {self._next} is the next one")
+        for step in range(first, first + len(values)):
             if step not in self._batch_of:
                 raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
-        self._block.set(len(self._pending), positions, values)
-        self._pending += [(step, self._batch_of[step]) for step in steps]
-        self._next = steps.stop
-        if len(self._pending) == self.description.pending:
-            self._write()
+        while len(values):
+            part = values[: self.description.pending - len(self._pending)]
+            self._block.set(len(self._pending), positions, part)
+            steps = range(self._next, self._next + len(part))
+            self._pending += [(step, self._batch_of[step]) for step in steps]
+            self._next, values = steps.stop, values[len(part) :]
+            if len(self._pending) == self.description.pending:
+                self._write()
 
     def _write(self) -> None:
         """Write the pending steps: first their batches, then their updates."""
@@ -313,11 +300,10 @@ def create(
     sparsity = (sparsity_first, sparsity_last)
     description = describe(model, batch, strategy, sparsity, seed, values, buffers)
     folder = Folder(path)
-    sizes = {"updates": description.update_bytes, "batches": description.batches.nbytes}
-    for name, nbytes in sizes.items():
-        RowWriter(folder, name, nbytes, description.per_shard).close()
-    History(folder).create()
-    checked_json.write(folder, ROOT, description.dump())
+    RowWriter(folder, "updates", description.update_bytes, description.per_shard).close()
+    RowWriter(folder, "batches", batch.nbytes, description.per_shard).close()
+    History(folder).write(())
+    checked_json.write(folder, ROOT, asdict(description))
     return LogWriter(folder, plan)
 
 

@@ -71,8 +71,7 @@ class LogFiles:
         """To how many steps a killed process was shortening the log, None if none was."""
         if self.folder.size(CUT) is None:
             return None
-        steps: int = checked_json.read(self.folder, CUT)["steps"]
-        return steps
+        return int(checked_json.read(self.folder, CUT)["steps"])
 
     def bytes_per_step(self) -> int:
         """Bytes that one step takes in the files, checksums and index included."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -17,11 +16,10 @@ from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.codecs import (
     VALUE_BYTES,
     BatchCodec,
-    Bitmask,
-    Indices,
     Positions,
     Seeded,
     smallest,
+    stored_code,
 )
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.update_rows import UpdateCodec
@@ -52,11 +50,7 @@ class ModelDescription(Description):
 
     @cached_property
     def mask(self) -> Mask:
-        """The mask, rebuilt from its seed.
-
-        Raises:
-            InputError: this version of torch draws other masks than the one that wrote the log.
-        """
+        """The mask, rebuilt from its seed; InputError if this version of torch draws another."""
         with one_thread():
             mask = build_mask(
                 self.strategy,
@@ -78,8 +72,7 @@ class ModelDescription(Description):
         if self.positions == "seeded":
             code: Positions = Seeded(self.mask.kept())
         else:
-            bitmask = self.positions == "bitmask"
-            code = Bitmask(self.size) if bitmask else Indices(self.size, self.kept)
+            code = stored_code(self.positions, self.size, self.kept)
         return UpdateCodec(code, self.kept, getattr(torch, self.values))
 
     def digest(self, weights: State) -> str:
@@ -88,14 +81,8 @@ class ModelDescription(Description):
         return hashlib.sha256(vector.data).hexdigest()
 
     def check(self, weights: State) -> None:
-        """Make sure that a model, or the tensors of a weights file, are those of this log.
-
-        Raises:
-            InputError: they are not; names the first tensor that differs.
-        """
-        given: Mapping[str, Tensor] = (
-            weights.state_dict() if isinstance(weights, nn.Module) else weights
-        )
+        """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
+        given = weights.state_dict() if isinstance(weights, nn.Module) else weights
         for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True):
             expected = f"{name} {shape} {dtype}"
             if name not in given:
@@ -115,16 +102,6 @@ def _tied(model: nn.Module, names: tuple[str, ...]) -> dict[str, str]:
     return {name: known[id(t)] for name, t in tensors.items() if name not in names}
 
 
-def _versions() -> dict[str, str]:
-    libraries = {name: version(name) for name in ("torch", "numpy", "fsspec", "google-crc32c")}
-    return {"python": platform.python_version(), **libraries}
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
-
-
 def describe(
     model: nn.Module,
     batch: BatchCodec,
@@ -134,14 +111,10 @@ def describe(
     values: str,
     buffers: str,
 ) -> ModelDescription:
-    """Describe a log to be; arguments as of :func:`create`.
-
-    Raises:
-        InputError: unknown strategy, type of values or treatment of buffers, or sparsities that
-            are outside 0..1 or keep nothing.
-    """
-    _check_choice("values", values, tuple(VALUE_BYTES))
-    _check_choice("buffers", buffers, BUFFERS)
+    """Describe a log to be; arguments and errors as of :func:`create`."""
+    for name, value, choices in (("values", values, VALUE_BYTES), ("buffers", buffers, BUFFERS)):
+        if value not in choices:
+            raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
     first, last = sparsity
     layout = Layout.of(model)
     mask = build_mask(strategy, layout, sparsity_first=first, sparsity_last=last, seed=seed)
@@ -171,7 +144,10 @@ def describe(
         batch_size=batch.batch_size,
         ids=batch.ids,
         per_shard=1,
-        versions=_versions(),
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "numpy", "fsspec", "google-crc32c")},
+        },
     )
     step_bytes = draft.update_bytes + batch.nbytes
     return replace(draft, per_shard=max(1, SHARD_BYTES // step_bytes))

@@ -21,13 +21,7 @@ from partial_unlearning.update_log.log import Batch, LogWriter, append_to, creat
 
 
 class Recording:
-    """Records every step of a training loop; :func:`record` makes one.
-
-    Args:
-        model: the model to train.
-        log: the log to write.
-        keep: what a checkpoint must hold beside the model.
-        generators: random generators that the loop draws from.
+    """Records every step of a training loop; :func:`record` makes one and says of what.
 
     Attributes:
         log: the log that is written.

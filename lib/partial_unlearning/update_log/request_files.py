@@ -24,9 +24,7 @@ UNCHANGED = {
 def read_ids(path: Path) -> list[int]:
     """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
 
-    Raises:
-        InputError: no ids, several columns of which none is named ``id`` (the wrong one would
-            forget somebody else), or something that is not a whole number.
+    Among several columns none is guessed: the wrong one would forget somebody else.
     """
     with path.open(newline="") as file:
         rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
@@ -48,11 +46,7 @@ def read_ids(path: Path) -> list[int]:
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
-    """Tensors by name, and the file's own metadata.
-
-    Raises:
-        InputError: no such file, or not a safetensors file.
-    """
+    """Tensors by name, and the file's own metadata."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
@@ -104,14 +98,7 @@ def _tell(plan: Preview, about: Description) -> None:
 def answer(
     path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None
 ) -> None:
-    """Carry out a request and tell about it.
-
-    Args:
-        path: the log, a folder or URL.
-        weights: safetensors file.
-        ids: CSV of the sample ids to forget, or None.
-        request: number of the request to undo, where there are no ids.
-        out: where to write the new weights; None only tells what would be done.
+    """Forget the samples of a file, or undo a request; without ``out`` only say what it would do.
 
     Raises:
         InputError: as :func:`forget` and :func:`undo`, or a file cannot be read or written.

@@ -74,11 +74,11 @@ def _plan(
     log: StoredLog, weights: State, kind: str, request: int, asked: set[int], after: set[int]
 ) -> Preview:
     """The plan of a request, with what the weights have lost before it."""
-    log.description.check(weights)
-    digest = log.description.digest(weights)
+    about = log.description
+    about.check(weights)
+    digest = about.digest(weights)
     before = log.history.subtracted(digest)
-    size = log.description.update_bytes
-    return Preview(kind, request, asked, before, after, digest, len(log), size)
+    return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes)
 
 
 def preview(log: StoredLog, weights: State, ids: Tensor | Sequence[int]) -> Preview:
@@ -94,15 +94,12 @@ def preview(log: StoredLog, weights: State, ids: Tensor | Sequence[int]) -> Prev
     """
     asked = set(log.affected_steps(ids))
     after = asked.union(*log.history.requests().values())
-    return _plan(log, weights, "forget", log.history.next_request(), asked, after)
+    request = 1 + max((entry.request for entry in log.history.entries), default=0)
+    return _plan(log, weights, "forget", request, asked, after)
 
 
 def preview_undo(log: StoredLog, weights: State, request: int) -> Preview:
-    """Look what :func:`undo` would do; nothing is changed.
-
-    Raises:
-        InputError: as :func:`undo`.
-    """
+    """Look what :func:`undo` would do; raises as it does, changes nothing."""
     requests = log.history.requests()
     if request not in requests:
         raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
@@ -121,12 +118,8 @@ def _subtract(log: StoredLog, weights: State, plan: Preview) -> None:
     layout.subtract(weights, update)
 
 
-def _nothing() -> None:
-    """The weights are saved by whoever called."""
-
-
 def carry_out(
-    log: StoredLog, weights: State, plan: Preview, save: Callable[[], object] = _nothing
+    log: StoredLog, weights: State, plan: Preview, save: Callable[[], object] | None = None
 ) -> Entry:
     """Do what a preview says, in place, and note it down.
 
@@ -136,9 +129,9 @@ def carry_out(
         log.history.append(Entry("trained", 0, [[0, plan.steps]], plan.weights, []))
     _subtract(log, weights, plan)
     digest = log.description.digest(weights)
-    save()
-    asked, after = to_ranges(plan.asked), to_ranges(plan.after)
-    entry = Entry(plan.kind, plan.request, asked, digest, after)
+    if save:
+        save()
+    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
     log.history.append(entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     return entry
@@ -148,7 +141,7 @@ def forget(
     log: StoredLog,
     weights: State,
     ids: Tensor | Sequence[int],
-    save: Callable[[], object] = _nothing,
+    save: Callable[[], object] | None = None,
 ) -> Entry:
     """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7), and note it down.
 
@@ -175,7 +168,7 @@ def forget(
 
 
 def undo(
-    log: StoredLog, weights: State, request: int, save: Callable[[], object] = _nothing
+    log: StoredLog, weights: State, request: int, save: Callable[[], object] | None = None
 ) -> Entry:
     """Take a request back: add again what no other request asks for, to float32 rounding.
 

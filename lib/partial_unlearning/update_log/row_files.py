@@ -51,14 +51,7 @@ def document(rows: int, row_bytes: int, per_shard: int) -> dict[str, Any]:
 
 
 class Rows:
-    """Reads rows, also while they are being written.
-
-    Args:
-        folder: the log's folder.
-        name: the array's subfolder.
-        row_bytes: bytes of a row.
-        per_shard: rows of a full shard.
-    """
+    """Reads rows from the subfolder ``name``, also while they are being written."""
 
     def __init__(self, folder: Folder, name: str, row_bytes: int, per_shard: int) -> None:
         self.folder, self.name = folder, name
@@ -71,24 +64,19 @@ class Rows:
     def _tail(self, number: int) -> str:
         return f"{self.name}/tail.{number}"
 
-    def _steps(self, shard: int) -> str:
-        return f"steps {shard * self.per_shard} to {(shard + 1) * self.per_shard - 1}"
+    def _missing(self, shard: int) -> InputError:
+        path, first = self.folder.path(self._shard(shard)), shard * self.per_shard
+        steps = f"steps {first} to {first + self.per_shard - 1}"
+        return InputError(f"{path} is missing, with {steps} of the log; restore it")
 
     def shards(self) -> int:
-        """Number of full shards.
-
-        Raises:
-            InputError: one is missing.
-        """
+        """Number of full shards; InputError if one is missing."""
         found = [_FILE.fullmatch(name) for name in self.folder.names(self.name)]
         full = {int(match[1]) for match in found if match and match[1]}
         tails = {int(match[2]) for match in found if match and match[2]}
         for number in range(max(full | tails, default=0)):
             if number not in full:
-                path = self.folder.path(self._shard(number))
-                raise InputError(
-                    f"{path} is missing, with {self._steps(number)} of the log; restore it"
-                )
+                raise self._missing(number)
         return len(full)
 
     def count(self) -> int:
@@ -109,15 +97,10 @@ class Rows:
                 return name, raw[: len(raw) // self.slot * self.slot].reshape(-1, self.slot)
             except FileNotFoundError:
                 continue
-        path = self.folder.path(self._shard(shard))
-        raise InputError(f"{path} is missing, with {self._steps(shard)} of the log; restore it")
+        raise self._missing(shard)
 
     def at(self, shard: int, places: np.ndarray) -> np.ndarray:
-        """Rows at sorted ``places`` of a shard, each checked, shape (n, row_bytes).
-
-        Raises:
-            InputError: a row is missing or damaged.
-        """
+        """Rows at sorted ``places`` of a shard, each checked, (n, row_bytes), else InputError."""
         (name, slots), first = self._slots(shard, places), shard * self.per_shard
         rows, sums = slots[:, : self.row_bytes], slots[:, self.row_bytes :]
         expected = np.ascontiguousarray(sums).view("<u4").ravel().tolist()
@@ -134,10 +117,7 @@ class Rows:
         return slots[:, : self.row_bytes]
 
     def blocks(self, steps: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (steps, rows) for each shard that sorted ``steps`` need.
-
-        Only the rows asked for are read.
-        """
+        """Yield (steps, rows) for each shard that sorted ``steps`` need; reads no other rows."""
         shards = steps // self.per_shard
         for part in np.split(steps, np.flatnonzero(np.diff(shards)) + 1):
             if len(part):
@@ -157,14 +137,12 @@ class Rows:
                 self.at(shard, np.arange(min(self.per_shard, total - shard * self.per_shard)))
             except InputError as error:
                 yield str(error)
-            if shard < shards and self._end(shard) != self.index():
-                yield f"{self.folder.path(self._shard(shard))} is damaged in its index"
+            name, end = self._shard(shard), self.per_shard * self.slot
+            if shard < shards:
+                after = self.folder.read(name, (end, self.folder.size(name) or end)).tobytes()
+                if after != self.index():
+                    yield f"{self.folder.path(name)} is damaged in its index"
         yield from self._verify_document(shards)
-
-    def _end(self, shard: int) -> bytes:
-        """All that follows the last slot of a full shard."""
-        name, end = self._shard(shard), self.per_shard * self.slot
-        return self.folder.read(name, (end, self.folder.size(name) or end)).tobytes()
 
     def _verify_document(self, shards: int) -> Iterator[str]:
         path = self.folder.path(f"{self.name}/zarr.json")
@@ -181,22 +159,18 @@ class Rows:
 
 
 class RowWriter(Rows):
-    """Appends rows. What a killed process left half done is put in order when it opens.
-
-    Attributes:
-        saved: rows that survive the end of this process.
-
-    Raises:
-        InputError: a row of the unfinished shard is damaged (not merely incomplete).
-    """
+    """Appends rows. What a killed process left half done is put in order when it opens."""
 
     def __init__(self, folder: Folder, name: str, row_bytes: int, per_shard: int) -> None:
         super().__init__(folder, name, row_bytes, per_shard)
         self._begin(self.count())
 
-    def _count_saved(self) -> None:
-        full = min(self._tail_file.saved // self.slot, self.per_shard)
-        self.saved = self._number * self.per_shard + full
+    @property
+    def saved(self) -> int:
+        """Rows that survive the end of this process."""
+        return self._number * self.per_shard + min(
+            self._tail_file.saved // self.slot, self.per_shard
+        )
 
     def cut(self, rows: int) -> None:
         """Keep the first ``rows`` rows and go on from there."""
@@ -212,10 +186,9 @@ class RowWriter(Rows):
         kept = b""
         if self._filled:
             places = np.arange(self._filled)
-            self.at(self._number, places)  # refuses damage
+            self.at(self._number, places)  # refuses rows that are damaged, not merely torn
             kept = self._slots(self._number, places)[1].tobytes()
         self._tail_file: Tail = open_tail(self.folder, self._tail(self._number), kept)
-        self._count_saved()
         self._remove_beyond()
         if self._filled == self.per_shard:
             self._complete()
@@ -243,7 +216,6 @@ class RowWriter(Rows):
             part = rows[start : room if start < room else start + self.per_shard]
             self._tail_file.append(*(piece for row in part for piece in (row, _checksum(row))))
             self._filled += len(part)
-            self._count_saved()
             if self._filled == self.per_shard:
                 self._complete()
 
@@ -252,14 +224,12 @@ class RowWriter(Rows):
         self._tail_file.append(self.index())
         self._tail_file.close()
         self.folder.rename(self._tail(self._number), self._shard(self._number))
-        self._number, self._filled = self._number + 1, 0
-        self._tail_file = open_tail(self.folder, self._tail(self._number), b"")
-        self._count_saved()
+        self._tail_file = open_tail(self.folder, self._tail(self._number + 1), b"")
+        self._number, self._filled = self._number + 1, 0  # last: saved must not run ahead
 
     def flush(self) -> None:
         """Save all rows, and say in ``zarr.json`` how many are in full shards."""
         self._tail_file.flush()
-        self._count_saved()
         self._describe()
 
     def _describe(self) -> None:

@@ -15,13 +15,7 @@ GROUP = 1 << 19  # values converted to float32 at a time, so that they stay in t
 
 @dataclass(frozen=True)
 class UpdateCodec:
-    """An update of ``kept`` entries as a row of bytes.
-
-    Attributes:
-        positions: the code of the positions.
-        kept: number of values.
-        dtype: of the stored values.
-    """
+    """An update of ``kept`` entries as a row: the code of its positions, values of ``dtype``."""
 
     positions: Positions
     kept: int
@@ -37,11 +31,7 @@ class UpdateCodec:
 
 
 class RowBlock:
-    """Memory for a few rows, filled and written again and again.
-
-    Attributes:
-        rows: uint8, shape ``(count, bytes of a row)``; read-only.
-    """
+    """Memory for a few rows ``(count, bytes of a row)``, filled and written again and again."""
 
     def __init__(self, codec: UpdateCodec, count: int) -> None:
         nbytes = codec.positions.nbytes + codec.kept * codec.dtype.itemsize
@@ -52,16 +42,7 @@ class RowBlock:
         self.rows.flags.writeable = False
 
     def set(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Make rows of updates.
-
-        Args:
-            first: the row of the first update.
-            positions: of them all, int64, shape ``(k,)``.
-            values: float, shape ``(n, k)``.
-
-        Raises:
-            InputError: not as many entries as the log keeps, or others.
-        """
+        """Make rows from ``first`` on, of ``positions`` ``(k,)`` and ``values`` ``(n, k)``."""
         count, entries = values.shape
         if entries != self._codec.kept:
             kept = self._codec.kept
