@@ -3,10 +3,7 @@
 The names of the fields are the stored keys, and so part of each run's hash.
 """
 
-from collections.abc import Collection
 from typing import Any, Literal
-
-from pydantic import BaseModel
 
 from reproduction.study.profiles import (
     Amnesiac,
@@ -18,27 +15,7 @@ from reproduction.study.profiles import (
 )
 
 
-class KeyAccess(BaseModel):
-    """Temporary: lets chapters that still read ``config["model"]`` go on; attributes replace it."""
-
-    def keys(self) -> Collection[str]:
-        """The names of the fields."""
-        return type(self).model_fields.keys()
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.keys()
-
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 (whatever the field holds)
-        value = getattr(self, key)
-        plain = isinstance(value, KeyAccess) or not isinstance(value, BaseModel | tuple)
-        return value if plain else self.model_dump(mode="json", include={key})[key]
-
-    def get(self, key: str, default: object = None) -> Any:  # noqa: ANN401
-        """As of a dictionary."""
-        return self[key] if key in self else default  # noqa: SIM401 (this is that get)
-
-
-class Config(KeyAccess, Settings):
+class Config(Settings):
     """What every run on a data set with a model has; that is all of a retrained reference."""
 
     source: str

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic import SerializeAsAny
 
 from partial_unlearning.system.files import write_atomic
 from reproduction import places
-from reproduction.study.configs import Config, KeyAccess
+from reproduction.study.configs import Config
 from reproduction.study.profiles import Settings
 
 RECIPE = 3
@@ -20,7 +19,7 @@ RECIPE = 3
 Row = dict[str, Any]
 
 
-class Result(KeyAccess, Settings):
+class Result(Settings):
     """What a run measured; each kind of run has some of the fields, and only those are stored."""
 
     recipe: int = RECIPE
@@ -34,10 +33,6 @@ class Result(KeyAccess, Settings):
     facts: dict[str, Any] = {}
     maps: list[Row] = []
     provenance: dict[str, Any]
-
-    def keys(self) -> Collection[str]:
-        """The fields that this run has."""
-        return self.model_fields_set
 
 
 def run_hash(config: Config) -> str:
