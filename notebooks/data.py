@@ -139,8 +139,8 @@ gallery("organamnist")
 def class_table(name: str):
     data, counts = datasets[name], official[name]
     columns = {f"Official {split.replace('val', 'validation')}": counts[split] for split in counts}
-    columns["Train, this page"] = data.train.counts(len(data.classes)).tolist()
-    columns["Test, this page"] = data.evaluation.counts(len(data.classes)).tolist()
+    columns["Train, this page"] = data.train.labels.bincount().tolist()
+    columns["Test, this page"] = data.evaluation.labels.bincount().tolist()
     return simple_table(
         list(zip(range(len(data.classes)), data.classes, *columns.values(), strict=True)),
         headings=["Label", "Class", *columns],
