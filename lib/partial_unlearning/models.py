@@ -5,6 +5,7 @@ of the first convolution, and every other layer keeps its proportion to it.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +13,17 @@ from torch import Tensor, nn
 from partial_unlearning.errors import InputError
 
 
+def _dense(*widths: int) -> list[nn.Module]:
+    """Flattened, then fully connected layers of these widths, a ReLU after each but the last."""
+    layers: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return layers[:-1]
+
+
 def mlp(classes: int, width: int) -> nn.Module:
     """Two fully connected layers, ``width`` hidden neurons (Section 5.3: 500)."""
-    return nn.Sequential(
-        nn.Flatten(), nn.Linear(28 * 28, width), nn.ReLU(), nn.Linear(width, classes)
-    )
+    return nn.Sequential(*_dense(28 * 28, width, classes))
 
 
 def _pooled(inputs: int, outputs: int) -> list[nn.Module]:
@@ -29,17 +36,11 @@ def convnet(classes: int, width: int) -> nn.Module:
 
     Section 1.1 speaks of two convolutions; Section 5.3, which describes the experiments, of three.
     """
-    layers: list[nn.Module] = []
-    for inputs, outputs in ((1, width), (width, 2 * width), (2 * width, 4 * width)):
-        layers += _pooled(inputs, outputs)
     return nn.Sequential(
-        *layers,  # 28 -> 14 -> 7 -> 3
-        nn.Flatten(),
-        nn.Linear(4 * width * 3 * 3, 8 * width),
-        nn.ReLU(),
-        nn.Linear(8 * width, 4 * width),
-        nn.ReLU(),
-        nn.Linear(4 * width, classes),
+        *_pooled(1, width),  # 28 -> 14 -> 7 -> 3
+        *_pooled(width, 2 * width),
+        *_pooled(2 * width, 4 * width),
+        *_dense(4 * width * 3 * 3, 8 * width, 4 * width, classes),
     )
 
 
@@ -58,10 +59,7 @@ def lenet(classes: int, width: int) -> nn.Module:
         nn.MaxPool2d(2),
         nn.Conv2d(16 * width // 6, 20 * width, 5),
         nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(20 * width, 14 * width),
-        nn.ReLU(),
-        nn.Linear(14 * width, classes),
+        *_dense(20 * width, 14 * width, classes),
     )
 
 
@@ -80,12 +78,7 @@ def alexnet(classes: int, width: int) -> nn.Module:
         nn.Conv2d(6 * width, 4 * width, 3, padding=1),
         nn.ReLU(),
         *_pooled(4 * width, 4 * width),
-        nn.Flatten(),
-        nn.Linear(4 * width * 3 * 3, 64 * width),
-        nn.ReLU(),
-        nn.Linear(64 * width, 64 * width),
-        nn.ReLU(),
-        nn.Linear(64 * width, classes),
+        *_dense(4 * width * 3 * 3, 64 * width, 64 * width, classes),
     )
 
 
@@ -121,8 +114,7 @@ def resnet9(classes: int, width: int) -> nn.Module:
         _block(4 * width, 8 * width, pool=True),
         Residual(_block(8 * width, 8 * width), _block(8 * width, 8 * width)),
         nn.AdaptiveMaxPool2d(1),
-        nn.Flatten(),
-        nn.Linear(8 * width, classes),
+        *_dense(8 * width, classes),
     )
 
 
