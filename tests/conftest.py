@@ -1,6 +1,7 @@
 """What tests share. They run on one thread: models are small, and the machine is shared."""
 
 from pathlib import Path
+from signal import SIG_DFL, SIGINT, signal
 from typing import Any
 
 import torch
@@ -11,6 +12,11 @@ from reproduction.study.profiles import load_profile
 from reproduction.study.stored_runs import Result
 
 torch.set_num_threads(1)
+
+
+def heed_interrupts() -> None:
+    """Let a new process heed Ctrl-C, also where the tests run in the background and ignore it."""
+    signal(SIGINT, SIG_DFL)
 
 
 def link_project(folder: Path, *names: str) -> None:

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import link_project
+from conftest import heed_interrupts, link_project
 from partial_unlearning.errors import InputError
 from reproduction import places
 from reproduction import publishing as book
@@ -302,7 +302,11 @@ def test_an_interrupt_leaves_nothing_behind(project, names):
         f"if __name__ == '__main__': book.execute({names!r}, 'smoke', {{}}, jobs={len(names)})\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", script], start_new_session=True, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", script],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
     deadline = time.monotonic() + 60
     while not (project / "started").exists() and time.monotonic() < deadline:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from conftest import heed_interrupts
 from reproduction import __main__ as cli
 from reproduction import places
 
@@ -132,9 +133,9 @@ def test_an_unwritable_folder_is_named(results_folder):
 
 def test_an_interrupt_is_answered_calmly():
     """As a person would: the real command, stopped with Ctrl-C before it is done."""
-    command = [sys.executable, "-m", "lib", *SMALL, "-p", "epochs=2000"]
+    command = [sys.executable, "-m", "reproduction", *SMALL, "-p", "epochs=2000"]
     process = subprocess.Popen(
-        command, cwd=places.ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ}
+        command, cwd=places.ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     )
     for line in iter(lambda: process.stderr.read(1), ""):
         if line == "%":  # the first progress bar: training has begun
