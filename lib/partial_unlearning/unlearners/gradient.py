@@ -142,9 +142,9 @@ def unlearn_by_gradient(
     True
     """
     model.eval()
-    how = {"sign": sign, "optimizer": optimizer}
     for epoch in range(max_epochs):
-        gradient_step(model, images, labels, positions=selection.at(epoch), **how)
+        where = selection.at(epoch)
+        gradient_step(model, images, labels, sign=sign, optimizer=optimizer, positions=where)
         if enough(epoch):
             break
     return model

@@ -10,16 +10,20 @@ ascended; no numbers are printed."""
 PAPER_ARMS = ("baseline", "proposed")
 MINIBATCHES = ("baseline_minibatches", "proposed_minibatches")
 MINIBATCH_MODELS = ("LeNet", "ConvNet")
-CONTROLS = ("reversed", "uniform", "last_layer", "layer_rates", *MINIBATCHES)
+TUNED_CONTROLS = ("reversed", "uniform", "last_layer", "layer_rates", *MINIBATCHES)
+SAME_RATE = "same_rate"
+"""The proposed masks with the optimizer and rate that were chosen for the baseline: how much slower
+masks make the same steps."""
 
 
 def gradient_arm(family: str, name: str) -> GradientArm:
-    """An arm of a family by its name, one of :data:`PAPER_ARMS` and :data:`CONTROLS`."""
+    """An arm of a family by its name, one of those above."""
     first, last = PAPER_FRACTIONS[family]
     profile = {"fraction_first": first, "fraction_last": last}
     arms = {
         "baseline": {},
         "proposed": profile,
+        SAME_RATE: profile,
         "reversed": {"fraction_first": last, "fraction_last": first},
         "uniform": {"fraction_first": 0.5, "fraction_last": 0.5},
         "last_layer": {"form": "last_layer"},
@@ -30,7 +34,10 @@ def gradient_arm(family: str, name: str) -> GradientArm:
     return GradientArm(**arms[name])
 
 
-def arms_of(model: str, controls: tuple[str, ...]) -> list[str]:
-    """The arms that a model runs, of the paper's and these controls: minibatches on two models."""
+def tuned_arms(model: str, controls: tuple[str, ...]) -> list[str]:
+    """The arms that are tuned for a model, of the paper's and these controls.
+
+    Minibatches are tried on two models.
+    """
     wanted = [name for name in controls if name not in MINIBATCHES or model in MINIBATCH_MODELS]
     return [*PAPER_ARMS, *wanted]

@@ -7,7 +7,7 @@ from typing import Any
 
 from partial_unlearning.errors import InputError
 from reproduction import paper
-from reproduction.study.arms import PAPER_ARMS
+from reproduction.study.arms import PAPER_ARMS, SAME_RATE
 from reproduction.study.configs import Config
 from reproduction.study.kinds import GRADIENT, TABLES, Table, configured
 from reproduction.study.profiles import ModelSettings, Profile
@@ -105,7 +105,8 @@ def _kept_images(profile: Profile) -> list[Config]:
 def _controls(family: str, profile: Profile) -> list[Config]:
     """The control arms of a family of gradient steps, on both data sets."""
     tables = [table for table in TABLES.values() if table.family == family]
-    found = [_gradient(profile, table, profile.comparison.controls) for table in tables]
+    controls = (*profile.comparison.controls, SAME_RATE)
+    found = [_gradient(profile, table, controls) for table in tables]
     return list(chain(*found))
 
 

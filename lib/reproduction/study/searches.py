@@ -20,7 +20,7 @@ from statistics import mean
 from typing import Any
 
 from reproduction import paper
-from reproduction.study.arms import arms_of, gradient_arm
+from reproduction.study.arms import gradient_arm, tuned_arms
 from reproduction.study.configs import Config
 from reproduction.study.experiments import base_config
 from reproduction.study.kinds import TABLES, Table, configured
@@ -255,7 +255,7 @@ def searches_of(profile: Profile, table: Table, model: str) -> list[Search]:
     here = (profile, table.number, model)
     if table.family != "amnesiac":
         chosen = getattr(known, table.family) or {}
-        arms = arms_of(model, profile.comparison.controls)
+        arms = tuned_arms(model, profile.comparison.controls)
         return [RateSearch(*here, arm, _rate(chosen.get(arm))) for arm in arms]
     found: list[Search] = [PlacementSearch(*here, "placement", _placement(known.amnesiac))]
     if known.amnesiac:

@@ -7,12 +7,12 @@ import yaml
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
-from reproduction.study.arms import gradient_arm
+from reproduction.study.arms import SAME_RATE, gradient_arm
 from reproduction.study.configs import Config
 from reproduction.study.kinds import TABLES, Table
 from reproduction.study.profiles import Profile, load_profile, read_tuned, tuned_path
 from reproduction.study.runner import run_missing
-from reproduction.study.searches import Search, pruning_search, searches_of
+from reproduction.study.searches import PruningSearch, Search, pruning_search, searches_of
 from reproduction.study.stored_runs import Result, find, run_hash
 
 Row = tuple[Table, str]
@@ -41,17 +41,24 @@ def tuning_runs(profile: str) -> list[Result]:
     return [run for config in configs.values() if (run := find(profile, config)) is not None]
 
 
-def _choose(profile: Profile, table: Table, model: str) -> dict[str, Any]:
-    """The settings of a model's row, by the name of the family; all its runs have to be stored."""
+def _settled(profile: Profile, table: Table, model: str) -> list[Search]:
+    """All searches of a row, that for a pruning too; all its runs have to be stored."""
     found = searches_of(profile, table, model)
     if table.family != "amnesiac":
-        chosen = {
-            s.sought: gradient_arm(table.family, s.sought).model_dump() | s.best for s in found
-        }
-        return {table.family: chosen}
+        return found
     placements = (found[0].best, {"target_images": profile.tuning.kept_images})
-    prunings = [pruning_search(profile, table, model, placement) for placement in placements]
-    return {p.sought: {"target_placement": p.placement, "pruning": p.best} for p in prunings}
+    return [found[0], *(pruning_search(profile, table, model, place) for place in placements)]
+
+
+def _settings(family: str, settled: list[Search]) -> dict[str, Any]:
+    """What goes into the profile: by the name of the family, what its searches prefer."""
+    if family == "amnesiac":
+        prunings = [search for search in settled if isinstance(search, PruningSearch)]
+        return {p.sought: {"target_placement": p.placement, "pruning": p.best} for p in prunings}
+    rates = {search.sought: search.best for search in settled}
+    rates[SAME_RATE] = rates["baseline"]
+    arms = {name: gradient_arm(family, name).model_dump(exclude_defaults=True) for name in rates}
+    return {family: {name: arms[name] | rate for name, rate in rates.items()}}
 
 
 def _store(profile: str, dataset: str, model: str, chosen: dict[str, Any]) -> None:
@@ -107,8 +114,9 @@ def tune(
     run_missing(profile_name, _configs(sought, "first"), jobs=jobs)
     run_missing(profile_name, _configs(sought, "second"), jobs=jobs)
     for table, name in rows:
-        chosen = _choose(profile, table, name)
-        _store(profile_name, table.dataset, name, chosen)
+        settled = _settled(profile, table, name)
+        _store(profile_name, table.dataset, name, _settings(table.family, settled))
+        chosen = "; ".join(f"{search.sought} {search.best}" for search in settled)
         yield f"table {table.number}, {name} on {table.dataset}: {chosen}"
 
 

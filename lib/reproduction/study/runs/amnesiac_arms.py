@@ -43,7 +43,7 @@ def controls(layout: Layout, total: Tensor, pruning: Pruning, seed: int) -> dict
     last = layout.slices[-1]
     kept["last_layer"] = torch.arange(last.start, last.stop)
     kept["layer_magnitude"] = MagnitudeMask(layout.slices, counts).kept(total)
-    kept["global_magnitude"] = MagnitudeMask((slice(layout.size),), (sum(counts),)).kept(total)
+    kept["global_magnitude"] = MagnitudeMask((slice(0, layout.size),), (sum(counts),)).kept(total)
     kept["lowest_magnitude"] = _smallest(layout, total, counts)
     return {n: prune(total, k) for n, k in kept.items()} | {
         "dense_factors": _dense(layout, total, sparsity)
