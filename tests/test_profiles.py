@@ -37,11 +37,12 @@ def test_a_mapping_is_merged_and_a_list_or_a_number_replaced(profile):
         "training: {epochs: 3}\n"
         "seeds: [7]\n"
         "datasets: {mnist: {models: {LeNet: {width: 2}}}}\n"
-        "tuning: {stops: {backward: [1]}}\n"
+        "tuning: {learning_rates: {sgd: [1]}}\n"
     )
     assert own.training == full.training.model_copy(update={"epochs": 3})
     assert own.seeds == (7,)
-    assert own.tuning.stops == {"backward": [1], "forward": full.tuning.stops["forward"]}
+    rates = full.tuning.learning_rates
+    assert own.tuning.learning_rates == {"sgd": (1,), "adam": rates["adam"]}
     widths, before = (
         {name: model.width for name, model in profile.datasets["mnist"].models.items()}
         for profile in (own, full)
@@ -62,7 +63,6 @@ def test_models_keep_the_order_of_the_profile_extended(profile):
 def test_classes_are_those_of_the_paper(name):
     settings = load_profile(name).datasets
     assert {name: data.target for name, data in settings.items()} == paper.TARGET
-    assert {name: data.columns for name, data in settings.items()} == paper.SHOWN
 
 
 def test_a_profile_may_name_another_target(profile):
@@ -73,7 +73,8 @@ def test_a_profile_keeps_its_own_tuned_settings_and_does_not_inherit_others(tmp_
     (tmp_path / "tuned").mkdir()
     tuned = (places.ROOT / "profiles" / "tuned" / "smoke.yaml").read_text()
     (tmp_path / "tuned" / "full.yaml").write_text(tuned)
-    assert load_profile("full").datasets["mnist"].models["MLP"].amnesiac.scale == 0.3
+    chosen = load_profile("full").datasets["mnist"].models["MLP"].amnesiac
+    assert chosen.pruning.sparsity_first == 0.9
     own = profile("extends: full")
     assert all(m.amnesiac is None for data in own.datasets.values() for m in data.models.values())
 
@@ -93,7 +94,7 @@ def test_a_profile_keeps_its_own_tuned_settings_and_does_not_inherit_others(tmp_
         ("extends: [", "profiles/own.yaml is not YAML"),
         (FULL + "\ncolour: red", "colour\n  Extra inputs are not permitted"),
         (FULL.replace("  organamnist:\n", "  organs:\n"), "datasets.organs.target"),
-        (FULL.replace("seeds: [0, 1, 2]", "seeds: [0, 1, 0]"), "each seed may stand there once"),
+        (FULL.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1, 0]"), "each seed may stand there once"),
         ("datasets: 3", "datasets\n  Input should be a valid dictionary"),
         ("datasets: {mnist: 3}", "datasets.mnist\n  Input should be a valid dictionary"),
     ],
@@ -132,10 +133,17 @@ def test_none_leaves_a_setting_as_the_profile_has_it(name):
         ("target", 7, lambda p: {data.target for data in p.datasets.values()}),
         ("epochs", 7, lambda p: {p.training.epochs}),
         ("batch_size", 7, lambda p: {p.training.batch_size}),
-        ("statistics", "subtracted", lambda p: {p.statistics}),
+        ("buffers", "subtract", lambda p: {p.buffers}),
         ("strategy", "magnitude", lambda p: {a.pruning.strategy for a in amnesiac(p)}),
-        ("prune_first", 0.7, lambda p: {a.pruning.first for a in amnesiac(p)}),
-        ("prune_last", 0.7, lambda p: {a.pruning.last for a in amnesiac(p)}),
+        ("sparsity_first", 0.7, lambda p: {a.pruning.sparsity_first for a in amnesiac(p)}),
+        ("sparsity_last", 0.7, lambda p: {a.pruning.sparsity_last for a in amnesiac(p)}),
+        ("fraction_first", 0.7, lambda p: {a.fraction_first for a in arms(p, "proposed")}),
+        ("fraction_last", 0.7, lambda p: {a.fraction_last for a in arms(p, "proposed")}),
+        (
+            "learning_rate",
+            0.7,
+            lambda p: {a.learning_rate for a in arms(p, "proposed", "baseline")},
+        ),
     ],
 )
 def test_a_setting_is_changed_everywhere_it_stands_and_nowhere_else(name, value, read):
@@ -150,29 +158,37 @@ def amnesiac(profile):
     return [model.amnesiac for model in models if model.amnesiac is not None]
 
 
-def test_one_batch_protocol_takes_the_place_of_the_other():
-    protocols = [a.protocol for a in amnesiac(changed(target_images=30))]
-    assert len(protocols) >= 6 and all(p == {"target_images": 30} for p in protocols)
-    protocols = [a.protocol for a in amnesiac(changed(target_images=30, share="0.5"))]
-    assert len(protocols) >= 6 and all(p == {"share": 0.5} for p in protocols)
+def arms(profile, *names):
+    models = [model for data in profile.datasets.values() for model in data.models.values()]
+    families = [family for model in models for family in (model.label_flipping, model.optimization)]
+    return [family[name] for family in families for name in names]
+
+
+def test_one_placement_takes_the_place_of_the_other():
+    placed = [a.target_placement for a in amnesiac(changed(target_images=30))]
+    assert len(placed) >= 6 and all(p == {"target_images": 30} for p in placed)
+    own = changed(target_images=30, affected_fraction="0.5")
+    placed = [a.target_placement for a in amnesiac(own)]
+    assert len(placed) >= 6 and all(p == {"affected_fraction": 0.5} for p in placed)
 
 
 def test_settings_that_were_never_chosen_stay_so():
     raw = load_profile("smoke").model_dump()
     raw["datasets"]["mnist"]["models"]["MLP"]["amnesiac"] = None
-    own = override(Profile.model_validate(raw), {"share": 0.5, "prune_first": 0.5})
+    own = override(Profile.model_validate(raw), {"affected_fraction": 0.5, "sparsity_first": 0.5})
     models = own.datasets["mnist"].models
     assert models["MLP"].amnesiac is None
-    assert (models["LeNet"].amnesiac.protocol, models["LeNet"].amnesiac.pruning.first) == (
-        {"share": 0.5},
-        0.5,
-    )
+    chosen = models["LeNet"].amnesiac
+    assert chosen.target_placement == {"affected_fraction": 0.5}
+    assert chosen.pruning.sparsity_first == 0.5
 
 
 @pytest.mark.parametrize("seeds", [3, "3", [3]])
 def test_one_seed_is_a_list_of_one_and_of_every_part(seeds):
     own = changed(seeds=seeds)
     assert own.seeds == own.figure_3.seeds == own.figure_4.seeds == own.sisa.seeds == (3,)
+    models = [model for data in own.datasets.values() for model in data.models.values()]
+    assert all(model.seeds == (3,) for model in models)
 
 
 @pytest.mark.parametrize("value", ["LeNet, ConvNet", ["ConvNet", "LeNet"]])
@@ -184,7 +200,7 @@ def test_only_the_models_named_stay(value):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"shares": 0.5}, "unknown parameter 'shares'; choose from models, seeds, share"),
+        ({"share": 0.5}, "unknown parameter 'share'; choose from models, seeds, affected_fraction"),
         ({"models": "VGG"}, "models = ['VGG']: choose from AlexNet, "),
         ({"models": "MLP,"}, "models = ['MLP', '']: choose from"),
         ({"models": []}, "models = []: choose from AlexNet, ConvNet"),
@@ -196,8 +212,8 @@ def test_only_the_models_named_stay(value):
         ({"seeds": True}, "seeds = True: a setting is a number or a word"),
         ({"epochs": True}, "epochs = True: a setting is a number or a word"),
         ({"epochs": "many"}, "training.epochs = 'many': Input should be a valid integer"),
-        ({"share": "much"}, "amnesiac.protocol.share = 'much': Input should be a valid number"),
-        ({"statistics": "gone"}, "statistics = 'gone': Input should be 'kept' or 'subtracted'"),
+        ({"affected_fraction": "much"}, "target_placement.affected_fraction.int = 'much': Input"),
+        ({"buffers": "gone"}, "buffers = 'gone': Input should be 'keep' or 'subtract'"),
     ],
 )
 def test_what_a_setting_cannot_be_is_refused(changes, message):

@@ -15,8 +15,8 @@ def same(one, other) -> bool:
     return all(torch.equal(a[2], b[2]) for a, b in zip(one, other, strict=True))
 
 
-def test_a_share_confines_the_target():
-    plan = plan_batches(IDS, TARGET, {"share": 0.8}, **OPTIONS)
+def test_a_fraction_confines_the_target():
+    plan = plan_batches(IDS, TARGET, {"affected_fraction": 0.8}, **OPTIONS)
     assert same(plan, confined_plan(IDS, TARGET, affected_fraction=0.8, **OPTIONS))
 
 
@@ -29,15 +29,15 @@ def test_a_number_of_images_keeps_the_first_ones():
 @pytest.mark.parametrize(
     ("placement", "message"),
     [
-        ({"share": 0}, r"outside \(0, 1\]"),
-        ({"share": 1.5}, r"outside \(0, 1\]"),
-        ({"share": 0.1}, "smallest possible fraction is 0.5714"),
+        ({"affected_fraction": 0}, r"outside \(0, 1\]"),
+        ({"affected_fraction": 1.5}, r"outside \(0, 1\]"),
+        ({"affected_fraction": 0.1}, "smallest possible fraction is 0.5714"),
         ({"target_images": 0}, "not a whole number"),
         ({"target_images": 2.5}, "not a whole number"),
         ({"target_images": 51}, "not a whole number"),
-        ({"part": 0.5}, "batch protocol"),
-        ({"share": 0.5, "target_images": 5}, "batch protocol"),
-        ({}, "batch protocol"),
+        ({"part": 0.5}, "the placement"),
+        ({"affected_fraction": 0.5, "target_images": 5}, "the placement"),
+        ({}, "the placement"),
     ],
 )
 def test_impossible_placements_are_refused(placement, message):
@@ -47,9 +47,9 @@ def test_impossible_placements_are_refused(placement, message):
 
 def test_more_batches_than_target_samples_are_refused():
     with pytest.raises(InputError, match="largest possible fraction"):
-        plan_batches(torch.arange(300), TARGET[:10], {"share": 0.9}, **OPTIONS)
+        plan_batches(torch.arange(300), TARGET[:10], {"affected_fraction": 0.9}, **OPTIONS)
 
 
 def test_a_class_without_images_is_refused():
     with pytest.raises(InputError, match="no training images"):
-        plan_batches(IDS, TARGET[:0], {"share": 1}, **OPTIONS)
+        plan_batches(IDS, TARGET[:0], {"affected_fraction": 1}, **OPTIONS)

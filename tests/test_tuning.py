@@ -6,76 +6,91 @@ import yaml
 from partial_unlearning.errors import InputError
 from reproduction import places
 from reproduction.datasets.sets import load
-from reproduction.study import tuning
-from reproduction.study.experiments import TABLES
+from reproduction.study import searches, tuning
+from reproduction.study.arms import PAPER_ARMS, TUNED_CONTROLS, gradient_arm
+from reproduction.study.kinds import GRADIENT, TABLES
 from reproduction.study.profiles import load_profile, names
 from reproduction.study.runs.setup import load_data
+from reproduction.study.searches import ranked, score_arm, score_placement
 
 
-def trial(d_t: float, d_r: float, *, forgotten: bool = True, **setting: float) -> dict:
-    setting = setting or {"share": d_r}
-    return {"setting": setting, "forgotten": forgotten, "d_t": d_t, "d_r": d_r}
+def trials(*d_r: float | None, rate: float = 0.1) -> list[dict]:
+    """A setting's trials, one a seed; None where it never reached the level."""
+    ends = [{"reached": False} if x is None else {"reached": True, "d_r": x} for x in d_r]
+    return [{"setting": {"rate": rate}, **end} for end in ends]
 
 
-def test_the_rule_takes_the_best_of_those_that_forgot():
-    trials = [trial(0, 50), trial(1.0, 60), trial(1.01, 99)]
-    assert tuning.ranked(trials) == [trials[1], trials[0], trials[2]]
+def test_a_setting_is_worth_its_worst_training():
+    scored = [score_arm(trials(99, 98, 40, rate=1), 3), score_arm(trials(70, 71, 72, rate=2), 3)]
+    assert [s.score for s in scored] == [40, 70]
+    assert ranked(scored) == [scored[1], scored[0]]
 
 
-def test_who_still_recognises_its_own_target_data_has_not_forgotten():
-    trials = [trial(0, 99, forgotten=False), trial(1.0, 60), trial(5, 99)]
-    assert tuning.ranked(trials) == [trials[1], trials[0], trials[2]]
-    assert tuning.ranked(trials, 99) == [trials[1], trials[0], trials[2]]
+def test_a_setting_that_fails_once_may_not_be_taken():
+    scored = [score_arm(trials(99, 99, None, rate=1), 3), score_arm(trials(20, 20, 20, rate=2), 3)]
+    assert [s.eligible for s in scored] == [False, True]
+    assert ranked(scored) == [scored[1], scored[0]]
 
 
-def test_without_any_that_forgot_the_rule_takes_the_lowest_d_t():
-    trials = [trial(9, 50), trial(5, 20), trial(7, 99)]
-    assert tuning.ranked(trials) == [trials[1], trials[2], trials[0]]
+def test_a_setting_that_was_not_tried_on_all_trainings_may_not_be_taken():
+    finalist, other = score_arm(trials(50, 50, 50, rate=1), 3), score_arm(trials(99, rate=2), 3)
+    assert not other.eligible
+    assert ranked([other, finalist]) == [finalist, other]
 
 
-def test_the_protocol_is_the_one_nearest_to_the_papers_baseline():
-    trials = [trial(0, 90), trial(0, 40), trial(0, 66)]
-    assert tuning.ranked(trials, 51.93) == [trials[1], trials[2], trials[0]]
+def placement(d_r: float, known: float = 99, trained: float = 98, fraction: float = 0.2) -> dict:
+    plain = {"plain_d_t": 100, "plain_d_r": 98}
+    setting = {"affected_fraction": fraction}
+    return {"setting": setting, "d_r": d_r, "trained_d_t": known, "trained_d_r": trained, **plain}
 
 
-def test_a_protocol_under_which_the_baseline_forgets_goes_first():
-    trials = [trial(20, 51), trial(0, 90)]
-    assert tuning.ranked(trials, 51.93) == [trials[1], trials[0]]
+def test_the_placement_is_the_one_nearest_to_the_papers_baseline():
+    near = score_placement([placement(40), placement(60)], 2, 51.93)
+    far = score_placement([placement(90), placement(90)], 2, 51.93)
+    assert near.score == pytest.approx(-(11.93 + 8.07) / 2)
+    assert ranked([far, near]) == [near, far]
 
 
-def test_a_protocol_that_drops_target_images_comes_last():
-    trials = [trial(0, 51, target_images=100), trial(20, 90)]
-    assert tuning.ranked(trials, 51.93) == [trials[1], trials[0]]
+@pytest.mark.parametrize(
+    "trial", [placement(51, known=94.9), placement(51, trained=96.9)], ids=["class", "others"]
+)
+def test_a_placement_under_which_training_suffers_may_not_be_taken(trial):
+    spoilt, far = score_placement([trial], 1, 51.93), score_placement([placement(0)], 1, 51.93)
+    assert (spoilt.eligible, far.eligible) == (False, True)
+    assert ranked([spoilt, far]) == [far, spoilt]
+
+
+def test_if_all_placements_spoil_training_the_one_that_knows_the_class_best_is_taken():
+    scored = [score_placement([placement(51, known=k)], 1, 51.93) for k in (50, 70, 60)]
+    assert ranked(scored)[0] == scored[1]
 
 
 @pytest.mark.parametrize("name", names())
-@pytest.mark.parametrize("family", ["label_flipping", "optimization"])
-def test_both_sides_try_equally_many_settings(name, family):
-    grids = load_profile(name).tuning
-    naive, partial = tuning.naive_grid(grids), tuning.partial_grid(grids, family)
-    assert len(naive) == len(partial)
-    assert all(method["first"] == method["last"] == 1 for method in naive)
-    assert {m["max_epochs"] for m in naive} == {m["max_epochs"] for m in partial}
+@pytest.mark.parametrize("number", [3, 6])
+def test_every_arm_tries_the_same_rates(name, number):
+    found = searches.searches_of(load_profile(name), TABLES[number], "ResNet9")
+    assert [search.sought for search in found][:2] == ["baseline", "proposed"]
+    assert len({str(search.first()[0].rates) for search in found}) == 1
+    assert {search.first()[0].max_steps for search in found} == {found[0].first()[0].max_steps}
 
 
-@pytest.mark.parametrize("name", names())
-def test_both_sides_try_rates_of_the_same_range(name):
-    grids = load_profile(name).tuning
-    assert grids.learning_rates.keys() == grids.partial_learning_rates.keys()
-    for optimizer, partial in grids.partial_learning_rates.items():
-        naive = grids.learning_rates[optimizer]
-        assert set(partial) <= set(naive)
-        assert (min(partial), max(partial)) == (min(naive), max(naive))
-
-
-@pytest.mark.parametrize("name", ["quick", "full"])
-def test_the_controls_of_pruning_try_as_many_settings_as_pruning(name):
-    grids = load_profile(name).tuning
-    assert len(grids.pruning) == len(grids.scales) == sum(map(len, grids.stops.values()))
+@pytest.mark.parametrize("family", GRADIENT)
+def test_the_controls_differ_from_the_proposed_method_in_what_their_name_says(family):
+    proposed, turned = gradient_arm(family, "proposed"), gradient_arm(family, "reversed")
+    assert (proposed.fraction_first, proposed.fraction_last) == (
+        turned.fraction_last,
+        turned.fraction_first,
+    )
+    assert gradient_arm(family, "layer_rates").model_dump() == {
+        **proposed.model_dump(),
+        "form": "rates",
+    }
+    for name in (*PAPER_ARMS, *TUNED_CONTROLS):
+        assert (gradient_arm(family, name).batch_size is not None) == name.endswith("_minibatches")
 
 
 def test_a_tuning_run_is_measured_on_held_out_training_images():
-    config = tuning.searches_for(load_profile("smoke"), TABLES[1], "MLP", {})[0].configs[0]
+    config = searches.searches_of(load_profile("smoke"), TABLES[1], "MLP")[0].first()[0]
     tuned, published = load_data(config), load("mnist", source="sample")
     held_out = set(tuned.evaluation.ids.tolist())
     assert held_out <= set(published.train.ids.tolist())
@@ -85,12 +100,11 @@ def test_a_tuning_run_is_measured_on_held_out_training_images():
 @pytest.mark.parametrize("name", names())
 def test_tuning_never_sees_the_test_split_nor_a_published_seed(name):
     profile = load_profile(name)
-    searches = [
-        *tuning.searches_for(profile, TABLES[1], "MLP", {}),
-        *tuning.searches_for(profile, TABLES[5], "MLP", {}),
-    ]
-    assert all(config.tuning for search in searches for config in search.configs)
-    assert tuning.SEED not in profile.seeds
+    found = [s for number in TABLES for s in tuning.searches(name, number)]
+    assert all(config.held_out for search in found for config in search.first())
+    models = [model for data in profile.datasets.values() for model in data.models.values()]
+    published = {*profile.seeds, *(seed for model in models for seed in model.seeds or ())}
+    assert published.isdisjoint(profile.tuning.seeds)
 
 
 def test_tuning_writes_what_the_rule_chose(tmp_path, monkeypatch):
@@ -99,22 +113,35 @@ def test_tuning_writes_what_the_rule_chose(tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "tuned_path", lambda profile: tuned)
     monkeypatch.setattr(tuning, "read_tuned", lambda profile: {})
     lines = list(tuning.tune("smoke", jobs=1, family="amnesiac", dataset="mnist", model="MLP"))
-    chosen = yaml.safe_load(tuned.read_text())["mnist"]["MLP"]["amnesiac"]
-    assert len(lines) == 1
+    chosen = yaml.safe_load(tuned.read_text())["mnist"]["MLP"]
+    assert len(lines) == 1 and lines[0].startswith("table 1, MLP on mnist: placement")
     profile = load_profile("smoke")
-    searches = tuning.searches_for(profile, TABLES[1], "MLP", chosen)
-    protocols, pruning, scales, stops = searches
-    assert len(protocols.trials) == len(profile.tuning.protocols)
-    assert protocols.nearest == 51.93
-    assert all(search.obeys_the_rule for search in searches)
-    assert (chosen["protocol"], chosen["pruning"]) == (protocols.best, pruning.best)
-    assert ({"scale": chosen["scale"]}, chosen["stop"]) == (scales.best, stops.best)
+    place, pruning, kept = searches.searches_of(profile, TABLES[1], "MLP")
+    assert chosen["amnesiac"] == {"target_placement": place.best, "pruning": pruning.best}
+    assert chosen["kept_images"]["pruning"] == kept.best
+    assert all(search.obeys_the_rule for search in (place, pruning, kept))
+
+
+def test_only_the_best_rates_go_on_to_the_other_trainings(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
+    profile = load_profile("smoke")
+    grids = {"seeds": (1000, 1001), "rate_finalists": 1}
+    profile = profile.model_copy(update={"tuning": profile.tuning.model_copy(update=grids)})
+    search = searches.searches_of(profile, TABLES[5], "MLP")[0]
+    assert search.scored == [] and len(search.configs) == 1
+    tuning.run_missing("smoke", search.first(), jobs=1)
+    [second] = search.second()
+    assert second.seed == 1001
+    best = search.finalists(1)[0]
+    assert second.rates == ((best["optimizer"], best["learning_rate"]),)
+    tuning.run_missing("smoke", [second], jobs=1)
+    assert [len(scored.trials) for scored in search.scored] == [2, 1]
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(InputError, match="the family sisa, .*choose from amnesiac, mnist, MLP; "):
+    with pytest.raises(InputError, match="'family': 'sisa'.*choose from amnesiac, mnist, MLP; "):
         list(tuning.tune("smoke", jobs=1, family="sisa"))
-    with pytest.raises(InputError, match="the model VGG .*choose from amnesiac, mnist, MLP; "):
+    with pytest.raises(InputError, match="'model': 'VGG'.*choose from amnesiac, mnist, MLP; "):
         list(tuning.tune("smoke", jobs=1, model="VGG"))
 
 
@@ -122,5 +149,6 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize("number", range(1, 7))
 def test_the_profiles_hold_what_the_rule_chose_from_the_stored_trials(name, number):
     for search in tuning.searches(name, number):
-        assert search.trials or name == "smoke", f"no trials stored: {search.model} {search.sought}"
+        if search.chosen is not None:
+            assert search.scored or name == "smoke", f"no trials: {search.model} {search.sought}"
         assert search.obeys_the_rule, f"{search.model}: tune {search.sought} again"
