@@ -101,7 +101,7 @@ def run(config: GradientConfig) -> dict[str, Any]:
 
     Returns:
         ``rows``: the arm where it has the paper's D_t on test images; ``levels``: where it has
-        forgotten enough.
+        forgotten enough; ``facts``: how many images are to be forgotten, and kept.
     """
     data = load_data(config)
     model = trained_model(config, data)
@@ -121,4 +121,6 @@ def run(config: GradientConfig) -> dict[str, Any]:
     records = scale.records(config.arm, path, list(dict.fromkeys(goals)))
     ends = [r for r in records if (r["on"], r["level"]) == published and r["reached"]]
     kept = ("method", "d_t", "d_r", "classes")
-    return {"rows": [{name: end[name] for name in kept} for end in ends], "levels": records}
+    facts = {"request": len(request), "retained": len(data.train) - len(request)}
+    rows = [{name: end[name] for name in kept} for end in ends]
+    return {"rows": rows, "levels": records, "facts": facts}

@@ -1,18 +1,20 @@
 """What an arm knows where it has forgotten enough: the records of a path."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
 
 from partial_unlearning.metrics import predict
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config
-from reproduction.study.runs.setup import accuracies
+from reproduction.study.runs.setup import accuracies, measure
 from reproduction.study.runs.strength import Goal, Measure, Point, Walk, walk
 
 POINTS = 16
@@ -40,6 +42,32 @@ def subtraction(model: nn.Module, update: Tensor) -> Iterator[Point]:
         yield Point(number / POINTS, torch.add(trained, update, alpha=-number / POINTS))
 
 
+class Activations:
+    """What a model's last layer is given, image after image, while it is to be kept.
+
+    Args:
+        model: that ends in a fully connected layer.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
+        self._parts: list[Tensor] = []
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep what the layer is given within this block."""
+        keep = self.last.register_forward_pre_hook(lambda _, given: self._parts.append(given[0]))
+        try:
+            yield
+        finally:
+            keep.remove()
+
+    def take(self) -> Tensor:
+        """What was kept since the last time, ``(images, width)``."""
+        parts, self._parts = self._parts, []
+        return torch.cat(parts)
+
+
 class Scale:
     """A copy of a model that weighs flat weights: what it recognises, and its accuracies.
 
@@ -55,23 +83,27 @@ class Scale:
         self.layout = Layout.of(model)
         tested = data.evaluation.subset(data.evaluation.of_class(config.target))
         self.target = {"train": data.train.subset(request), "test": tested}
+        self.hidden = Activations(self.model)
+        with self.hidden.kept():
+            measure(config, self.model, data)
+        self.before = self.hidden.take()
 
     def load(self, weights: Tensor) -> nn.Module:
         """The model with these weights, until the next ones are loaded."""
         self.layout.load(self.model, weights)
         return self.model
 
-    def _recognised(self, weights: Tensor, images: Split) -> float:
+    def _share(self, weights: Tensor, images: Split) -> float:
         hits = predict(self.load(weights), images.images) == images.labels
         return 100 * hits.double().mean().item()
 
-    def measure(self, on: str) -> Measure:
+    def recognised(self, on: str) -> Measure:
         """The share of target images recognised, of those trained on or of the test's."""
-        return lambda weights: self._recognised(weights, self.target[on])
+        return lambda weights: self._share(weights, self.target[on])
 
     def walk(self, path: Iterable[Point], goals: list[Goal]) -> Walk:
         """Follow a path with these goals; only what a goal is on is measured."""
-        return walk(path, {goal.on: self.measure(goal.on) for goal in goals}, goals)
+        return walk(path, {goal.on: self.recognised(goal.on) for goal in goals}, goals)
 
     def record(self, arm: str, goal: Goal, found: Walk) -> Record:
         """How an arm stands at a goal; without accuracies where it does not get there."""
@@ -79,9 +111,16 @@ class Scale:
         if goal not in found.reached:
             return {**head, "reached": False, "lowest": round(found.lowest[goal.on], 4)}
         point, value = found.reached[goal]
-        known = accuracies(self.config, self.load(point.weights), self.data)
+        with self.hidden.kept():
+            known = accuracies(self.config, self.load(point.weights), self.data)
+        alike = round(self._alike(self.hidden.take()), 4)
         where = {"strength": point.strength, "recognised": round(value, 4)}
-        return {**head, "reached": True, **where, **known}
+        return {**head, "reached": True, **where, **known, "representation": alike}
+
+    def _alike(self, now: Tensor) -> float:
+        """How alike retained test images are represented as before, mean cosine in percent."""
+        retained = self.data.evaluation.labels != self.config.target
+        return 100 * cosine_similarity(now[retained], self.before[retained]).mean().item()
 
     def records(self, arm: str, path: Iterable[Point], goals: list[Goal]) -> list[Record]:
         """The records of an arm at all its goals."""
