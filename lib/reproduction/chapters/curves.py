@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reproduction.chapters.figures import Curve, Panel
+from reproduction.chapters.figures import Curve, Difference, Panel
 from reproduction.checking.measurements import METHODS, curve_points, tidy
 from reproduction.study.stored_runs import Result
 
@@ -29,12 +29,45 @@ def _mean_curves(rows: pd.DataFrame, order: str) -> dict[str, Curve]:
     return {method: mean_curve(found) for method, found in rows.groupby("method", sort=False)}
 
 
-def unlearning(results: Sequence[Result]) -> dict[str, dict[str, Curve]]:
-    """For each model the curve of each method, mean over seeds; latest epochs undone first."""
-    rows = tidy(results, curve_points)
-    rows = rows[rows.method.isin(METHODS)]
-    models = rows.groupby("model", sort=False)
-    return {model: _mean_curves(found, "backward") for model, found in models}
+def frontier_panels(
+    points: pd.DataFrame, levels: Sequence[float], methods: Sequence[str] = METHODS
+) -> dict[str, dict[str, Curve]]:
+    """For each model, each method's mean accuracies at each level it reaches in every seed.
+
+    Args:
+        points: of one table and placement.
+        levels: percent of the target images trained on, from many to few.
+        methods: whose curves are drawn, as far as they were run.
+    """
+    at_levels = points[(points.end == "train") & points.method.isin(methods)]
+    found: dict[str, dict[str, Curve]] = {}
+    for (model, method), rows in at_levels.groupby(["model", "method"], sort=False):
+        by_level = rows.groupby("level")
+        means = by_level[["d_t", "d_r"]].mean()[by_level.reached.all()].reindex(levels).dropna()
+        found.setdefault(model, {})[method] = Curve(means.d_t.tolist(), means.d_r.tolist())
+    return found
+
+
+def difference_panels(found: pd.DataFrame, titles: dict[str, str]) -> dict[str, dict]:
+    """What the figure of differences draws: by the title of a reading, for each model.
+
+    Args:
+        found: of :func:`reproduction.chapters.comparison.differences`, of one placement.
+        titles: reading -> title of its panel.
+    """
+    run = found[found["mean"].notna()]
+    return {
+        title: {
+            row.model: Difference(row["mean"], row.low, row.high, _shown(row), row.word)
+            for _, row in run[run.reading == reading].iterrows()
+        }
+        for reading, title in titles.items()
+    }
+
+
+def _shown(row: pd.Series) -> float | None:
+    """The paper's number belongs to the paper's own end."""
+    return row.printed if row.reading == "published" else None
 
 
 def panels(results: Sequence[Result], order: str) -> dict[str, Panel]:

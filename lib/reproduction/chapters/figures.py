@@ -28,6 +28,8 @@ SAME = {"amnesiac": "baseline", "random, decreasing with depth": "proposed"}
 # For curves that are not one of the four methods, such as further pruning strategies.
 OTHERS = ("#1d6b45", "#7d5a00", "#5a6472", "#7a3fa0")
 TARGET, RETAINED = (0, (4, 2)), "-"
+TICKS = (0, 1, 3, 10, 30, 100)
+NOTE = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5, "color": SOFT}
 DPI = 160
 WIDTH = 7.5  # inches, about the text column: letters come out at their size on every figure
 
@@ -38,6 +40,17 @@ class Curve:
 
     d_t: Sequence[float]
     d_r: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference in points with its interval, what the paper prints, and the finding."""
+
+    mean: float
+    low: float
+    high: float
+    printed: float | None
+    word: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,7 @@ def _side_by_side(
     height: float,
     label: str = "",
     grid: bool = True,
+    legend: bool = True,
 ) -> Figure:
     """Panels by title, with one vertical axis and the legend of the first; a word if none are."""
     figure = plt.figure(figsize=(WIDTH, height if panels else 1), layout="constrained")
@@ -106,7 +120,7 @@ def _side_by_side(
         axis.set_title(title)
     axes[0].set_ylabel(label)
     handles = axes[0].get_legend_handles_labels()[0]
-    if handles:
+    if handles and legend:
         _legend(figure, handles, min(len(handles), 3))
     return figure
 
@@ -168,11 +182,12 @@ def _draw(axis: Axes, method: str, x: ArrayLike, curve: Curve) -> None:
     axis.plot(x, curve.d_t, linestyle=TARGET, markerfacecolor="white", **look(method))
 
 
-def trajectories(panels: Mapping[str, Mapping[str, Curve]]) -> Figure:
-    """D_r against D_t while a model forgets, from right to left; a ring marks the end.
+def frontiers(panels: Mapping[str, Mapping[str, Curve]], primary: int) -> Figure:
+    """D_r against D_t where methods have forgotten more and more, from right to left.
 
     Args:
-        panels: for each model, the curve of each method, the trained model first.
+        panels: for each model the curve of each method, a point a level.
+        primary: which point is ringed: the level that findings rest on.
     """
 
     def draw(axis: Axes, curves: Mapping[str, Curve]) -> None:
@@ -180,10 +195,40 @@ def trajectories(panels: Mapping[str, Mapping[str, Curve]]) -> Figure:
             style = look(name, order)
             axis.plot(curve.d_t, curve.d_r, label=name, **style)
             ring = {"markersize": 9, "markerfacecolor": "none", "color": style["color"]}
-            axis.plot(curve.d_t[-1], curve.d_r[-1], "o", **ring)
-        axis.set(xlabel=r"target data $D_t$ (%)", xlim=(-3, 103))
+            at = slice(primary, primary + 1)  # empty where the curve does not get there
+            axis.plot(curve.d_t[at], curve.d_r[at], "o", **ring)
+        axis.set_xscale("symlog", linthresh=1)
+        axis.set(xlabel=r"target data $D_t$ (%)", xticks=TICKS, xticklabels=map(str, TICKS))
 
     return _side_by_side(panels, draw, height=3.0, label=r"retained data $D_r$ (%)")
+
+
+def differences(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
+    """By how many points of D_r a method is above another, a line a model, with its interval.
+
+    Args:
+        panels: by reading, for each model; each panel has a scale of its own.
+    """
+    models = list(dict.fromkeys(model for panel in panels.values() for model in panel))
+
+    def draw(axis: Axes, found: Mapping[str, Difference]) -> None:
+        axis.axvline(0, color=INK, linewidth=1)
+        for model, one in found.items():
+            row = models.index(model)
+            ends = [[one.mean - one.low], [one.high - one.mean]]
+            bars = ends if np.isfinite(ends).all() else None
+            style = {"color": PALETTE["proposed"], "marker": "D", "markersize": 5, "capsize": 3}
+            axis.errorbar(one.mean, row, xerr=bars, **style)
+            if one.printed is not None:
+                axis.plot(one.printed, row, "x", color=INK, markersize=7, label="the paper")
+            axis.annotate(one.word, (one.mean, row), (0, 8), **NOTE)
+        axis.set(xlabel=r"$D_r$, proposed minus baseline (points)")
+        axis.set(yticks=range(len(models)), ylim=(len(models) - 0.4, -0.8))
+        axis.set_yticklabels(models)
+        handles = axis.get_legend_handles_labels()[0][:1]
+        axis.legend(handles=handles, loc="lower right", fontsize=8)
+
+    return _side_by_side(panels, draw, height=1.1 + 0.55 * max(len(models), 1), legend=False)
 
 
 def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measure: str) -> Figure:

@@ -13,7 +13,7 @@ EMPTY = "nothing stored yet"
 METHODS = ("trained", "baseline", "proposed", "retrained")
 SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)
 NUMBER = re.compile(r"[+−-]?\d[\d.,]*( ± [\d.]+)?( ?%)?$")
-VERDICT = re.compile(rf"({'|'.join(WORDS)})(?: \((.*)\))?$")
+FINDING = re.compile(rf"({'|'.join(WORDS)})(?:(?:: | \()(.*?)\)?)?$")
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ def _cell(tag: str, text: str, kind: str, *, scope: str = "", span: int = 1) -> 
 
 
 def _markup(text: str) -> str:
-    """HTML of a cell: symbols as the paper sets them, a verdict with its sign."""
-    if found := VERDICT.match(text):
-        verdict, note = found.groups()
-        return verdict_badge(verdict) + (f"<small>{escape(note)}</small>" if note else "")
+    """HTML of a cell: symbols as the paper sets them, a finding with its sign."""
+    if found := FINDING.match(text):
+        word, note = found.groups()
+        return badge(word) + (f"<small>{with_symbols(note)}</small>" if note else "")
     return with_symbols(text)
 
 
@@ -133,9 +133,9 @@ def with_symbols(text: str) -> str:
     return SYMBOL.sub(r"<i>D</i><sub>\1</sub>", escape(text))
 
 
-def verdict_badge(verdict: str) -> str:
-    """A verdict with its sign and colour, as HTML."""
-    return f'<span class="verdict {verdict.replace(" ", "-")}">{verdict}</span>'
+def badge(word: str) -> str:
+    """A finding with its sign and colour, as HTML."""
+    return f'<span class="verdict {word.replace(" ", "-")}">{word}</span>'
 
 
 def _plain(headings: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
