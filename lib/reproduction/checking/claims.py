@@ -14,15 +14,17 @@ from reproduction.checking.verdicts import Limits
 Claim = dict[str, Any]
 Case = dict[str, Any]
 
-# What book/claims.yaml may say of a claim, and of a case.
+READINGS = ("equal", "published")
+"""Where methods are compared: at equal forgetting, and at the paper's own ends."""
+
+_OF_THE_FILE = ("committed", "limits", "rules", "claims")
+_OF_A_CASE = ("dataset", "target", "method", "minus")
+# What book/claims.yaml may say of a claim.
 _OF_A_CLAIM = (
-    *("id", "source", "quote", "chapter", "caveat", "measure", "rule", "claims"),
-    *("tables", "per_model", "orders", "cases", "sides", "on", "value"),
-    *("at_most", "at_least", "d_t", "forgets"),
-)
-_OF_A_CASE = (
-    *("table", "tables", "model", "columns", "column", "pick", "method", "minus", "sides"),
-    *("evidence", "dataset", "family", "target"),
+    *("id", "source", "quote", "chapter", "caveat", "measure", "rule", "paper", "committed", "at"),
+    *("tables", "models", "placement", "frame", "per_model", "orders", "cases", "claims"),
+    *("method", "minus", "columns", "pick", "fall", "contrast", "at_most", "at_least"),
+    *("finding", "because"),
 )
 
 
@@ -32,7 +34,7 @@ def checked(document: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: it has a key that nothing reads, such as a misspelt one.
     """
-    _check_keys("book/claims.yaml", document, ("limits", "rules", "claims"))
+    _check_keys("book/claims.yaml", document, _OF_THE_FILE)
     limits = [limit.name for limit in fields(Limits)]
     _check_keys("the part limits of book/claims.yaml", document["limits"], limits)
     for claim in document["claims"]:
@@ -54,8 +56,13 @@ def _document() -> dict[str, Any]:
 
 
 def limits() -> Limits:
-    """The limits that every comparison is judged by."""
+    """The limits that every finding rests on."""
     return Limits(**_document()["limits"])
+
+
+def rules() -> dict[str, str]:
+    """How each measure turns into a finding, measure -> prose."""
+    return _document()["rules"]
 
 
 def claims() -> list[Claim]:
@@ -64,33 +71,48 @@ def claims() -> list[Claim]:
 
 
 def expanded(entry: Claim) -> list[Claim]:
-    """The claims that an entry of ``book/claims.yaml`` stands for.
+    """The claims that an entry of ``book/claims.yaml`` stands for, with what it leaves unsaid.
 
-    A case becomes one for each model of the entry's ``tables``, with the model's own value where
-    it says *each*. ``per_model`` makes a claim of each case, ``orders`` one for each order.
+    Its cases are completed by its ``method`` and ``minus``, and stand once for each model of its
+    ``tables``. ``per_model`` makes a claim of each case, ``orders`` one for each order of epochs.
     """
-    rule = _document()["rules"].get(entry["rule"], entry["rule"])
-    entry = entry | {"group": entry["id"], "rule": rule}
-    if "tables" in entry:
-        entry["cases"] = _cases(entry["cases"], entry["tables"])
-    if "per_model" in entry:
-        parts = {case["model"]: [case] for case in entry["cases"]}
-    else:
-        orders = entry.get("orders", ())
-        parts = {order: [case | {"order": order} for case in entry["cases"]] for order in orders}
-    return [
-        entry
-        | {"id": f"{entry['id']}-{name}", "source": f"{entry['source']}, {name}", "cases": cases}
-        for name, cases in parts.items()
-    ] or [entry]
+    whole = {
+        "rule": rules()[entry["measure"]],
+        "committed": _document()["committed"],
+        "at": list(READINGS),
+        "columns": ["d_r"],
+        "caveat": "",
+        **entry,
+        "cases": _cases(entry),
+    }
+    if entry.get("per_model"):
+        return [
+            _part(whole, case["model"], cases=[case], paper=_of_model(entry["paper"], case))
+            for case in whole["cases"]
+        ]
+    orders = entry.get("orders", ())
+    return [_part(whole, order, end=order) for order in orders] or [whole]
 
 
-def _cases(templates: list[Case], tables: list[int]) -> list[Case]:
-    """Each template once for each model that the paper's tables have."""
-    printed = paper.tables().drop_duplicates(["table", "model"])
-    models = [row for table in tables for row in printed[printed.table == table].to_dict("records")]
-    return [
-        {key: model[key] if value == "each" else value for key, value in case.items()}
-        for case in templates
-        for model in models
+def _part(claim: Claim, name: str, **own: object) -> Claim:
+    named = {"id": f"{claim['id']}-{name}", "source": f"{claim['source']}, {name}"}
+    return claim | named | own
+
+
+def _of_model(said: str | dict[str, str], case: Case) -> str:
+    return said if isinstance(said, str) else said[case["model"]]
+
+
+def _cases(entry: Claim) -> list[Case]:
+    """Each case once for each of the paper's models of the entry's tables, where it has tables."""
+    compared = entry["measure"] in ("comparison", "family")
+    sides = {"method": "proposed", "minus": "baseline"} if compared else {}
+    sides |= {name: entry[name] for name in ("method", "minus") if name in entry}
+    templates = [sides | case for case in entry.get("cases", [{}])]
+    models = [
+        {"table": table, "model": model}
+        for wanted in entry.get("tables", ())
+        for table, model in paper.comparisons()
+        if table == wanted and model in entry.get("models", [model])
     ]
+    return [case | model for case in templates for model in models or [{}]]

@@ -1,256 +1,201 @@
 """The claim ledger: each claim of the paper beside what the runs of a profile gave.
 
-The claims, their rules and their tolerances stand in ``book/claims.yaml``; this module only
-computes, from the tables of :mod:`reproduction.checking.measurements`.
+The claims and their rules stand in ``book/claims.yaml``; this module only computes, from the
+tables of :mod:`reproduction.checking.measurements`. A case of a claim is read twice: at equal
+forgetting, and as published.
 """
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
 
-from partial_unlearning.errors import InputError
-from reproduction import paper
-from reproduction.checking.claims import Case, Claim, claims, limits
+from reproduction.checking.claims import READINGS, Case, Claim, claims, limits
+from reproduction.checking.comparing import How, beside, by_model, matched, of_family, where_read
 from reproduction.checking.measurements import Measurements, gather
+from reproduction.checking.samples import Evidence, Rows, Sample, grouped, sample
 from reproduction.checking.verdicts import (
+    BY_CONSTRUCTION,
+    CONFIRMED,
+    CONTRADICTED,
+    INCONCLUSIVE,
     NONE,
-    NOT_ATTEMPTED,
-    NOT_REPRODUCED,
-    ONE_SEED,
-    UNKNOWN,
+    NOT_COMPARABLE,
+    NOT_RUN,
     WORDS,
-    Verdict,
-    capped,
+    Finding,
     combine,
     judge_bound,
-    judge_difference,
-    worse,
 )
-from reproduction.study.intervals import interval
+from reproduction.study.kinds import GRADIENT, TABLES
+
+_SHOWN = {"table": "Table ", "target": "target ", "minus": "against "}
+_TITLES = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 
 
-def select(rows: pd.DataFrame, **where: object) -> pd.DataFrame:
-    """The rows that have these values."""
-    for column, value in where.items():
-        rows = rows[rows[column] == value]
-    return rows
-
-
-def paired(
-    rows: pd.DataFrame, sides: Sequence[str], on: Sequence[str], values: Sequence[str]
-) -> pd.DataFrame:
-    """Two methods side by side: one row for each key that both have.
-
-    Args:
-        rows: rows with a ``method`` column.
-        sides: the two methods.
-        on: the columns that make a pair, such as ``seed``.
-        values: the columns to keep, suffixed ``_0`` and ``_1`` by side.
-
-    Raises:
-        InputError: one method has two rows for the same key.
-    """
-    on, values = list(on), list(values)
-    rows = rows[rows["method"].isin(sides)].dropna(subset=[*on, *values])
-    for twice in rows[rows.duplicated(["method", *on])].to_dict("records"):
-        raise InputError(
-            f"the results hold {twice['method']!r} twice for {', '.join(on)} = "
-            f"{[twice[name] for name in on]}; one row each is expected: remove the run that does "
-            "not belong"
-        )
-    left, right = (rows.loc[rows["method"] == side, [*on, *values]] for side in sides)
-    return left.merge(right, on=on, suffixes=("_0", "_1"))
-
-
-def _judge_pairs(pairs: pd.DataFrame, value: str, sign: int = 1) -> Verdict | None:
-    """The comparison rule on the columns of ``paired``, D_t among them."""
-    if pairs.empty:
-        return None
-    gain = interval(pairs[f"{value}_0"] - pairs[f"{value}_1"], limits().confidence)
-    d_t = [float(pairs[f"d_t_{side}"].mean()) for side in (0, 1)]
-    measured = f"{gain}, D_t {d_t[0]:.2f} / {d_t[1]:.2f}"
-    return _capped(Verdict(judge_difference(gain, d_t, limits(), sign), measured), pairs)
-
-
-def _capped(verdict: Verdict, rows: pd.DataFrame) -> Verdict:
-    """At most *partly* where all rows are of one seed, which says nothing about spread."""
-    single = "seed" in rows and rows["seed"].nunique() == 1
-    return capped(verdict, ONE_SEED) if single else verdict
-
-
-def _if_known(verdict: Verdict | None, trained: pd.DataFrame) -> Verdict | None:
-    """The verdict, withdrawn where trained models know less of the target data than the limit."""
-    unknown = trained["d_t"].mean() < limits().known
-    return Verdict(NOT_ATTEMPTED, "", UNKNOWN) if verdict and unknown else verdict
-
-
-def _comparison(rows: pd.DataFrame, table: int, model: str) -> Verdict | None:
-    printed = [paper.cell(table, model, method).d_r for method in ("proposed", "baseline")]
-    rows = select(rows, table=table, model=model)
-    pairs = paired(rows, ("proposed", "baseline"), ["seed"], ["d_r", "d_t"])
-    verdict = _judge_pairs(pairs, "d_r", sign=1 if printed[0] > printed[1] else -1)
-    return _if_known(verdict, select(rows, method="trained"))
-
-
-def comparison(rows: pd.DataFrame, table: int, model: str) -> Verdict:
-    """The verdict on one of the paper's 18 comparisons of proposed with baseline D_r.
-
-    Args:
-        rows: rows of ``tables.csv``, of this table or of all.
-        table: 1 to 6.
-        model: as the paper's tables spell it.
-
-    Raises:
-        InputError: the paper has no such comparison, or a seed appears twice.
-    """
-    return combine([_comparison(rows, table, model)])
-
-
-# Measures: a case of a claim -> its verdict, or None where the runs have not left the data.
-
-
-def _measure_comparison(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    return _comparison(data["tables"], **case)
-
-
-def _bounded(claim: Claim, value: float, label: str, rows: pd.DataFrame) -> Verdict:
-    bounds = {name: claim[name] for name in ("at_most", "at_least") if name in claim}
-    return _capped(Verdict(judge_bound(value, **bounds), f"{label} {value:.2f}".strip()), rows)
-
-
-def _measure_bound(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    """Means over seeds of some columns, or of their losses, and one number picked from them."""
-    columns, label = case["columns"], case["model"]
-    rows = select(data["tables"], table=case["table"], model=label)
-    trained = select(rows, method="trained")
-    if "minus" in case:
-        values = [*columns, *{"d_t"}.difference(columns)]
-        rows = paired(rows, (case["method"], case["minus"]), ["seed"], values)
-        means = [(rows[f"{column}_0"] - rows[f"{column}_1"]).mean() for column in columns]
+def rows_of(evidence: Evidence, claim: Claim, case: Case) -> Rows:
+    """The rows of a case, of all methods and ends."""
+    if "table" in case:
+        key = (claim.get("placement", "tables"), case["table"], case["model"])
     else:
-        rows = select(rows, method=case["method"]).dropna(subset=columns)
-        means = [rows[column].mean() for column in columns]
-    if rows.empty:
-        return None
-    found = _bounded(claim, float(getattr(np, case.get("pick", "mean"))(means)), label, rows)
-    found = _if_forgotten(found, rows["d_t_1"].mean()) if claim.get("forgets") else found
-    return _if_known(found, trained)
+        key = (case.get("dataset", case.get("target")),)
+    return evidence.get(key, {})
 
 
-def _if_forgotten(found: Verdict, d_t: float) -> Verdict:
-    """The verdict, lowered where D_t is: a method that forgets nothing keeps all its accuracy."""
-    word = judge_bound(d_t, at_most=(limits().forgotten, limits().nearly))
-    measured = f"{found.measured}, D_t {d_t:.2f}"
-    return replace(found, verdict=worse(found.verdict, word), measured=measured)
+def _sides(case: Case) -> list[str]:
+    return [case[name] for name in ("method", "minus") if name in case]
 
 
-def _measure_contrast(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    """The mean loss over the models of one table minus that of another."""
-    sides, column = (case["method"], case["minus"]), case["column"]
-    tables = [select(data["tables"], table=table) for table in case["tables"]]
-    halves = [paired(rows, sides, ["model", "seed"], [column]) for rows in tables]
-    if any(half.empty for half in halves):
-        return None
-    losses = [(half[f"{column}_0"] - half[f"{column}_1"]).groupby(half["model"]) for half in halves]
-    means = [float(loss.mean().mean()) for loss in losses]
-    fewest = min(halves, key=lambda half: half["seed"].nunique())
-    found = _bounded(claim, means[0] - means[1], "", fewest)
-    there = sum(half["model"].nunique() for half in halves)
-    total = sum(table in case["tables"] for table, _ in paper.comparisons())
-    return found if there == total else capped(found, f"{there} of {total} models")
+def _fall(values: Mapping[float, float]) -> float:
+    """The fall of the least-squares line through values, from the smallest fraction to the largest."""
+    fractions = sorted(values)
+    if len(fractions) < 2:
+        return math.nan
+    slope = np.polyfit(fractions, [values[part] for part in fractions], 1)[0]
+    return -float(slope) * (fractions[-1] - fractions[0])
 
 
-def first_steps(rows: pd.DataFrame, d_t: float) -> pd.Series:
-    """After how many epochs or steps each seed's curve first comes down to ``d_t`` percent.
-
-    Infinite where it never does. The trained model, at 0, has undone nothing and does not count.
-    """
-    rows = rows[rows["step"] >= 1]
-    reached = rows.assign(at=rows["step"].where(rows["d_t"] <= d_t, np.inf))
-    return reached.groupby("seed")["at"].min()
+def _sample(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Sample:
+    how = {"pick": claim["pick"]} if "pick" in claim else {}
+    if claim.get("fall"):
+        how["by_seed"] = _fall
+    at = where_read(claim.get("end", reading))
+    return sample(rows_of(evidence, claim, case), _sides(case), at, claim["columns"], **how)
 
 
-def _runs_of(data: Measurements, case: Case) -> pd.DataFrame:
-    names = ("family", "dataset", "model", "target", "order")
-    where = {name: case[name] for name in names if name in case}
-    return select(data[case["evidence"]], **where)
+def _name(claim: Claim, case: Case) -> str:
+    """A case by what tells it from the others of its claim."""
+    told = [key for key, value in case.items() if any(c[key] != value for c in claim["cases"])]
+    return " ".join(f"{_SHOWN.get(k, '')}{_TITLES.get(case[k], case[k])}" for k in told)
 
 
-def _measure_first_forgotten(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    """When a method first comes down to the limit, or how much later than another one."""
-    rows, label = _runs_of(data, case), case["model"]
-    halves = [select(rows, method=case[name]) for name in ("method", "minus") if name in case]
-    if any(half.empty for half in halves):
-        return None
-    limit = getattr(limits(), claim["d_t"])
-    first = pd.concat([first_steps(half, limit) for half in halves], axis=1, join="inner")
-    means, seeds = [float(mean) for mean in first.mean()], first.reset_index()
-    if np.isfinite(means).all():
-        verdict = _bounded(claim, means[0] - sum(means[1:]), label, seeds)
-    else:  # neither few epochs nor a few more
-        verdict = _capped(Verdict(NOT_REPRODUCED, f"{label} never"), seeds)
-    return _if_known(verdict, select(halves[0], step=0))
+# Measures: claim, case and reading -> the finding on a case.
 
 
-def _partly_affected(rows: pd.DataFrame) -> pd.DataFrame:
-    """Without the runs of share 1, in which all of the training is taken back."""
-    return rows[rows["share"] < 1] if "share" in rows else rows
+def _bound(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Finding:
+    return _bounded(claim, _sample(evidence, claim, case, reading))
 
 
-def _measure_paired_runs(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    """Pairs in which both sides have forgotten, averaged first over what are no samples of runs."""
-    rows, value = _partly_affected(_runs_of(data, case)), claim["value"]
-    sides = case.get("sides") or claim["sides"]
-    pairs = paired(rows, sides, claim["on"], [value, "d_t"])
-    if pairs.empty:
-        return None
-    fair = pairs[pairs[["d_t_0", "d_t_1"]].max(axis=1) <= limits().nearly]
-    judged = fair.groupby("seed", as_index=False).mean()
-    found = _judge_pairs(judged, value) or _capped(Verdict(NOT_REPRODUCED, NONE), pairs)
-    return replace(found, measured=f"{found.measured}, {len(fair)} of {len(pairs)} pairs")
+def _bounded(claim: Claim, found: Sample) -> Finding:
+    found = replace(found, values={s: v for s, v in found.values.items() if not math.isnan(v)})
+    if not found.comparable:
+        return Finding(NOT_COMPARABLE, found.left_out) if found.left_out else Finding(NOT_RUN)
+    bounds = {name: claim[name] for name in ("at_most", "at_least") if name in claim}
+    known = [f"{value:.2f}" for value in found.d_t if not math.isnan(value)]
+    d_t = f", D_t {' / '.join(known)}" if known and claim["columns"] != ["d_t"] else ""
+    seeds = f"{len(found.values)} seed{'' if len(found.values) == 1 else 's'}"
+    parts = [f"{found.interval}, {seeds}{d_t}", found.left_out]
+    return Finding(judge_bound(found.interval, **bounds), "", "; ".join(filter(None, parts)))
 
 
-def _measure_degradation(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    """The fall of a straight line through D_r, from the smallest share to the largest below 1."""
-    rows = select(_partly_affected(_runs_of(data, case)), method=case["method"])
-    if rows["share"].nunique() < 2:
-        return None
-    slope = float(np.polyfit(rows["share"], rows["d_r"], 1)[0])
-    fall = -slope * float(rows["share"].max() - rows["share"].min())
-    return _bounded(claim, fall, case["dataset"], rows)
+def _erases(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Finding:
+    """Whether a method comes down to the level in every seed; published: how low it ends."""
+    if reading == "published":
+        if TABLES[case["table"]].family in GRADIENT:
+            return Finding(BY_CONSTRUCTION, "read where D_t is the paper's")
+        rule = claim | {"columns": ["d_t"], "at_most": limits().forgotten}
+        return _bound(evidence, rule, case, reading)
+    found = _sample(evidence, claim | {"columns": ["reached"]}, case, reading)
+    if not found.comparable:
+        return Finding(NOT_COMPARABLE, found.left_out) if found.left_out else Finding(NOT_RUN)
+    there, seeds = int(sum(found.values.values())), len(found.values)
+    word = CONTRADICTED if 2 * there < seeds else INCONCLUSIVE
+    if seeds < limits().pairs:
+        word = INCONCLUSIVE
+    elif there == seeds:
+        word = CONFIRMED
+    parts = [f"{there} of {seeds} seeds", found.left_out]
+    return Finding(word, "", "; ".join(filter(None, parts)))
 
 
-def _measure_storage(data: Measurements, claim: Claim, case: Case) -> Verdict | None:
-    rows, label = _runs_of(data, case), f"{case['model']} on {case['dataset']}"
-    return _bounded(claim, float(rows["kept_share"].max()), label, rows) if len(rows) else None
+def _how(claim: Claim, case: Case) -> How:
+    return How((case["method"], case["minus"]), claim["columns"][0], claim.get("placement", "tables"))
 
 
-MEASURES: dict[str, Callable[[Measurements, Claim, Case], Verdict | None]] = {
-    "comparison": _measure_comparison,
-    "bound": _measure_bound,
-    "contrast": _measure_contrast,
-    "first_forgotten": _measure_first_forgotten,
-    "paired_runs": _measure_paired_runs,
-    "degradation": _measure_degradation,
-    "storage": _measure_storage,
+def _later(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Finding:
+    end = claim.get("end", reading)
+    return by_model(evidence, case["table"], end, _how(claim, case))[case["model"]].finding
+
+
+def _comparison(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Finding:
+    """A model's comparison; at equal forgetting on test images too, and with what stands beside."""
+    if reading == "published":
+        return _later(evidence, claim, case, reading)
+    table, model, how = case["table"], case["model"], _how(claim, case)
+    read = [by_model(evidence, table, at, how)[model] for at in ("equal", "test")]
+    found = matched(*read)
+    further = beside(evidence, table, model, how) if how.column == "d_r" and read[0].pairs else ""
+    return replace(found, measured="; ".join(filter(None, [found.measured, further])))
+
+
+MEASURES: dict[str, Callable[[Evidence, Claim, Case, str], Finding]] = {
+    "bound": _bound,
+    "erases": _erases,
+    "comparison": _comparison,
+    "later": _later,
 }
 
 
+def _family(evidence: Evidence, claim: Claim, reading: str) -> Finding:
+    how, tables = _how(claim, claim["cases"][0]), claim["tables"]
+    if reading == "published":
+        return of_family(evidence, tables, reading, how).finding
+    return matched(*(of_family(evidence, tables, at, how) for at in ("equal", "test")))
+
+
+def _contrast(evidence: Evidence, claim: Claim, reading: str) -> Finding:
+    """In each seed that all models have, the mean over those of one table minus of another."""
+    samples = {_name(claim, c): _sample(evidence, claim, c, reading) for c in claim["cases"]}
+    lost = [f"{name}: {s.left_out}" for name, s in samples.items() if s.seeds and not s.comparable]
+    if lost:
+        return Finding(NOT_COMPARABLE, "; ".join(lost))
+    values = [found.values for found in samples.values()]
+    first = sum(case["table"] == claim["tables"][0] for case in claim["cases"])
+    means = {
+        seed: fmean(v[seed] for v in values[:first]) - fmean(v[seed] for v in values[first:])
+        for seed in sorted(set.intersection(*map(set, values)))
+    }
+    return _bounded(claim, Sample(means, (), len(means), len(means), {}, []))
+
+
+def finding(evidence: Evidence, claim: Claim, reading: str) -> Finding:
+    """What a claim comes to under one of its readings; claims on other claims apart."""
+    if claim["measure"] == "stated":
+        return Finding(claim["finding"], claim["because"])
+    if claim["measure"] == "family":
+        return _family(evidence, claim, reading)
+    if claim.get("contrast"):
+        return _contrast(evidence, claim, reading)
+    measure = MEASURES[claim["measure"]]
+    return combine({_name(claim, c): measure(evidence, claim, c, reading) for c in claim["cases"]})
+
+
+def coverage(evidence: Evidence, claim: Claim) -> tuple[str, str]:
+    """How many cases of a claim were run, with how many seeds, and when the first run ended."""
+    seeds, finished = [], []
+    for case in claim["cases"] if claim["measure"] != "stated" else ():
+        rows = rows_of(evidence, claim, case)
+        each = [{row["seed"] for row in rows.get(method, ())} for method in _sides(case)]
+        seeds.append(len(set.intersection(*each)))
+        finished += [row["finished"] for method in _sides(case) for row in rows.get(method, ())]
+    run = sorted({count for count in seeds if count})
+    with_seeds = f", {'–'.join(map(str, {run[0]: 0, run[-1]: 0}))} seeds" if run else ""
+    said = f"{sum(map(bool, seeds))} of {len(seeds)} cases{with_seeds}" if seeds else NONE
+    return said, min(filter(None, finished), default=NONE)
+
+
 def counts(words: Iterable[str]) -> str:
-    """How often each verdict occurs, for example ``reproduced 12, partly 6``."""
+    """How often each word occurs, for example ``confirmed 12, inconclusive 6``."""
     found = Counter(words)
     return ", ".join(f"{word} {found[word]}" for word in WORDS if found[word])
 
 
-def verdicts(profile: str) -> pd.DataFrame:
-    """Judge every claim by the stored results of a profile.
-
-    Returns:
-        One row a claim: id, source, quote, measured, rule, verdict (one of four words), note,
-        caveat and chapter.
+def findings(profile: str) -> pd.DataFrame:
+    """Judge every claim by the stored results of a profile; see :func:`judge`.
 
     Raises:
         InputError: unknown profile.
@@ -259,21 +204,43 @@ def verdicts(profile: str) -> pd.DataFrame:
 
 
 def judge(data: Measurements) -> pd.DataFrame:
-    """Judge every claim; see :func:`verdicts`. One without any measurement is *not attempted*."""
-    found: dict[str, Verdict] = {}
-    groups: dict[str, list[Verdict]] = {}
-    for claim in sorted(claims(), key=lambda claim: claim["measure"] == "all_of"):  # these last
+    """Judge every claim.
+
+    Returns:
+        One row a claim: id, source, quote, rule, paper (what its own numbers come to), coverage;
+        for each reading, ``equal`` and ``published``, the word of :data:`WORDS` (a dash where the
+        claim has no such reading), ``equal_note``, ``equal_measured`` and so on; committed (when
+        the rule was written), first_run, caveat and chapter.
+    """
+    evidence, everything = grouped(data), claims()
+    found, covered = {}, {}
+    for claim in everything:
+        if claim["measure"] != "all_of":
+            found[claim["id"]] = {at: finding(evidence, claim, at) for at in claim["at"]}
+            covered[claim["id"]] = coverage(evidence, claim)
+    for claim in everything:
         if claim["measure"] == "all_of":
-            parts = [verdict for group in claim["claims"] for verdict in groups[group]]
-            measured = counts(part.verdict for part in parts)
-            verdict = replace(combine(parts, limits().confidence), measured=measured)
-        else:
-            measure = MEASURES[claim["measure"]]
-            verdict = combine([measure(data, claim, case) for case in claim["cases"]])
-        found[claim["id"]] = verdict
-        groups.setdefault(claim["group"], []).append(verdict)
-    named = ("id", "source", "quote", "rule", "chapter", "caveat")
-    return pd.DataFrame(
-        {name: claim.get(name, "") for name in named} | vars(found[claim["id"]])
-        for claim in claims()
-    )
+            found[claim["id"]] = {at: _of_claims(claim, found, at) for at in claim["at"]}
+            covered[claim["id"]] = _covered([covered[name] for name in claim["claims"]])
+    return pd.DataFrame(_line(c, found[c["id"]], *covered[c["id"]]) for c in everything)
+
+
+def _of_claims(claim: Claim, found: Mapping[str, Mapping[str, Finding]], reading: str) -> Finding:
+    """The findings of the claims named, as cases; what was measured stands at those."""
+    return replace(combine({name: found[name][reading] for name in claim["claims"]}), measured="")
+
+
+def _covered(parts: list[tuple[str, str]]) -> tuple[str, str]:
+    first = [when for _, when in parts if when != NONE]
+    return f"{len(first)} of {len(parts)} claims", min(first, default=NONE)
+
+
+def _line(claim: Claim, found: Mapping[str, Finding], covered: str, first: str) -> dict[str, str]:
+    """A row of the ledger."""
+    line = {name: claim[name] for name in ("id", "source", "quote", "rule", "paper")}
+    line["coverage"] = covered
+    for at in READINGS:
+        one = found.get(at, Finding(NONE))
+        line |= {at: one.word, f"{at}_note": one.note, f"{at}_measured": one.measured}
+    dates = {"committed": claim["committed"], "first_run": first}
+    return line | dates | {name: claim[name] for name in ("caveat", "chapter")}

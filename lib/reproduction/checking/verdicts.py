@@ -1,128 +1,117 @@
-"""The rules that turn measurements into verdicts. Their limits stand in ``book/claims.yaml``."""
+"""Findings: the words of the ledger, and the rules that turn numbers into them.
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+Their limits stand in ``book/claims.yaml``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from reproduction.study.intervals import Interval
 
 NONE = "–"
-REPRODUCED = "reproduced"
-PARTLY = "partly"
-NOT_REPRODUCED = "not reproduced"
-NOT_ATTEMPTED = "not attempted"
-WORDS = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_ATTEMPTED)
-"""From the most favourable to the least."""
-ONE_SEED = "one seed"
-UNKNOWN = "the trained model did not know the target class"
+CONFIRMED = "confirmed"
+CONTRADICTED = "contradicted"
+NO_DIFFERENCE = "no difference"
+INCONCLUSIVE = "inconclusive"
+NOT_COMPARABLE = "not comparable"
+MIXED = "mixed"
+BY_CONSTRUCTION = "by construction"
+NOT_TESTABLE = "not testable"
+NOT_RUN = "not run"
+WORDS = (
+    *(CONFIRMED, CONTRADICTED, NO_DIFFERENCE, MIXED, INCONCLUSIVE, NOT_COMPARABLE),
+    *(BY_CONSTRUCTION, NOT_TESTABLE, NOT_RUN),
+)
+"""In the order of the ledger's totals."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A verdict, the measurement that it rests on, and a note such as ``one seed``."""
+class Finding:
+    """A word of :data:`WORDS`, what qualifies it, and the measurement that it rests on."""
 
-    verdict: str
-    measured: str
+    word: str
     note: str = ""
+    measured: str = ""
 
     def __str__(self) -> str:
-        """The verdict with its note, as the tables print it."""
-        return f"{self.verdict} ({self.note})" if self.note else self.verdict
+        """The word with its note, as the tables print it."""
+        if self.word == MIXED:
+            return f"{MIXED}: {self.note}"
+        return f"{self.word} ({self.note})" if self.note else self.word
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What counts as forgotten, in percent of target data still recognised, and how sure to be.
+    """The limits of ``book/claims.yaml``, which says what each is; accuracies are percentages."""
 
-    What a trained model does not recognise to at least ``known`` percent it cannot forget. Figures
-    1 and 2 ask for ``erased``, which is stricter than ``forgotten``.
-    """
-
+    level: float
+    levels: tuple[float, ...]
     forgotten: float
     erased: float
-    nearly: float
     known: float
+    apart: float
+    pairs: int
     confidence: float
+    alpha: float
+    equivalence: float
+    margins: Mapping[str, float]
+    power: float
 
 
-def judge_difference(
-    difference: Interval, d_t: Sequence[float], limits: Limits, sign: int = 1
-) -> str:
-    """The verdict on "A is better than B".
+def judge_tests(p_for: float, p_against: float, p_equivalent: float, limits: Limits) -> str:
+    """The word for a comparison, from the p-values of its tests.
 
     Args:
-        difference: of A minus B, in points.
-        d_t: mean accuracy on the target data of each side, in percent.
-        limits: the limits on ``d_t``.
-        sign: of the paper's own difference, 1 or -1.
+        p_for: of a difference in the claim's direction, corrected.
+        p_against: of the opposite.
+        p_equivalent: of a difference short of the margin.
+        limits: with ``alpha`` and ``equivalence``, both inclusive.
     """
-    forgotten = max(d_t)
-    if not (sign * difference.mean > 0 and forgotten <= limits.nearly):
-        return NOT_REPRODUCED
-    throughout = min(sign * difference.low, sign * difference.high) > 0
-    return REPRODUCED if throughout and forgotten <= limits.forgotten else PARTLY
+    if p_for <= limits.alpha:
+        return CONFIRMED
+    if p_against <= limits.alpha:
+        return CONTRADICTED
+    return NO_DIFFERENCE if p_equivalent <= limits.equivalence else INCONCLUSIVE
 
 
 def judge_bound(
-    value: float, at_most: Sequence[float] | None = None, at_least: Sequence[float] | None = None
+    found: Interval, at_most: float | None = None, at_least: float | None = None
 ) -> str:
-    """The verdict on a value against two bounds: the first reproduces, the second does so partly.
+    """The word for a bound, from the interval of a measurement.
 
     Args:
-        value: the measurement; one that is not a number reproduces nothing.
-        at_most: upper bounds (reproduced, partly), inclusive.
-        at_least: lower bounds (reproduced, partly), inclusive; used when ``at_most`` is None.
+        found: of the measurement; a value at the bound keeps it.
+        at_most: an upper bound, or None.
+        at_least: a lower bound; used where there is no upper one.
     """
-    sign, bounds = (1, at_most) if at_most is not None else (-1, at_least)
-    full, part = (sign * bound for bound in bounds)
-    if sign * value <= full:
-        return REPRODUCED
-    return PARTLY if sign * value <= part else NOT_REPRODUCED
+    if at_most is not None:
+        kept, broken = found.high <= at_most, found.low > at_most
+    else:
+        kept, broken = found.low >= at_least, found.high < at_least
+    if kept:
+        return CONFIRMED
+    return CONTRADICTED if broken else INCONCLUSIVE
 
 
-def worse(first: str, second: str) -> str:
-    """The less favourable of two verdicts."""
-    return max(first, second, key=WORDS.index)
+def size_beside(found: Interval, printed: float) -> str:
+    """How large a confirmed difference is beside the one that the paper prints."""
+    if found.low <= printed <= found.high:
+        return "size: as the paper"
+    return f"size: {'smaller' if found.high < printed else 'larger'} than the paper"
 
 
-def capped(verdict: Verdict, note: str) -> Verdict:
-    """The same verdict, at most *partly*, with a note that says why."""
-    notes = ", ".join(filter(None, (verdict.note, note)))
-    return replace(verdict, verdict=worse(verdict.verdict, PARTLY), note=notes)
+def combine(cases: Mapping[str, Finding]) -> Finding:
+    """One finding for several cases by name: their common word, or each by name.
 
-
-def combine(verdicts: Sequence[Verdict | None], confidence: float | None = None) -> Verdict:
-    """One verdict for several cases, None standing for a case without data.
-
-    *Reproduced* when every case is; *partly* when at least half of the cases that have data are
-    reproduced or partly reproduced; else *not reproduced*. Missing cases, and such as are *not
-    attempted*, allow *partly* at most.
-
-    Args:
-        verdicts: one a case.
-        confidence: given where the cases are comparisons of two methods. A method that is no better
-            has the paper's sign in about every second one, so *partly* then asks for more: that at
-            least half are reproduced, or that coins would give as many signs with a probability of
-            at most ``1 - confidence`` (one-sided sign test).
+    Cases that were not run say nothing; coverage counts them.
     """
-    found = [v for v in verdicts if v is not None and v.verdict != NOT_ATTEMPTED]
-    notes = sorted({part for v in verdicts if v for part in v.note.split(", ") if part})
-    if 0 < len(found) < len(verdicts):
-        notes.insert(0, f"{len(found)} of {len(verdicts)} cases")
-    words = Counter(v.verdict for v in found)
-    word = _word_of_all(words, len(verdicts), confidence)
-    return Verdict(word, "; ".join(v.measured for v in found), ", ".join(notes))
-
-
-def _word_of_all(counts: Counter[str], cases: int, confidence: float | None) -> str:
-    tried, good = counts.total(), counts[REPRODUCED] + counts[PARTLY]
-    if tried == 0:
-        return NOT_ATTEMPTED
-    if counts[REPRODUCED] == cases:
-        return REPRODUCED
-    if confidence is None:
-        return PARTLY if 2 * good >= tried else NOT_REPRODUCED
-    from scipy.special import bdtrc  # slow to import, and most pages need no such test
-
-    unlikely = bdtrc(good - 1, tried, 0.5) <= 1 - confidence  # so many heads of as many fair coins
-    return PARTLY if unlikely or 2 * counts[REPRODUCED] >= tried else NOT_REPRODUCED
+    run = {name: found for name, found in cases.items() if found.word != NOT_RUN}
+    if len(cases) == 1 or not run:
+        return next(iter(cases.values()), Finding(NOT_RUN))
+    measured = "; ".join(f"{name} {found.measured}".strip() for name, found in run.items())
+    words = {found.word for found in run.values()}
+    if len(words) == 1:
+        notes = [f"{name}: {found.note}" for name, found in run.items() if found.note]
+        return Finding(words.pop(), "; ".join(notes), measured)
+    note = ", ".join(f"{name} {found.word}" for name, found in run.items())
+    return Finding(MIXED, note, measured)
