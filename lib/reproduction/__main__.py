@@ -13,7 +13,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command, log_group
 from reproduction import __doc__ as purpose
 from reproduction import publishing
-from reproduction.chapters.claim_pages import write_ledger
+from reproduction.chapters.claim_pages import write_result
 from reproduction.datasets.embedded import make_sample
 from reproduction.datasets.sets import load
 from reproduction.machine.workers import cores
@@ -186,8 +186,8 @@ def tune(
 @main.command()
 @profile_option
 def claims(profile: str) -> None:
-    """Judge every claim of the paper by the stored results and write the ledger."""
-    click.echo(write_ledger(profile).to_string(index=False))
+    """Judge every claim of the paper by the stored results and write the result into the README."""
+    click.echo(write_result(profile).to_string(index=False))
 
 
 @main.command()

@@ -18,7 +18,6 @@ from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.chapters.claim_pages import generated
 from reproduction.publishing.execution import executed_notebooks, outdated
-from reproduction.publishing.sources import notebook_names
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
         shutil.copy(places.root() / name, source / name)
     for notebook in notebooks:
         write_atomic(source / "notebooks" / notebook.name, notebook.read_bytes())
-    for name, text in generated(profile, notebook_names()).items():
+    for name, text in generated(profile).items():
         write_atomic(source / "book" / "generated" / name, text)
     # The one file that sets the mathematics without a network (the package holds 24 MB more).
     mathjax = next(file for file in files("sphinx-mathjax-offline") or [] if file.name == MATHJAX)
