@@ -53,6 +53,11 @@ def code_digest() -> str:
     return found.hexdigest()
 
 
+def versions() -> dict[str, str]:
+    """The packages that results depend on."""
+    return {package: version(package) for package in PACKAGES}
+
+
 def _name_and_peak(device: torch.device) -> tuple[str, int]:
     """The kind of device, and the peak of memory in MiB: of the process, or of an accelerator."""
     if device.type == "cuda":
@@ -69,7 +74,7 @@ def provenance(*, started: float, device: torch.device, data_digest: str) -> dic
     return {
         **code_facts(),
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": versions(),
         "device": name,
         "threads": torch.get_num_threads(),
         "data_digest": data_digest,

@@ -191,14 +191,14 @@ def tuning_runs(profile: str) -> list[Result]:
     return [run for config in configs.values() if (run := find(profile, config)) is not None]
 
 
-def _choose(profile: Profile, table: PaperTable, model: str) -> Setting:
+def _choose(profile: Profile, table: PaperTable, model: str, scheduler: str | None) -> Setting:
     """The settings of a family. The runs that depend on no choice have to be stored."""
     first = searches_for(profile, table, model, {})
     if table.family != "amnesiac":
         return {search.sought: search.best for search in first}
     protocol = first[0].best  # settled on the baseline alone, before the pruning and its controls
     _, *later = searches_for(profile, table, model, {"protocol": protocol})
-    run_missing(profile.name, list(later[0].configs), jobs=1)
+    run_missing(profile.name, list(later[0].configs), jobs=1, scheduler=scheduler)
     pruning, scale, stop = (search.best for search in later)
     return {"protocol": protocol, "pruning": pruning, **scale, "stop": stop}
 
@@ -215,16 +215,18 @@ def tune(
     profile_name: str,
     *,
     jobs: int,
+    scheduler: str | None = None,
     family: str | None = None,
     dataset: str | None = None,
     model: str | None = None,
 ) -> Iterator[str]:
     """Choose and store a profile's settings, ``jobs`` runs at a time; yield a line for each choice.
 
-    Only for the family of methods, the data set and the model that are named.
+    A Dask cluster that has a ``scheduler`` makes the runs instead. Only for the family of methods,
+    the data set and the model that are named.
 
     Raises:
-        InputError: an unknown profile, or nothing that has these names.
+        InputError: an unknown profile, nothing that has these names, or runs that failed.
     """
     profile = load_profile(profile_name)
     known = [(t, m) for t in TABLES.values() for m in profile.datasets[t.dataset].models]
@@ -242,8 +244,9 @@ def tune(
             f"{dataset} and the model {model} (None is any); choose from {choices}"
         )
     first = [search for table, name in tuned for search in searches_for(profile, table, name, {})]
-    run_missing(profile.name, [c for search in first for c in search.configs], jobs=jobs)
+    configs = [config for search in first for config in search.configs]
+    run_missing(profile.name, configs, jobs=jobs, scheduler=scheduler)
     for table, name in tuned:
-        chosen = _choose(profile, table, name)
+        chosen = _choose(profile, table, name, scheduler)
         _store(profile_name, table.dataset, name, table.family, chosen)
         yield f"table {table.number}, {name} on {table.dataset}: {chosen}"

@@ -1,0 +1,144 @@
+"""Runs as tasks of a Dask cluster: one that exists, or one made of processes on this machine."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from partial_unlearning.errors import InputError
+
+if TYPE_CHECKING:  # who runs without a cluster imports nothing of Dask
+    from distributed import Client, LocalCluster
+
+ADDRESS = re.compile(r"tcp://([\w.-]+|\[[\da-fA-F:]+\]):\d+|local:[1-9]\d*")
+
+
+def check_address(text: str) -> str:
+    """The address of a scheduler, as it was given.
+
+    Raises:
+        InputError: it has neither of the two forms.
+    """
+    if ADDRESS.fullmatch(text):
+        return text
+    raise InputError(
+        f"--scheduler {text}: give tcp://HOST:PORT, the address that an existing Dask scheduler "
+        "prints when it starts, or local:N for N worker processes on this machine"
+    )
+
+
+def _needs() -> dict[str, Any]:
+    """What has to be the same on a worker and here, so that both give the same numbers."""
+    from reproduction.study.provenance import code_facts, versions
+
+    return {"code": code_facts()["code_digest"], **versions()}
+
+
+def _check_worker(needs: dict[str, Any]) -> None:
+    """On a worker: raise InputError where it would make other results than its caller."""
+    from distributed import get_worker
+
+    worker, own = get_worker(), _needs()
+    if other := [name for name, value in needs.items() if own[name] != value]:
+        raise InputError(
+            f"the worker {worker.address} has another {', another '.join(other)} than this "
+            "checkout: bring its checkout and environment to the same state and start it again"
+        )
+    if worker.state.nthreads != 1:  # torch's random numbers belong to the whole process
+        raise InputError(
+            f"the worker {worker.address} has {worker.state.nthreads} threads, and runs side by "
+            "side in one process disturb each other: start it with --nthreads 1"
+        )
+
+
+def _checked(needs: dict[str, Any], function: Callable[..., Any], *arguments: object) -> object:
+    """On a worker: what a function gives; a worker may have joined since the others were seen."""
+    _check_worker(needs)
+    return function(*arguments)
+
+
+class Grid:
+    """The workers of a cluster, used like a pool of processes."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self._needs = _needs()
+        self._executor: Executor = client.get_executor(pure=False)
+
+    def check(self) -> None:
+        """Raise InputError for a worker that is there and unfit."""
+        self._client.run(_check_worker, self._needs)
+
+    def submit(self, function: Callable[..., Any], *arguments: object) -> Future:
+        """Have a worker call a function."""
+        return self._executor.submit(_checked, self._needs, function, *arguments)
+
+    def error(self, task: Future) -> BaseException | None:
+        """What an ended task raised.
+
+        Raises:
+            InputError: the scheduler is gone, and all tasks with it.
+        """
+        if task.cancelled():
+            raise InputError(
+                "the connection to the Dask scheduler is lost; finished runs are kept: see that "
+                "it runs, and start again to go on"
+            )
+        return task.exception()
+
+    def died(self, error: BaseException | None) -> bool:
+        """Whether a task ended because its workers did."""
+        from distributed import KilledWorker
+
+        return isinstance(error, KilledWorker)
+
+    def room(self) -> int:
+        """Tasks that find a worker of their own now; at least 1, which may wait for a worker."""
+        return max(1, len(self._client.nthreads()))
+
+
+@contextmanager
+def grid(address: str) -> Iterator[Grid]:
+    """The workers that are found at an address.
+
+    Args:
+        address: see :func:`check_address`.
+
+    Raises:
+        InputError: no scheduler answers there, or one of its workers would give other results.
+    """
+    with _client(check_address(address)) as client:
+        found = Grid(client)
+        found.check()
+        yield found
+
+
+@contextmanager
+def _client(address: str) -> Iterator["Client"]:
+    from distributed import Client
+
+    kind, place = address.split(":", 1)
+    with _local_cluster(int(place)) if kind == "local" else nullcontext(address) as scheduler:
+        try:
+            client = Client(scheduler)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"no Dask scheduler answers at {address} ({error}): start one with `dask "
+                "scheduler` and workers with `dask worker ADDRESS --nthreads 1`, or use "
+                "--scheduler local:N"
+            ) from error
+        with client:
+            yield client
+
+
+def _local_cluster(workers: int) -> "LocalCluster":
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        memory_limit=0,  # none: beyond its share a worker would be ended, its run begun again
+        dashboard_address=None,
+        env={"TQDM_DISABLE": "1"},  # bars of several processes would overwrite each other
+    )
