@@ -1,5 +1,6 @@
 """Runs as tasks of a Dask cluster: one that exists, or one made of processes on this machine."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from partial_unlearning.errors import InputError
 
 if TYPE_CHECKING:  # who runs without a cluster imports nothing of Dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Worker
 
 ADDRESS = re.compile(r"tcp://([\w.-]+|\[[\da-fA-F:]+\]):\d+|local:[1-9]\d*")
 
@@ -35,26 +36,28 @@ def _needs() -> dict[str, Any]:
     return {"code": code_facts()["code_digest"], **versions()}
 
 
-def _check_worker(needs: dict[str, Any]) -> None:
-    """On a worker: raise InputError where it would make other results than its caller."""
-    from distributed import get_worker
-
-    worker, own = get_worker(), _needs()
-    if other := [name for name, value in needs.items() if own[name] != value]:
-        raise InputError(
-            f"the worker {worker.address} has another {', another '.join(other)} than this "
-            "checkout: bring its checkout and environment to the same state and start it again"
+def _problem(needs: dict[str, Any], dask_worker: "Worker") -> str | None:
+    """On a worker: why its runs would give other results than its caller's, None if the same."""
+    own, name = _needs(), f"the worker {dask_worker.address}"
+    if other := [part for part, state in needs.items() if own[part] != state]:
+        return (
+            f"{name} has another {', another '.join(other)} than this checkout: bring its "
+            "checkout and its environment to the same state and start it again"
         )
-    if worker.state.nthreads != 1:  # torch's random numbers belong to the whole process
-        raise InputError(
-            f"the worker {worker.address} has {worker.state.nthreads} threads, and runs side by "
-            "side in one process disturb each other: start it with --nthreads 1"
+    if (threads := dask_worker.state.nthreads) != 1:  # a process has one stream of random numbers
+        return (
+            f"{name} has {threads} threads, and runs side by side in one process would disturb "
+            "each other: start it with --nthreads 1"
         )
+    return None
 
 
 def _checked(needs: dict[str, Any], function: Callable[..., Any], *arguments: object) -> object:
-    """On a worker: what a function gives; a worker may have joined since the others were seen."""
-    _check_worker(needs)
+    """On a worker, which may have joined since the others were looked at: call a function."""
+    from distributed import get_worker
+
+    if problem := _problem(needs, get_worker()):
+        raise InputError(problem)
     return function(*arguments)
 
 
@@ -67,8 +70,9 @@ class Grid:
         self._executor: Executor = client.get_executor(pure=False)
 
     def check(self) -> None:
-        """Raise InputError for a worker that is there and unfit."""
-        self._client.run(_check_worker, self._needs)
+        """Raise InputError for workers that are there and unfit."""
+        if problems := list(filter(None, self._client.run(_problem, self._needs).values())):
+            raise InputError("\n".join(problems))
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> Future:
         """Have a worker call a function."""
@@ -118,6 +122,7 @@ def grid(address: str) -> Iterator[Grid]:
 def _client(address: str) -> Iterator["Client"]:
     from distributed import Client
 
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # INFO is every connection
     kind, place = address.split(":", 1)
     with _local_cluster(int(place)) if kind == "local" else nullcontext(address) as scheduler:
         try:
@@ -139,6 +144,7 @@ def _local_cluster(workers: int) -> "LocalCluster":
         n_workers=workers,
         threads_per_worker=1,
         memory_limit=0,  # none: beyond its share a worker would be ended, its run begun again
-        dashboard_address=None,
+        dashboard_address=":0",  # any free port
+        silence_logs=logging.CRITICAL,  # what a run raised is reported once, here
         env={"TQDM_DISABLE": "1"},  # bars of several processes would overwrite each other
     )
