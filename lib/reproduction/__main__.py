@@ -47,7 +47,7 @@ def _set_data_root(_: click.Context, __: click.Parameter, value: Path | None) ->
 
 def _scheduler(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Refuse a wrong address at once, also where no run turns out to be missing."""
-    return value and check_address(value)
+    return None if value is None else check_address(value)
 
 
 profile_option = click.option(

@@ -116,8 +116,7 @@ def _on_grid(profile: str, configs: list[Config], scheduler: str) -> None:
             if error is None:
                 save(profile, Result(config=config, **task.result()))
             else:
-                log.warning("".join(format_exception(error)) + f"{name} failed; the others go on")
-                failures.append(_described(config, error))
+                failures.append(_reported(config, error))
     if failures:
         raise InputError(
             f"{len(failures)} of {len(configs)} runs failed; the others are stored, and the same "
@@ -125,10 +124,12 @@ def _on_grid(profile: str, configs: list[Config], scheduler: str) -> None:
         )
 
 
-def _described(config: Config, error: BaseException) -> str:
-    """A run that failed, why, and the whole configuration."""
-    reason = f"{type(error).__name__}: {error}"
-    return f"{run_name(config)}: {reason}\n  configuration: {config.model_dump_json()}"
+def _reported(config: Config, error: BaseException) -> str:
+    """What to repeat at the end of a run that failed; where its code did, the log says it now."""
+    name = run_name(config)
+    trace = [] if isinstance(error, InputError) else format_exception(error)
+    log.warning("".join([*trace, f"{name} failed ({type(error).__name__}); the others go on"]))
+    return f"{name}: {type(error).__name__}: {error}\n  configuration: {config.model_dump_json()}"
 
 
 def run_missing(

@@ -1,0 +1,207 @@
+"""Runs on a Dask cluster: the same results as without, and nothing is lost with a worker."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import dask
+import pytest
+from click.testing import CliRunner
+from distributed import Client, LocalCluster
+
+from partial_unlearning.errors import InputError
+from reproduction import __main__ as cli
+from reproduction import places
+from reproduction.study import runner
+from reproduction.study import stored_runs as store
+from reproduction.study.configs import Config
+from reproduction.study.experiments import configs_of
+from reproduction.study.overrides import override
+from reproduction.study.profiles import load_profile
+
+OF_THE_MACHINE = ("seconds", "peak_memory_mb", "finished", "commit", "dirty")
+"""Facts of a run's provenance that two equal runs need not share."""
+
+
+def copied_project(folder: Path) -> Path:
+    """A checkout of its own, as another machine has it."""
+    for name in ("lib", "profiles"):
+        skipped = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(places.ROOT / name, folder / name, ignore=skipped)
+    shutil.copy(places.ROOT / "requirements.txt", folder)
+    return folder
+
+
+def started(project: Path, *arguments: str) -> subprocess.Popen:
+    """A scheduler or worker of Dask, with the code of a project."""
+    environment = os.environ | {
+        "PYTHONPATH": str(project / "lib"),
+        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",  # the first death ends a task
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", *arguments, "--scheduler-file", project / "scheduler.json"],
+        cwd=project,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[Client]:
+    """Two workers that share no folder with the tests, and what watches them."""
+    project = copied_project(tmp_path_factory.mktemp("elsewhere"))
+    address = ("--host", "127.0.0.1")
+    processes = [
+        started(project, "scheduler", *address, "--port", "0", "--dashboard-address", ":0"),
+        started(project, "worker", *address, "--nthreads", "1", "--nworkers", "2"),
+    ]
+    file = project / "scheduler.json"
+    while not file.exists():
+        time.sleep(0.05)
+    with Client(scheduler_file=str(file)) as client:
+        client.wait_for_workers(2)
+        yield client
+    for process in reversed(processes):
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+def configs(*names: str, **changes) -> list[Config]:
+    profile = override(load_profile("smoke"), {"models": "MLP", **changes})
+    return [config for name in names for config in configs_of(name, profile)]
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """What is stored of configurations, by name of file, when a scheduler or none makes them."""
+
+    def make(wanted: list[Config], scheduler: str | None) -> dict[str, dict]:
+        folder = tmp_path / ("alone" if scheduler is None else "grid")
+        monkeypatch.setattr(places, "results", lambda: folder)
+        runner.run_missing("smoke", wanted, jobs=1, scheduler=scheduler)
+        return stored(folder)
+
+    return make
+
+
+def stored(folder: Path) -> dict[str, dict]:
+    found = {path.name: json.loads(path.read_text()) for path in folder.glob("smoke/runs/*.json")}
+    for run in found.values():
+        run["provenance"] = {
+            key: value for key, value in run["provenance"].items() if key not in OF_THE_MACHINE
+        }
+    return found
+
+
+def test_hashes_and_numbers_are_those_without_a_grid(cluster, made):
+    wanted = configs("table_1", "table_3", "turned_label_flipping")
+    alone = made(wanted, None)
+    assert len(alone) == 4 < len(wanted)  # both tables name the same retrained model
+    assert all(run["provenance"]["threads"] == 1 for run in alone.values())
+    assert made(wanted, cluster.scheduler.address) == alone
+
+
+def test_the_run_of_a_killed_worker_is_done_again(cluster, made):
+    wanted, killed = configs("table_1", epochs=6), []
+
+    def kill() -> None:
+        while not (busy := [name for name, tasks in cluster.processing().items() if tasks]):
+            time.sleep(0.05)
+        time.sleep(0.3)  # in the middle of a run
+        name = busy[0]
+        (process,) = cluster.run(os.getpid, workers=[name]).values()
+        killed.extend(cluster.processing()[name])
+        os.kill(process, signal.SIGKILL)
+
+    killer = Thread(target=kill)
+    killer.start()
+    found = made(wanted, cluster.scheduler.address)
+    killer.join()
+    assert len(killed) == 1, "no run was under way"
+    assert found == made(wanted, None)
+
+
+def test_a_run_that_raises_is_reported_and_the_rest_is_done(made, caplog):
+    good, other = configs("table_1")
+    refused = other.model_copy(update={"target": 42})
+    faulty = good.model_copy(update={"columns": (2, 7, 99)})
+    with pytest.raises(InputError) as raised:
+        made([refused, faulty, good], "local:1")
+    first, *said = str(raised.value).splitlines()
+    assert first.startswith("2 of 3 runs failed; the others are stored")
+    reasons = {line.split(":")[0]: line for line in said if not line.startswith("  ")}
+    assert "InputError: class 42 has no images" in reasons[store.run_name(refused)]
+    assert "IndexError: index 99" in reasons[store.run_name(faulty)]
+    assert f"  configuration: {faulty.model_dump_json()}" in said
+    assert f"{store.run_name(faulty)} failed" in caplog.text and "Traceback" in caplog.text
+    grid = stored(places.results())
+    assert grid == made([good], None)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "local", "local:0", "local:two", "tcp://", "tcp://host", "http://host:80", "host:8786"],
+)
+def test_an_address_of_another_form_is_refused(address):
+    options = ("--profile", "smoke", "--scheduler", address)
+    for command in (("run", "table_1"), ("tune",), ("book",)):
+        result = CliRunner().invoke(cli.main, [*command, *options])
+        assert result.exit_code == 2
+        assert re.search(f"--scheduler {address}: give tcp://HOST:PORT, .* local:N", result.stderr)
+
+
+def test_where_no_scheduler_answers_it_says_how_to_start_one(made):
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
+        pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:1 .*dask wo"),
+    ):
+        made(configs("table_1"), "tcp://127.0.0.1:1")
+    assert stored(places.results()) == {}
+
+
+def test_a_worker_with_several_threads_is_refused(made):
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": ":0"}
+    with (
+        LocalCluster(processes=False, protocol="tcp", **options) as cluster,
+        pytest.raises(InputError, match=r"the worker tcp:.* has 2 threads.*--nthreads 1"),
+    ):
+        made(configs("table_1"), cluster.scheduler_address)
+    assert stored(places.results()) == {}
+
+
+def test_a_worker_with_other_code_is_refused_also_when_it_joins_late(made, tmp_path):
+    project = copied_project(tmp_path / "other")
+    with (project / "lib" / "reproduction" / "paper.py").open("a") as file:
+        file.write("# changed\n")
+    with LocalCluster(n_workers=0, dashboard_address=":0") as cluster:
+        (project / "scheduler.json").write_text(json.dumps(cluster.scheduler.identity()))
+        worker = started(project, "worker", "--nthreads", "1", "--no-nanny")
+        try:
+            with pytest.raises(InputError, match="has another code than this checkout: bring"):
+                made(configs("table_1")[:1], cluster.scheduler_address)
+        finally:
+            worker.kill()
+            worker.wait()
+    assert stored(places.results()) == {}
+
+
+def test_without_the_option_nothing_of_dask_is_imported(tmp_path):
+    code = """if True:
+        import sys
+        from reproduction.__main__ import main
+        options = ["--profile", "smoke", "--jobs", "1", "-p", "models=MLP", "-p", "epochs=1"]
+        main(["run", "table_1", *options], standalone_mode=False)
+        print({"dask", "distributed"} & set(sys.modules))
+    """
+    environment = os.environ | {"PYTHONPATH": str(copied_project(tmp_path / "copy") / "lib")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "retrained" in done.stdout and done.stdout.splitlines()[-1] == "set()"
