@@ -110,6 +110,7 @@ def _on_grid(profile: str, configs: list[Config], scheduler: str) -> None:
             name, error = run_name(config), workers.error(task)
             begun[name] += 1
             if workers.died(error) and begun[name] < _TRIES:
+                log.warning(f"a worker died; its run {name} is done again")
                 waiting.append(config)
                 continue
             bar.update()

@@ -12,7 +12,14 @@ from partial_unlearning.errors import InputError
 if TYPE_CHECKING:  # who runs without a cluster imports nothing of Dask
     from distributed import Client, LocalCluster, Worker
 
+log = logging.getLogger(__name__)
+
 ADDRESS = re.compile(r"tcp://([\w.-]+|\[[\da-fA-F:]+\]):\d+|local:[1-9]\d*")
+
+LOST = (
+    "the connection to the Dask scheduler is lost; finished runs are kept: see that it runs, and "
+    "start again to go on"
+)
 
 
 def check_address(text: str) -> str:
@@ -57,8 +64,21 @@ def _checked(needs: dict[str, Any], function: Callable[..., Any], *arguments: ob
     from distributed import get_worker
 
     if problem := _problem(needs, get_worker()):
-        raise InputError(problem)
+        raise UnfitWorker(problem)
     return function(*arguments)
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    """Say readably that the scheduler does not answer any more."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(LOST) from error
+
+
+class UnfitWorker(InputError):
+    """A worker that would give other results than its caller."""
 
 
 class Grid:
@@ -70,36 +90,60 @@ class Grid:
         self._executor: Executor = client.get_executor(pure=False)
 
     def check(self) -> None:
-        """Raise InputError for workers that are there and unfit."""
-        if problems := list(filter(None, self._client.run(_problem, self._needs).values())):
-            raise InputError("\n".join(problems))
+        """Look at the scheduler, and at the workers that are there already.
+
+        Raises:
+            InputError: one would give other results or cannot load this code, or the scheduler is
+                gone.
+        """
+        with _connected():
+            found = self._client.run(_problem, self._needs, on_error="return")
+            try:  # it reads each task as well
+                self._client.run_on_scheduler(check_address, "local:1")
+            except ImportError as error:
+                found["the scheduler"] = error
+            if not self._client.nthreads():
+                log.warning("the Dask cluster has no worker yet; runs wait for one")
+        problems = [
+            f"{name} cannot load the code of this checkout ({problem}): start it from an equal one"
+            if isinstance(problem, Exception)
+            else problem
+            for name, problem in found.items()
+        ]
+        if any(problems):
+            raise InputError("\n".join(filter(None, problems)))
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> Future:
         """Have a worker call a function."""
         return self._executor.submit(_checked, self._needs, function, *arguments)
 
+    def room(self) -> int:
+        """Tasks that find a worker of their own now; at least 1, which may wait for a worker.
+
+        Raises:
+            InputError: the scheduler is gone.
+        """
+        with _connected():
+            return max(1, len(self._client.nthreads()))
+
     def error(self, task: Future) -> BaseException | None:
         """What an ended task raised.
 
         Raises:
-            InputError: the scheduler is gone, and all tasks with it.
+            InputError: the scheduler is gone, and all tasks with it; or a worker that joined is
+                unfit, which would soon have failed at all of them.
         """
         if task.cancelled():
-            raise InputError(
-                "the connection to the Dask scheduler is lost; finished runs are kept: see that "
-                "it runs, and start again to go on"
-            )
-        return task.exception()
+            raise InputError(LOST)
+        if isinstance(error := task.exception(), UnfitWorker):
+            raise error
+        return error
 
     def died(self, error: BaseException | None) -> bool:
-        """Whether a task ended because its workers did."""
+        """Whether a task ended because its worker did."""
         from distributed import KilledWorker
 
         return isinstance(error, KilledWorker)
-
-    def room(self) -> int:
-        """Tasks that find a worker of their own now; at least 1, which may wait for a worker."""
-        return max(1, len(self._client.nthreads()))
 
 
 @contextmanager
@@ -122,7 +166,8 @@ def grid(address: str) -> Iterator[Grid]:
 def _client(address: str) -> Iterator["Client"]:
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.WARNING)  # INFO is every connection
+    for name in ("distributed", "distributed.client"):  # what matters is said here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     kind, place = address.split(":", 1)
     with _local_cluster(int(place)) if kind == "local" else nullcontext(address) as scheduler:
         try:
@@ -149,6 +194,6 @@ def _local_cluster(workers: int) -> "LocalCluster":
             threads_per_worker=1,
             memory_limit=0,  # none: beyond its share a worker would be ended, its run begun again
             dashboard_address=":0",  # any free port
-            silence_logs=logging.CRITICAL,  # what a run raised is reported once, here
+            silence_logs=logging.CRITICAL,  # also by the workers
             env={"TQDM_DISABLE": "1"},  # bars of several processes would overwrite each other
         )
