@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from distributed import Client, LocalCluster
 
+from benchmarks.scheduler import copied
 from partial_unlearning.errors import InputError
 from reproduction import __main__ as cli
 from reproduction import places
@@ -29,15 +29,6 @@ from reproduction.study.profiles import load_profile
 
 OF_THE_MACHINE = ("seconds", "peak_memory_mb", "finished", "commit", "dirty")
 """Facts of a run's provenance that two equal runs need not share."""
-
-
-def copied_project(folder: Path) -> Path:
-    """A checkout of its own, as another machine has it."""
-    for name in ("lib", "profiles"):
-        skipped = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(places.ROOT / name, folder / name, ignore=skipped)
-    shutil.copy(places.ROOT / "requirements.txt", folder)
-    return folder
 
 
 def started(project: Path, *arguments: str) -> subprocess.Popen:
@@ -57,7 +48,7 @@ def started(project: Path, *arguments: str) -> subprocess.Popen:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory) -> Iterator[Client]:
     """Two workers that share no folder with the tests, and what watches them."""
-    project = copied_project(tmp_path_factory.mktemp("elsewhere"))
+    project = copied(tmp_path_factory.mktemp("elsewhere"))
     address = ("--host", "127.0.0.1")
     processes = [
         started(project, "scheduler", *address, "--port", "0", "--dashboard-address", ":0"),
@@ -79,17 +70,12 @@ def configs(*names: str, **changes) -> list[Config]:
     return [config for name in names for config in configs_of(name, profile)]
 
 
-@pytest.fixture
-def made(tmp_path, monkeypatch):
+def make(folder: Path, wanted: list[Config], scheduler: str | None) -> dict[str, dict]:
     """What is stored of configurations, by name of file, when a scheduler or none makes them."""
-
-    def make(wanted: list[Config], scheduler: str | None) -> dict[str, dict]:
-        folder = tmp_path / ("alone" if scheduler is None else "grid")
-        monkeypatch.setattr(places, "results", lambda: folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "results", lambda: folder)
         runner.run_missing("smoke", wanted, jobs=1, scheduler=scheduler)
-        return stored(folder)
-
-    return make
+    return stored(folder)
 
 
 def stored(folder: Path) -> dict[str, dict]:
@@ -101,40 +87,50 @@ def stored(folder: Path) -> dict[str, dict]:
     return found
 
 
-def test_hashes_and_numbers_are_those_without_a_grid(cluster, made):
-    wanted = configs("table_1", "table_3", "turned_label_flipping")
-    alone = made(wanted, None)
-    assert len(alone) == 4 < len(wanted)  # both tables name the same retrained model
+SOME = configs("table_1", "table_3", "turned_label_flipping", epochs=6)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> dict[str, dict]:
+    """What these runs give without a grid."""
+    return make(tmp_path_factory.mktemp("alone"), SOME, None)
+
+
+def test_hashes_and_numbers_are_those_without_a_grid(cluster, alone, tmp_path):
+    assert len(alone) == 4 < len(SOME)  # both tables name the same retrained model
     assert all(run["provenance"]["threads"] == 1 for run in alone.values())
-    assert made(wanted, cluster.scheduler.address) == alone
+    assert make(tmp_path, SOME, cluster.scheduler.address) == alone
 
 
-def test_the_run_of_a_killed_worker_is_done_again(cluster, made):
-    wanted, killed = configs("table_1", epochs=6), []
+def test_the_run_of_a_killed_worker_is_done_again(cluster, alone, tmp_path):
+    killed = []
 
     def kill() -> None:
-        while not (busy := [name for name, tasks in cluster.processing().items() if tasks]):
-            time.sleep(0.05)
-        time.sleep(0.3)  # in the middle of a run
-        name = busy[0]
-        (process,) = cluster.run(os.getpid, workers=[name]).values()
-        killed.extend(cluster.processing()[name])
-        os.kill(process, signal.SIGKILL)
+        before: set[str] = set()
+        while not killed:
+            for name, tasks in cluster.processing().items():
+                if before & set(tasks):  # it has been under way for a while
+                    (process,) = cluster.run(os.getpid, workers=[name]).values()
+                    os.kill(process, signal.SIGKILL)
+                    killed.extend(tasks)
+                    return
+            before = {task for tasks in cluster.processing().values() for task in tasks}
+            time.sleep(0.2)
 
-    killer = Thread(target=kill)
+    killer = Thread(target=kill, daemon=True)
     killer.start()
-    found = made(wanted, cluster.scheduler.address)
-    killer.join()
-    assert len(killed) == 1, "no run was under way"
-    assert found == made(wanted, None)
+    found = make(tmp_path, SOME, cluster.scheduler.address)
+    killer.join(timeout=1)
+    assert len(killed) == 1
+    assert found == alone
 
 
-def test_a_run_that_raises_is_reported_and_the_rest_is_done(made, caplog):
-    good, other = configs("table_1")
+def test_a_run_that_raises_is_reported_and_the_rest_is_done(alone, tmp_path, caplog):
+    good, other = configs("table_1", epochs=6)
     refused = other.model_copy(update={"target": 42})
     faulty = good.model_copy(update={"columns": (2, 7, 99)})
     with pytest.raises(InputError) as raised:
-        made([refused, faulty, good], "local:1")
+        make(tmp_path, [refused, faulty, good], "local:1")
     first, *said = str(raised.value).splitlines()
     assert first.startswith("2 of 3 runs failed; the others are stored")
     reasons = {line.split(":")[0]: line for line in said if not line.startswith("  ")}
@@ -142,8 +138,8 @@ def test_a_run_that_raises_is_reported_and_the_rest_is_done(made, caplog):
     assert "IndexError: index 99" in reasons[store.run_name(faulty)]
     assert f"  configuration: {faulty.model_dump_json()}" in said
     assert f"{store.run_name(faulty)} failed" in caplog.text and "Traceback" in caplog.text
-    grid = stored(places.results())
-    assert grid == made([good], None)
+    name = f"{store.run_name(good)}.json"
+    assert stored(tmp_path) == {name: alone[name]}
 
 
 @pytest.mark.parametrize(
@@ -158,27 +154,27 @@ def test_an_address_of_another_form_is_refused(address):
         assert re.search(f"--scheduler {address}: give tcp://HOST:PORT, .* local:N", result.stderr)
 
 
-def test_where_no_scheduler_answers_it_says_how_to_start_one(made):
+def test_where_no_scheduler_answers_it_says_how_to_start_one(tmp_path):
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
         pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:1 .*dask wo"),
     ):
-        made(configs("table_1"), "tcp://127.0.0.1:1")
-    assert stored(places.results()) == {}
+        make(tmp_path, configs("table_1"), "tcp://127.0.0.1:1")
+    assert stored(tmp_path) == {}
 
 
-def test_a_worker_with_several_threads_is_refused(made):
+def test_a_worker_with_several_threads_is_refused(tmp_path):
     options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": ":0"}
     with (
         LocalCluster(processes=False, protocol="tcp", **options) as cluster,
         pytest.raises(InputError, match=r"the worker tcp:.* has 2 threads.*--nthreads 1"),
     ):
-        made(configs("table_1"), cluster.scheduler_address)
-    assert stored(places.results()) == {}
+        make(tmp_path, configs("table_1"), cluster.scheduler_address)
+    assert stored(tmp_path) == {}
 
 
-def test_a_worker_with_other_code_is_refused_also_when_it_joins_late(made, tmp_path):
-    project = copied_project(tmp_path / "other")
+def test_a_worker_with_other_code_is_refused_also_when_it_joins_late(tmp_path):
+    project = copied(tmp_path / "other")
     with (project / "lib" / "reproduction" / "paper.py").open("a") as file:
         file.write("# changed\n")
     with LocalCluster(n_workers=0, dashboard_address=":0") as cluster:
@@ -186,11 +182,11 @@ def test_a_worker_with_other_code_is_refused_also_when_it_joins_late(made, tmp_p
         worker = started(project, "worker", "--nthreads", "1", "--no-nanny")
         try:
             with pytest.raises(InputError, match="has another code than this checkout: bring"):
-                made(configs("table_1")[:1], cluster.scheduler_address)
+                make(tmp_path, configs("table_1")[:1], cluster.scheduler_address)
         finally:
             worker.kill()
             worker.wait()
-    assert stored(places.results()) == {}
+    assert stored(tmp_path) == {}
 
 
 def test_without_the_option_nothing_of_dask_is_imported(tmp_path):
@@ -201,7 +197,7 @@ def test_without_the_option_nothing_of_dask_is_imported(tmp_path):
         main(["run", "table_1", *options], standalone_mode=False)
         print({"dask", "distributed"} & set(sys.modules))
     """
-    environment = os.environ | {"PYTHONPATH": str(copied_project(tmp_path / "copy") / "lib")}
+    environment = os.environ | {"PYTHONPATH": str(copied(tmp_path / "copy") / "lib")}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert "retrained" in done.stdout and done.stdout.splitlines()[-1] == "set()"
