@@ -115,7 +115,7 @@ def test_the_run_of_a_killed_worker_is_done_again(cluster, alone, tmp_path):
                     killed.extend(tasks)
                     return
             before = {task for tasks in cluster.processing().values() for task in tasks}
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     killer = Thread(target=kill, daemon=True)
     killer.start()

@@ -35,15 +35,17 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
     """Turn ``["share=0.2", "model=MLP"]`` into values: as JSON has them, else as text.
 
     Raises:
-        InputError: a pair has no name or no ``=``.
+        InputError: a pair has no name or no ``=``, or a name is given twice.
     """
     values = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not (name and equals):
             raise InputError(f"parameter {pair!r} is not of the form name=value, such as share=0.2")
+        if name in values:
+            raise InputError(f"parameter {name} is given twice; give it once")
         try:
-            values[name] = json.loads(text)
+            values[name] = json.loads(text, parse_constant=str)  # NaN is a word, as in YAML
         except json.JSONDecodeError:  # not YAML, which reads no as False, 010 as 8, 1e-1 as text
             values[name] = text
     return values
