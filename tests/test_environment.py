@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.scheduler import copied
+from conftest import link_project
 from partial_unlearning.errors import InputError
+from reproduction import places, publishing
 from reproduction.publishing import parse_parameters
 from reproduction.study.overrides import OVERRIDES, override
 from reproduction.study.profiles import load_profile
@@ -108,3 +110,109 @@ def test_a_parameter_given_twice_is_refused():
 def test_any_text_is_a_setting_or_refused(name, text):
     with suppress(InputError):
         override(load_profile("smoke"), parse_parameters([f"{name}={text}"]))
+
+
+# Notebooks
+
+DRAWS = """# %% [markdown]
+# # A figure
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+
+# %%
+import os, sys, time
+import matplotlib.pyplot as plt
+from reproduction.chapters.figures import apply_style
+apply_style()
+plt.plot([1, 3, 2], label="ü")
+plt.legend();
+
+# %%
+with open("text.txt", "w") as file:
+    file.write("“ü”")
+print("“ü”", sys.prefix)
+"""
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """Executes one notebook that draws, in a folder with a space and an ü in its name."""
+    root = tmp_path / "my prüject"
+    (root / "notebooks").mkdir(parents=True)
+    (root / "notebooks" / "figure.py").write_text(DRAWS, encoding="utf-8")
+    (root / "notebooks" / "templates.yaml").write_text("{}")
+    (root / "_toc.yml").write_text("root: book/index")
+    link_project(root)
+    monkeypatch.setattr(places, "ROOT", root)
+
+    def execute() -> bytes:
+        (path,) = publishing.execute([], "smoke", {})
+        return path.read_bytes()
+
+    return execute
+
+
+def home(folder: Path) -> dict[str, str]:
+    """A person's home with another look, start-up code and a kernel that is none."""
+    files = {
+        ".config/matplotlib/matplotlibrc": "axes.facecolor: red\nbackend: agg\n",
+        ".ipython/profile_default/startup/first.py": "raise SystemExit('start-up')\n",
+        ".ipython/profile_default/ipython_kernel_config.py": "c.InlineBackend.figure_formats = []",
+        ".local/share/jupyter/kernels/python3/kernel.json": '{"argv": ["false"], '
+        '"display_name": "Python 3", "language": "python"}',
+        "matplotlibrc": "axes.facecolor: red\nbackend: agg\n",
+        "start.py": "raise SystemExit('start-up')\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return {"HOME": str(folder)}
+
+
+ENVIRONMENTS = {
+    "a backend that shows nothing": lambda _: {"MPLBACKEND": "agg"},
+    "a backend that does not exist": lambda _: {"MPLBACKEND": "no_such_backend"},
+    "a home full of settings": home,
+    "another look": lambda folder: home(folder) | {"MATPLOTLIBRC": str(folder)},
+    "a foreign kernel": lambda folder: (
+        home(folder) | {"JUPYTER_PATH": str(folder / ".local/share/jupyter")}
+    ),
+    "start-up files": lambda folder: (
+        home(folder)
+        | {"IPYTHONDIR": str(folder / ".ipython"), "PYTHONSTARTUP": str(folder / "start.py")}
+    ),
+    "a home that nothing can be written to": lambda _: {"HOME": "/dev/null/home"},
+    "a locale without letters": lambda _: {
+        "LC_ALL": "C",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONUTF8": "0",
+        "PYTHONIOENCODING": "ascii",
+    },
+    "an unknown locale": lambda _: {"LC_ALL": "xx_YY.ISO-8859-1", "LANG": "xx_YY"},
+    "another time zone": lambda _: {"TZ": "Pacific/Kiritimati"},
+    "warnings as errors": lambda _: {"PYTHONWARNINGS": "error"},
+}
+
+
+@pytest.fixture(scope="module")
+def plain_page() -> list[bytes]:
+    """The page as it is where nothing is set: filled by whoever comes first."""
+    return []
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_page_is_the_same_in(page, plain_page, tmp_path, monkeypatch, name):
+    if not plain_page:
+        plain_page.append(page())
+        assert plain_page[0].count(b"image/png") == 1
+    for variable, value in ENVIRONMENTS[name](tmp_path / "home").items():
+        monkeypatch.setenv(variable, value)
+    surrounding = dict(os.environ)
+    assert page() == plain_page[0]
+    assert dict(os.environ) == surrounding
+
+
+def test_a_matplotlibrc_in_the_checkout_changes_nothing(page, plain_page):
+    (places.root() / "matplotlibrc").write_text("axes.facecolor: red\nsavefig.dpi: 30\n")
+    assert page() == plain_page[0]

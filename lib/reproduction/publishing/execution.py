@@ -20,6 +20,7 @@ from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.machine.workers import worker_pool
 from reproduction.publishing import sources
+from reproduction.publishing.environment import own_environment
 from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
@@ -75,8 +76,9 @@ def execute(
         for source in sources.find(names)
     ]
     bar = tqdm(_executed_each(tasks, jobs), total=len(tasks), unit="notebook", file=sys.stderr)
-    for name in bar:
-        bar.set_description(name)
+    with own_environment():
+        for name in bar:
+            bar.set_description(name)
     return [path for path, *_ in tasks]
 
 
