@@ -69,7 +69,8 @@ class Panel:
 
 
 def apply_style() -> None:
-    """Set the look of every figure made after this call."""
+    """Set the look of every figure made after this call, whatever a ``matplotlibrc`` says."""
+    plt.rcdefaults()
     plt.rcParams.update(
         {
             "figure.dpi": DPI,

@@ -17,6 +17,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.chapters.claim_pages import generated
+from reproduction.publishing.environment import own_environment
 from reproduction.publishing.execution import executed_notebooks, outdated
 
 log = logging.getLogger(__name__)
@@ -75,9 +76,8 @@ def _run_jupyter_book(source: Path, work: str, *, logfile: Path, strict: bool) -
     # An incremental build keeps stale values and hides failures: always all pages.
     command = [sys.executable, "-c", RUN, "build", str(source), "--path-output", work, "--all"]
     command += STRICT if strict else []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+    with own_environment(), subprocess.Popen(command, **output, errors="replace") as process:
         lines = list(map(click.unstyle, tqdm(process.stdout, desc="building", unit=" lines")))
     write_atomic(logfile, "".join(lines))
     if process.returncode != 0:
