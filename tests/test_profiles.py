@@ -94,7 +94,10 @@ def test_a_profile_keeps_its_own_tuned_settings_and_does_not_inherit_others(tmp_
         ("extends: [", "profiles/own.yaml is not YAML"),
         (FULL + "\ncolour: red", "colour\n  Extra inputs are not permitted"),
         (FULL.replace("  organamnist:\n", "  organs:\n"), "datasets.organs.target"),
-        (FULL.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1, 0]"), "each seed may stand there once"),
+        (
+            FULL.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1, 0]"),
+            "each seed may stand there once",
+        ),
         ("datasets: 3", "datasets\n  Input should be a valid dictionary"),
         ("datasets: {mnist: 3}", "datasets.mnist\n  Input should be a valid dictionary"),
     ],
