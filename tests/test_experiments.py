@@ -137,12 +137,12 @@ def test_no_two_runs_make_the_same_file_at_a_time(results_folder):
     first, turned, other = (
         configs_of(name, settings)[0] for name in ("table_3", "controls_label_flipping", "table_1")
     )
-    assert runner._next([turned, other], [first]) == other
-    assert runner._next([turned], [first]) is None
+    assert runner._next([turned, other], [first], set()) == other
+    assert runner._next([turned], [first], set()) is None
     for path in cache.shared_files(first):
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    assert runner._next([turned, other], [first]) == turned
+    assert runner._next([turned, other], [first], set()) == turned
 
 
 def test_tables_csv_follows_the_contract(results_folder):

@@ -13,13 +13,14 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command, log_group
 from reproduction import __doc__ as purpose
 from reproduction import publishing
-from reproduction.chapters.claim_pages import write_ledger
+from reproduction.chapters.claim_pages import write_result
 from reproduction.datasets.embedded import make_sample
 from reproduction.datasets.sets import load
 from reproduction.machine.workers import cores
 from reproduction.study import results, tuning
 from reproduction.study.experiments import EXPERIMENTS
 from reproduction.study.profiles import load_profile, names
+from reproduction.study.scheduler import check_address
 from reproduction.study.stored_runs import find, run_name
 
 
@@ -44,6 +45,11 @@ def _set_data_root(_: click.Context, __: click.Parameter, value: Path | None) ->
         os.environ["UNLEARN_DATA"] = str(value.resolve())
 
 
+def _scheduler(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse a wrong address at once, also where no run turns out to be missing."""
+    return None if value is None else check_address(value)
+
+
 profile_option = click.option(
     "--profile", type=click.Choice(names()), default="quick", show_default=True, help="Settings."
 )
@@ -60,6 +66,12 @@ jobs_option = click.option(
     default=cores(),
     show_default="number of cores",
     help="Runs or notebooks at a time; each uses one core, and results do not depend on it.",
+)
+scheduler_option = click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    callback=_scheduler,
+    help="Make the runs on a Dask cluster: tcp://HOST:PORT of one that exists, or local:N.",
 )
 parameter_option = click.option(
     "-p", "parameters", multiple=True, metavar="NAME=VALUE", help="Change a setting; repeatable."
@@ -96,11 +108,13 @@ def _check_data(profile: str) -> None:
 
 @main.command()
 @run_options
+@scheduler_option
 @strict_option
-def book(profile: str, jobs: int, strict: bool) -> None:
+def book(profile: str, jobs: int, scheduler: str | None, strict: bool) -> None:
     """Run what is missing, execute every notebook, build the book and print its path."""
     _check_data(profile)
-    results.run_everything(profile, jobs=jobs)  # all that the notebooks will look up
+    # all that the notebooks will look up
+    results.run_everything(profile, jobs=jobs, scheduler=scheduler)
     publishing.execute([], profile, {}, jobs=jobs)
     click.echo(publishing.build(profile, strict=strict))
 
@@ -131,16 +145,23 @@ def build(profile: str, strict: bool) -> None:
 
 @main.command()
 @run_options
+@scheduler_option
 @parameter_option
 @click.argument("experiment")
-def run(experiment: str, profile: str, jobs: int, parameters: tuple[str, ...]) -> None:
+def run(
+    experiment: str,
+    profile: str,
+    jobs: int,
+    scheduler: str | None,
+    parameters: tuple[str, ...],
+) -> None:
     """Run EXPERIMENT (such as table_1, figure_4, sisa) and print its rows.
 
     Results that exist are read. -p changes a setting: models, seeds, share, target_images, target,
     epochs, batch_size, statistics, strategy, prune_first, prune_last.
     """
     changes = publishing.parse_parameters(parameters)
-    found = results.results(experiment, profile, jobs=jobs, **changes)
+    found = results.results(experiment, profile, jobs=jobs, scheduler=scheduler, **changes)
     results.write_tables(profile)
     if not found:
         raise InputError(
@@ -172,22 +193,29 @@ def status(profile: str) -> None:
 
 @main.command()
 @run_options
+@scheduler_option
 @click.option("--family", help="Tune one family only: amnesiac, label_flipping, optimization.")
 @click.option("--dataset", help="Tune on one data set only.")
 @click.option("--model", help="Tune one model only.")
 def tune(
-    profile: str, jobs: int, family: str | None, dataset: str | None, model: str | None
+    profile: str,
+    jobs: int,
+    scheduler: str | None,
+    family: str | None,
+    dataset: str | None,
+    model: str | None,
 ) -> None:
     """Choose settings on held-out training data by the book's rule, into profiles/tuned/."""
-    for line in tuning.tune(profile, jobs=jobs, family=family, dataset=dataset, model=model):
+    names = {"family": family, "dataset": dataset, "model": model}
+    for line in tuning.tune(profile, jobs=jobs, scheduler=scheduler, **names):
         click.echo(line)
 
 
 @main.command()
 @profile_option
 def claims(profile: str) -> None:
-    """Judge every claim of the paper by the stored results and write the ledger."""
-    click.echo(write_ledger(profile).to_string(index=False))
+    """Judge every claim of the paper by the stored results and write the result into the README."""
+    click.echo(write_result(profile).to_string(index=False))
 
 
 @main.command()

@@ -1,115 +1,74 @@
-"""The claims with their verdicts, on pages: in chapters, on the first page, and in the README.
+"""The claims with their findings on pages, and what the first page and the README say."""
 
-The first page and the README have the complete data's verdicts, and beside them a profile's.
-"""
-
-from collections.abc import Collection, Mapping
+import io
+from collections.abc import Mapping
 
 import pandas as pd
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import places
-from reproduction.chapters.tables import NONE, Table, simple_table, verdict_badge, with_symbols
+from reproduction.chapters.answer import sentences
+from reproduction.chapters.curves import difference_panels
+from reproduction.chapters.figures import apply_style, difference_figure
+from reproduction.chapters.tables import NONE, Table, simple_table, with_symbols
 from reproduction.checking import judging
+from reproduction.checking.comparing import comparisons
+from reproduction.checking.measurements import Measurements, gather
 
-MARKS = ("<!-- claims:start -->", "<!-- claims:end -->")
+MARKS = ("<!-- result:start -->", "<!-- result:end -->")
 PUBLISHED = "full"
-LEGEND = (
-    "Numbers are percentages, or percentage points, of test images; of a comparison, D_r of the "
-    "proposed method minus that of the baseline, and D_t of either, in this order. Each claim's "
-    "rule says what its numbers are."
-)
-
-Ledgers = Mapping[str, pd.DataFrame]
-"""Profile -> its verdicts, the complete data's first."""
+READINGS = {"equal": "At equal forgetting", "published": "As published"}
 
 
-def ledgers(profile: str) -> Ledgers:
-    """Verdicts on the complete data and, if that is another one, of a profile.
-
-    Raises:
-        InputError: unknown profile.
-    """
-    return {name: judging.verdicts(name) for name in dict.fromkeys([PUBLISHED, profile])}
+def totals(judged: pd.DataFrame) -> str:
+    """How often each finding occurs under either reading, as a sentence."""
+    words = [f"{title.lower()}: {judging.counts(judged[at])}" for at, title in READINGS.items()]
+    return f"{len(judged)} claims; {'; '.join(words)}."
 
 
-def title(profile: str) -> str:
-    """What a profile's column is called."""
-    return "complete data" if profile == PUBLISHED else f"profile {profile}"
-
-
-def totals(found: Ledgers) -> str:
-    """How often each verdict occurs, one sentence a profile."""
-    words = [f"{title(p).capitalize()}: {judging.counts(f.verdict)}." for p, f in found.items()]
-    return f"{len(found[PUBLISHED])} claims. {' '.join(words)}"
-
-
-def caveats(frame: pd.DataFrame) -> dict[str, str]:
+def _caveats(judged: pd.DataFrame) -> dict[str, str]:
     """The caveats of a ledger, each once, with the mark that stands for it, ``[1]`` and so on."""
-    distinct = dict.fromkeys(caveat for caveat in frame.caveat if caveat)
+    distinct = dict.fromkeys(caveat for caveat in judged.caveat if caveat)
     return {caveat: f"[{number}]" for number, caveat in enumerate(distinct, start=1)}
 
 
-def notes(marks: dict[str, str]) -> list[str]:
-    """The caveats behind the marks, one a paragraph."""
-    return [f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items()]
+def finding_text(row: pd.Series, reading: str) -> str:
+    """A finding with its note, as tables print it; a dash where a claim has no such reading."""
+    word, note = row[reading], row[f"{reading}_note"]
+    if word == "mixed":
+        return f"mixed: {note}"
+    return f"{word} ({note})" if note else word
 
 
-def measured(row: pd.Series) -> str:
-    """What was found for a claim, a row of a ledger, with what to know of it; empty if nothing."""
-    note = f"({row.note})" if row.note else ""
-    found = "" if row.measured == NONE else row.measured
-    return f"{note} {found}".strip()
-
-
-def verdict_table(profile: str, chapter: str) -> Table:
-    """The claims of the ledger that a chapter answers for, judged by the profile's own runs."""
-    judged = judging.verdicts(profile)
+def chapter_claims(profile: str, chapter: str) -> Table:
+    """The claims of the ledger that a chapter answers for, judged by a profile's own runs."""
+    judged = judging.findings(profile)
     mine = judged[judged.chapter == f"notebooks/{chapter}"]
     return claim_table(mine, f"Claims of this chapter, judged by the runs of profile {profile}.")
 
 
 def claim_table(judged: pd.DataFrame, caption: str) -> Table:
-    """Rows of the ledger with what was measured and the rule; caveats stand once, below them."""
-    marks = caveats(judged)
-    rows = [
-        [
-            row.source,
-            f"“{row.quote}”",
-            f"{row.measured or NONE} {marks.get(row.caveat, '')}".strip(),
-            f"{row.verdict} ({row.note})" if row.note else row.verdict,
-            row.rule,
-        ]
-        for _, row in judged.iterrows()
-    ]
-    headings = ("Source", "The paper says", "Here", "Verdict", "Rule")
-    return simple_table(rows, headings=headings, caption=caption, notes=notes(marks))
+    """Rows of the ledger: findings, what was measured, coverage and rule; caveats stand below."""
+    marks, rows = _caveats(judged), []
+    for _, row in judged.iterrows():
+        label = f"{row.source}: “{row.quote}” {marks.get(row.caveat, '')}".strip()
+        found = [cell for at in READINGS for cell in (finding_text(row, at), _measured(row, at))]
+        dates = f"rule {_day(row.committed)}, first run {_day(row.first_run)}"
+        rows.append([label, *found, f"{row.coverage}; {dates}", row.rule, row.paper])
+    titles = [head for title in READINGS.values() for head in (title, "measured")]
+    heads = ("The paper says", *titles, "Runs", "Rule", "The paper's own numbers")
+    notes = [f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items()]
+    return simple_table(rows, headings=heads, caption=caption, notes=notes)
 
 
-def _quote(row: pd.Series, marks: dict[str, str]) -> str:
-    return f"“{row.quote}” {marks.get(row.caveat, '')}".strip()
+def _measured(row: pd.Series, reading: str) -> str:
+    return row[f"{reading}_measured"] or NONE
 
 
-def _markdown(heads: list[str], lines: list[list[str]], marks: dict[str, str]) -> str:
-    """A Markdown table with its caveats; a bar inside a cell would end it."""
-    rows = [heads, ["---"] * len(heads), *lines]
-    drawn = (f"| {' | '.join(c.replace('|', '∣') for c in line)} |" for line in rows)
-    return "\n\n".join(["\n".join(drawn), *notes(marks)])
-
-
-def to_markdown(found: Ledgers) -> str:
-    """The ledger for the README, with links from the project's root."""
-    marks, lines = caveats(found[PUBLISHED]), []
-    for number, row in found[PUBLISHED].iterrows():
-        name = row.chapter.rpartition("/")[2].replace("_", " ")
-        there = (places.root() / f"{row.chapter}.ipynb").exists()
-        judged = [frame.loc[number] for frame in found.values()]
-        verdicts = [f"**{one.verdict}** {measured(one)}".strip() for one in judged]
-        chapter = f"[{name}]({row.chapter}.ipynb)" if there else name
-        lines.append([row.source, _quote(row, marks), *verdicts, chapter])
-    titles = [title(name).capitalize() for name in found]
-    return _markdown(["Source", "The paper says", *titles, "Chapter"], lines, marks)
+def _day(moment: str) -> str:
+    """A moment to the minute."""
+    return moment.replace("T", " ")[:16]
 
 
 def replace_block(text: str, block: str) -> str:
@@ -125,48 +84,51 @@ def replace_block(text: str, block: str) -> str:
     return f"{head}{start}\n{block}{end}{tail}"
 
 
-def generated(profile: str, notebooks: Collection[str]) -> dict[str, str]:
+def generated(profile: str) -> Mapping[str, str]:
     """Pieces of pages that are computed from results; pages include them from ``generated/``.
 
     Args:
         profile: whose runs the book shows.
-        notebooks: names of the chapters that this book has; claims link to them.
 
     Returns:
-        File name -> MyST text.
+        File name -> MyST text. The result is always that of the complete data.
     """
+    judged = judging.findings(PUBLISHED)
+    gathered = gather(PUBLISHED)
+    result = " ".join(sentences(gathered))
     return {
         "profile.md": f"This copy of the book was made under the profile **`{profile}`**.\n",
-        "claims.md": _front_page(ledgers(profile), notebooks),
+        "result.md": f"{with_symbols(result)}\n",
+        "result.svg": _picture(gathered),
+        "totals.md": f"{totals(judged)}\n",
     }
 
 
-def _front_page(found: Ledgers, notebooks: Collection[str]) -> str:
-    """The claims with their verdicts, linked to the chapters that this book has."""
-    marks, lines = caveats(found[PUBLISHED]), []
-    for number, row in found[PUBLISHED].iterrows():
-        known = row.chapter.rpartition("/")[2] in notebooks
-        source = f"[{row.source}](../{row.chapter}.ipynb)" if known else row.source
-        judged = [frame.loc[number] for frame in found.values()]
-        badges = [f"{verdict_badge(r.verdict)} {with_symbols(measured(r))}".strip() for r in judged]
-        lines.append([f"{source}: {_quote(row, marks)}", *badges])
-    claimed = _markdown(["the paper says", *map(title, found)], lines, marks)
-    return "\n\n".join([totals(found), with_symbols(LEGEND), claimed]) + "\n"
+def _picture(data: Measurements) -> str:
+    """All of the paper's comparisons under both readings, as SVG."""
+    found = comparisons(data)
+    found = found[found.placement == "tables"]
+    named = found.assign(
+        model=[f"Table {t}, {m}" for t, m in zip(found.table, found.model, strict=True)]
+    )
+    titles = {"published": "as published", "equal": "at equal forgetting"}
+    apply_style()
+    drawn = io.StringIO()
+    difference_figure(difference_panels(named, titles)).savefig(drawn, format="svg")
+    return drawn.getvalue()
 
 
-def write_ledger(profile: str) -> pd.DataFrame:
-    """Judge all claims and rewrite the ledger between the marks of the README.
+def write_result(profile: str) -> pd.DataFrame:
+    """Judge all claims, and rewrite the result between the marks of the README.
 
     Returns:
-        The profile's verdicts.
+        The profile's findings.
 
     Raises:
         InputError: unknown profile, or a README without the marks, which is left as it was.
     """
-    found = ledgers(profile)
-    # Folded: half a hundred rows would bury the rest of the README.
-    folded = f"<details><summary>All of them</summary>\n\n{to_markdown(found)}\n\n</details>"
-    block = f"{totals(found)}\n\n{LEGEND}\n\n{folded}\n"
+    judged = judging.findings(profile)
+    block = "\n".join([*sentences(gather(PUBLISHED)), "", totals(judging.findings(PUBLISHED)), ""])
     readme = places.readme()
     write_atomic(readme, replace_block(readme.read_text(encoding="utf-8"), block))
-    return found[profile]
+    return judged

@@ -8,9 +8,8 @@ import pandas as pd
 from reproduction import paper
 from reproduction.chapters.tables import METHODS, NONE, Table, signed, simple_table, spread
 from reproduction.checking.claims import limits
-from reproduction.checking.comparing import KEPT, comparisons
+from reproduction.checking.comparing import comparisons
 from reproduction.checking.measurements import all_points, gather, tidy
-from reproduction.checking.samples import select
 from reproduction.datasets.sources import class_names
 from reproduction.study.kinds import TABLES
 from reproduction.study.stored_runs import Result
@@ -39,7 +38,8 @@ def differences(number: int, points: pd.DataFrame) -> pd.DataFrame:
         number: 1 to 6.
         points: of this table, or of all.
     """
-    found = comparisons({"points": points})
+    nothing = tidy([])
+    found = comparisons({"points": points, "fractions": nothing, "maps": nothing})
     return found[found.table == number]
 
 
@@ -74,11 +74,11 @@ def accuracy_table(
     dataset = TABLES[number].dataset
     shown = (class_name(dataset, label) for label in paper.SHOWN[dataset])
     names = dict(zip(CLASSES, shown, strict=True))
-    points = select(points, placement="tables")
+    points = points[points.placement == "tables"]
     models = [m for table, m in paper.comparisons() if table == number and m in set(points.model)]
     rows = []
     for model, method in product(models, METHODS):
-        mine = select(points, model=model, method=method)
+        mine = points[(points.model == model) & (points.method == method)]
         own = mine[mine.end == "published"]
         equal = mine[(mine.end == "train") & (mine.level == limits().level)]
         cells = [_printed(number, model, method, measures)]
@@ -104,8 +104,8 @@ def difference_table(found: pd.DataFrame, *, caption: str) -> Table:
         by_reading = readings.set_index("reading")
         printed = by_reading.printed.iloc[0]
         cells = [cell for name in ("published", "equal") for cell in _read(by_reading.loc[name])]
-        placed = "100 images kept" if placement == KEPT else "the table's"
-        rows.append([model, placed, signed(printed) if placement != KEPT else NONE, *cells])
+        placed = "100 images kept" if placement == "kept_images" else "the table's"
+        rows.append([model, placed, signed(printed) if placement == "tables" else NONE, *cells])
     heads = ("Model", "Placement", "paper", "as published", "finding", "equal", "finding")
     return simple_table(rows, headings=heads, caption=caption, labels=2)
 

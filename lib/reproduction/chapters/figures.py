@@ -69,7 +69,8 @@ class Panel:
 
 
 def apply_style() -> None:
-    """Set the look of every figure made after this call."""
+    """Set the look of every figure made after this call, whatever a ``matplotlibrc`` says."""
+    plt.rcdefaults()
     plt.rcParams.update(
         {
             "figure.dpi": DPI,
@@ -203,7 +204,7 @@ def frontiers(panels: Mapping[str, Mapping[str, Curve]], primary: int) -> Figure
     return _side_by_side(panels, draw, height=3.0, label=r"retained data $D_r$ (%)")
 
 
-def differences(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
+def difference_figure(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
     """By how many points of D_r a method is above another, a line a model, with its interval.
 
     Args:

@@ -192,7 +192,9 @@ def beside(evidence: Evidence, table: int, model: str, how: How) -> str:
     over = [fmean(found.values[seed] for found in at if seed in found.values) for seed in seeds]
     worst = sample(rows, how.sides, where_read("equal"), ["worst"])
     levels = f"over levels {interval(over, limits().confidence)}" if over else ""
-    return "; ".join(filter(None, [levels, f"worst class {worst.interval}" if worst.values else ""]))
+    return "; ".join(
+        filter(None, [levels, f"worst class {worst.interval}" if worst.values else ""])
+    )
 
 
 def comparisons(data: Measurements) -> pd.DataFrame:
@@ -205,7 +207,9 @@ def comparisons(data: Measurements) -> pd.DataFrame:
     """
     evidence, rows = grouped(data), []
     for number, table in TABLES.items():
-        for at, reading in product(PLACEMENTS.get(table.family, ("tables",)), ("equal", "test", "published")):
+        for at, reading in product(
+            PLACEMENTS.get(table.family, ("tables",)), ("equal", "test", "published")
+        ):
             for model, found in by_model(evidence, number, reading, How(placement=at)).items():
                 head = {"table": number, "model": model, "placement": at, "reading": reading}
                 fields = vars(found) | dict(zip(("d_t_0", "d_t_1"), found.d_t, strict=True))

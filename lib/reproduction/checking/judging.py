@@ -113,7 +113,9 @@ def _erases(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Findi
 
 
 def _how(claim: Claim, case: Case) -> How:
-    return How((case["method"], case["minus"]), claim["columns"][0], claim.get("placement", "tables"))
+    return How(
+        (case["method"], case["minus"]), claim["columns"][0], claim.get("placement", "tables")
+    )
 
 
 def _later(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Finding:

@@ -17,8 +17,8 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.chapters.claim_pages import generated
+from reproduction.publishing.environment import own_environment
 from reproduction.publishing.execution import executed_notebooks, outdated
-from reproduction.publishing.sources import notebook_names
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
         shutil.copy(places.root() / name, source / name)
     for notebook in notebooks:
         write_atomic(source / "notebooks" / notebook.name, notebook.read_bytes())
-    for name, text in generated(profile, notebook_names()).items():
+    for name, text in generated(profile).items():
         write_atomic(source / "book" / "generated" / name, text)
     # The one file that sets the mathematics without a network (the package holds 24 MB more).
     mathjax = next(file for file in files("sphinx-mathjax-offline") or [] if file.name == MATHJAX)
@@ -76,9 +76,8 @@ def _run_jupyter_book(source: Path, work: str, *, logfile: Path, strict: bool) -
     # An incremental build keeps stale values and hides failures: always all pages.
     command = [sys.executable, "-c", RUN, "build", str(source), "--path-output", work, "--all"]
     command += STRICT if strict else []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
+    with own_environment(), subprocess.Popen(command, **output, errors="replace") as process:
         lines = list(map(click.unstyle, tqdm(process.stdout, desc="building", unit=" lines")))
     write_atomic(logfile, "".join(lines))
     if process.returncode != 0:

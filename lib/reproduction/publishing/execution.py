@@ -20,6 +20,7 @@ from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.machine.workers import worker_pool
 from reproduction.publishing import sources
+from reproduction.publishing.environment import own_environment
 from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
@@ -35,15 +36,17 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
     """Turn ``["share=0.2", "model=MLP"]`` into values: as JSON has them, else as text.
 
     Raises:
-        InputError: a pair has no name or no ``=``.
+        InputError: a pair has no name or no ``=``, or a name is given twice.
     """
     values = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not (name and equals):
             raise InputError(f"parameter {pair!r} is not of the form name=value, such as share=0.2")
+        if name in values:
+            raise InputError(f"parameter {name} is given twice; give it once")
         try:
-            values[name] = json.loads(text)
+            values[name] = json.loads(text, parse_constant=str)  # NaN is a word, as in YAML
         except json.JSONDecodeError:  # not YAML, which reads no as False, 010 as 8, 1e-1 as text
             values[name] = text
     return values
@@ -73,8 +76,9 @@ def execute(
         for source in sources.find(names)
     ]
     bar = tqdm(_executed_each(tasks, jobs), total=len(tasks), unit="notebook", file=sys.stderr)
-    for name in bar:
-        bar.set_description(name)
+    with own_environment():
+        for name in bar:
+            bar.set_description(name)
     return [path for path, *_ in tasks]
 
 

@@ -1,5 +1,7 @@
 """Settings that a person may change for one run, without editing a profile."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,6 +35,9 @@ PATHS = {
 PLACEMENTS = ("affected_fraction", "target_images")
 """A placement is one of these with its value, so that either takes the other's place."""
 
+NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+"""A decimal number as YAML 1.2 writes it."""
+
 OVERRIDES = ("models", *PATHS)
 
 
@@ -61,11 +66,23 @@ def _change(raw: Raw, name: str, value: Value) -> None:
         raise InputError(f"{name} = {value!r}: a setting is a number or a word")
     if name in ("models", "seeds") and not isinstance(value, list):
         value = [part.strip() for part in str(value).split(",")]
+    _check_numbers(name, value if isinstance(value, list) else [value])
     if name == "models":
         _keep_models(raw, value)
     else:
         for path in PATHS[name].split():
             _put(raw, path.split("."), {name: value} if name in PLACEMENTS else value)
+
+
+def _check_numbers(name: str, values: Iterable[object]) -> None:
+    """Refuse a word that Python would take for a number, such as 1_000, inf or digits of Thai."""
+    for text in values:
+        if isinstance(text, str) and not NUMBER.fullmatch(text):
+            try:
+                float(text)
+            except ValueError:
+                continue
+            raise InputError(f"{name} = {text!r}: write a number in plain digits, such as 1000")
 
 
 def _keep_models(raw: Raw, wanted: list[Any]) -> None:

@@ -1,6 +1,7 @@
 """Where a result comes from: code, data, software and machine."""
 
 import hashlib
+import os
 import platform
 import resource
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,9 +23,21 @@ SOURCES = ("lib", "requirements.txt")
 
 
 def _git(*arguments: str) -> str | None:
-    """The output of a git command, None outside a checkout."""
-    done = subprocess.run(["git", *arguments], cwd=places.root(), capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else None
+    """The output of a git command about this checkout, None without git or a checkout."""
+    # Variables such as GIT_DIR, which a hook sets, would have it look at another repository.
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", places.root(), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, env=environment)
+    except OSError:  # there is no git, or it cannot be run
+        return None
+    return os.fsdecode(done.stdout).strip() if done.returncode == 0 else None
+
+
+def _checkout(*arguments: str) -> str | None:
+    """The same, but None also where the repository is one around this folder."""
+    top = _git("rev-parse", "--show-toplevel")
+    return _git(*arguments) if top and Path(top).samefile(places.root()) else None
 
 
 @cache
@@ -32,9 +46,9 @@ def code_facts() -> dict[str, Any]:
 
     Asked before a process makes its first run: files that change later are not what it runs.
     """
-    status = _git("status", "--porcelain", "--", *SOURCES)
+    status = _checkout("status", "--porcelain", "--", *SOURCES)
     return {
-        "commit": _git("rev-parse", "HEAD"),
+        "commit": _checkout("rev-parse", "HEAD"),
         "dirty": None if status is None else bool(status),
         "code_digest": code_digest(),
     }
@@ -53,6 +67,11 @@ def code_digest() -> str:
     return found.hexdigest()
 
 
+def versions() -> dict[str, str]:
+    """The packages that results depend on."""
+    return {package: version(package) for package in PACKAGES}
+
+
 def _name_and_peak(device: torch.device) -> tuple[str, int]:
     """The kind of device, and the peak of memory in MiB: of the process, or of an accelerator."""
     if device.type == "cuda":
@@ -69,7 +88,7 @@ def provenance(*, started: float, device: torch.device, data_digest: str) -> dic
     return {
         **code_facts(),
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": versions(),
         "device": name,
         "threads": torch.get_num_threads(),
         "data_digest": data_digest,

@@ -27,7 +27,9 @@ def resolve(name: str, profile: str, **changes: Value) -> tuple[Profile, list[Co
     return resolved, configs_of(name, resolved)
 
 
-def results(name: str, profile: str, *, jobs: int = 1, **changes: Value) -> list[Result]:
+def results(
+    name: str, profile: str, *, jobs: int = 1, scheduler: str | None = None, **changes: Value
+) -> list[Result]:
     """The results of an experiment, in the order of its configurations.
 
     Stored results are read. Missing ones are computed and stored, and ``tables.csv`` with them.
@@ -36,13 +38,14 @@ def results(name: str, profile: str, *, jobs: int = 1, **changes: Value) -> list
         name: of the experiment, see :data:`EXPERIMENTS`.
         profile: of the settings.
         jobs: runs at a time.
+        scheduler: of a Dask cluster that makes the runs instead.
         changes: settings changed for this call, see :data:`OVERRIDES`.
 
     Raises:
         InputError: an unknown name or value, or settings that cannot be run.
     """
     _, configs = resolve(name, profile, **changes)
-    if run_missing(profile, configs, jobs=jobs):
+    if run_missing(profile, configs, jobs=jobs, scheduler=scheduler):
         write_tables(profile)
     return [find(profile, config) for config in configs]
 
@@ -53,15 +56,17 @@ def stored(name: str, profile: str) -> list[Result]:
     return [result for config in configs if (result := find(profile, config)) is not None]
 
 
-def run_everything(profile: str, *, jobs: int) -> None:
-    """Compute what is missing of all experiments, ``jobs`` at a time, and write ``tables.csv``.
+def run_everything(profile: str, *, jobs: int, scheduler: str | None = None) -> None:
+    """Compute what is missing of all experiments, and write ``tables.csv``.
+
+    ``jobs`` runs at a time, or as many as a Dask cluster has workers.
 
     Raises:
-        InputError: an unknown profile, or settings that cannot be run.
+        InputError: an unknown profile, settings that cannot be run, or runs that failed.
     """
     settings = load_profile(profile)
     configs = [config for name in EXPERIMENTS for config in configs_of(name, settings)]
-    run_missing(profile, configs, jobs=jobs)
+    run_missing(profile, configs, jobs=jobs, scheduler=scheduler)
     write_tables(profile)
 
 

@@ -74,7 +74,7 @@ def find(profile: str, config: Config) -> Result | None:
 @cache
 def _parsed(path: Path, modified: int, inode: int) -> dict[str, Any]:
     """The content of a file; when and where it was written tell a later one of the same name."""
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def save(profile: str, result: Result) -> Path:

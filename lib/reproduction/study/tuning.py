@@ -97,22 +97,24 @@ def tune(
     profile_name: str,
     *,
     jobs: int,
+    scheduler: str | None = None,
     family: str | None = None,
     dataset: str | None = None,
     model: str | None = None,
 ) -> Iterator[str]:
     """Choose and store a profile's settings, ``jobs`` runs at a time; yield a line for each choice.
 
-    Only for the family of methods, the data set and the model that are named.
+    A Dask cluster that has a ``scheduler`` makes the runs instead. Only for the family of methods,
+    the data set and the model that are named.
 
     Raises:
-        InputError: an unknown profile, or nothing that has these names.
+        InputError: an unknown profile, nothing that has these names, or runs that failed.
     """
     profile = load_profile(profile_name)
     rows = _rows(profile, family=family, dataset=dataset, model=model)
     sought = [search for row in rows for search in searches_of(profile, *row)]
-    run_missing(profile_name, _configs(sought, "first"), jobs=jobs)
-    run_missing(profile_name, _configs(sought, "second"), jobs=jobs)
+    run_missing(profile_name, _configs(sought, "first"), jobs=jobs, scheduler=scheduler)
+    run_missing(profile_name, _configs(sought, "second"), jobs=jobs, scheduler=scheduler)
     for table, name in rows:
         settled = _settled(profile, table, name)
         _store(profile_name, table.dataset, name, _settings(table.family, settled))
