@@ -31,13 +31,13 @@
 # - The set $\mathcal{B}_t$ of affected batches has no index for the epoch in Eq. (4). Batches are drawn anew each epoch, so each epoch has a set of
 #   its own here.
 # - **How batches come to hold target data** is not said in the paper. It decides what this method can do, so it is a setting here, with
-#   two *protocols*; see below.
+#   two *placements*; see below.
 # - Eq. (4) is about weights. The running statistics of batch normalisation (ResNet9 only) change with every step too, but are no
 #   weights. Whether they are left as trained or subtracted as well is a setting, and [the ablations](partial_amnesiac.ipynb) show both.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
-share = 0.3
+affected_fraction = 0.3
 target_images = 100
 seeds = None
 
@@ -54,8 +54,8 @@ from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
-from reproduction.chapters.curves import share_panels
 from reproduction.chapters.figures import PALETTE, apply_style, share_lines
+from reproduction.chapters.fractions import fraction_panels, strategies
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
@@ -71,25 +71,26 @@ torch.set_num_threads(1)
 # Here the plan of all batches is made before training, rather than noted down during it. The example uses the embedded digits, and
 # the digit 3 is to be forgotten. Three ways to make the batches:
 #
-# - *share*: target images may only be in a given share of an epoch's batches, drawn anew each epoch;
+# - *confined*: target images may only be in a given fraction of an epoch's batches, drawn anew each epoch;
 # - *first n*: only the first n target images are trained on, and everything is shuffled plainly. The public notebook of
 #   {cite:t}`graves2021` does this with 100 images;
-# - *plain shuffling* of all images, which is a share of 1.
+# - *plain shuffling* of all images, which is a fraction of 1.
 
 # %%
 data = load("mnist", source="sample")
 threes = data.train.of_class(3)
-protocols = {
-    f"share {share:g}": {"share": share},
+confined = f"confined to {100 * affected_fraction:g} %"
+placements = {
+    confined: {"affected_fraction": affected_fraction},
     f"first {target_images}": {"target_images": target_images},
-    "plain shuffling": {"share": 1.0},
+    "plain shuffling": {"affected_fraction": 1.0},
 }
 plans = {
-    name: plan_batches(data.train.ids, threes, protocol, batch_size=128, epochs=2, seed=0)
-    for name, protocol in protocols.items()
+    name: plan_batches(data.train.ids, threes, placement, batch_size=128, epochs=2, seed=0)
+    for name, placement in placements.items()
 }
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three bar charts over the batches of one epoch: a share of the batches holds many target images, the first hundred spread thinly over nearly all batches, and plain shuffling puts some into every batch."}, "figure": {"caption": "Target images in each batch of the first epoch under three ways to make batches.", "name": "fig-batch-plan"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three bar charts over the batches of one epoch: a fraction of the batches holds many target images, the first hundred spread thinly over nearly all batches, and plain shuffling puts some into every batch."}, "figure": {"caption": "Target images in each batch of the first epoch under three ways to make batches.", "name": "fig-batch-plan"}}
 fig, axes = plt.subplots(1, 3, figsize=(7.5, 2.3), sharey=True, layout="constrained")
 for axis, (name, plan) in zip(axes, plans.items(), strict=True):
     held = [int(torch.isin(ids, threes).sum()) for ids in plan.epochs[0]]
@@ -107,7 +108,7 @@ for name, plan in plans.items():
     rows.append([name, len(held), len(plan), f"{100 * plan.affected_fraction(held):.1f} %"])
 simple_table(
     rows,
-    headings=("Protocol", "Target images", "Steps", "Steps affected"),
+    headings=("Placement", "Target images", "Steps", "Steps affected"),
     caption="The same images, batched in three ways (two epochs of 128 images a batch)",
 )
 
@@ -115,7 +116,7 @@ simple_table(
 # ## What is recorded
 #
 # A recorder watches the training and keeps each step's difference of weights after and before. LeNet, two epochs, under the
-# first of the protocols:
+# first of the placements:
 
 
 # %%
@@ -128,7 +129,7 @@ def train_and_record(plan):
     return model, layout, initial, log
 
 
-plan = plans[f"share {share:g}"]
+plan = plans[confined]
 model, layout, initial, log = train_and_record(plan)
 (positions, values), *_ = log.updates([0])
 print(f"{len(plan)} steps, each with {len(values):,} changes")
@@ -148,11 +149,11 @@ assert len(everything) == len(plan)
 assert torch.allclose(emptied, initial, atol=1e-5)
 
 # %% [markdown]
-# Now the request for the digit 3 alone, under that protocol and under plain shuffling:
+# Now the request for the digit 3 alone, under that placement and under plain shuffling:
 
 # %%
 rows = []
-for name in (f"share {share:g}", "plain shuffling"):
+for name in (confined, "plain shuffling"):
     model, layout, initial, log = train_and_record(plans[name])
     affected = [step for epoch in plans[name].affected(threes) for step in epoch]
     unlearned = forget(deepcopy(model), log.sum(affected))
@@ -162,7 +163,7 @@ for name in (f"share {share:g}", "plain shuffling"):
         rows.append([name, word, f"{found.d_t:.2f}", f"{found.d_r:.2f}", f"{moved:.5f}"])
 simple_table(
     rows,
-    headings=("Protocol", "Model", "d_t", "d_r", "Largest distance from initial weights"),
+    headings=("Placement", "Model", "d_t", "d_r", "Largest distance from initial weights"),
     caption="A worked example: LeNet after two epochs on the embedded digits",
     labels=2,
 )
@@ -178,24 +179,24 @@ assert torch.allclose(layout.vector(unlearned), initial, atol=1e-5)
 # %% [markdown]
 # ## Consequences
 #
-# ### The more batches are affected, the less is left
+# ### Is less left, the more batches are affected?
 #
-# The runs of [Figure 4](figure_4.ipynb) train one model for each affected share. Conventional amnesiac unlearning alone:
+# The runs of [Figure 4](figure_4.ipynb) train one model for each fraction of affected batches. Conventional amnesiac unlearning alone, everything
+# subtracted:
 
-# %% mystnb={"image": {"alt": "Accuracy on retained data after amnesiac unlearning against the percentage of affected batches, on MNIST and OrganAMNIST."}, "figure": {"caption": "Accuracy on retained data after conventional amnesiac unlearning, against the affected share; mean over seeds.", "name": "fig-amnesiac-share"}}
+# %% mystnb={"image": {"alt": "Accuracy on retained data after amnesiac unlearning against the percentage of affected batches, on MNIST and OrganAMNIST."}, "figure": {"caption": "Accuracy on retained data after conventional amnesiac unlearning, against the fraction of affected batches; mean over seeds.", "name": "fig-amnesiac-share"}}
 runs = access.results("figure_4", profile, seeds=seeds)
-titles = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
-panels = share_panels(runs, "d_r", titles)
-share_lines({title: {"amnesiac": lines["amnesiac"]} for title, lines in panels.items()}, "retained")
+points = strategies(runs)
+share_lines(fraction_panels(points[points.method == "amnesiac"], "d_r", "published"), "retained")
 
 # %% [markdown]
 # The paper says that efficacy falls *proportionally*, which would be a straight line. What is judged is whether it falls at
-# all; the verdict stands in [the chapter on Figure 4](figure_4.ipynb), beside the other strategies.
+# all; the finding stands in [the chapter on Figure 4](figure_4.ipynb), beside the other strategies.
 #
 # ### Larger batches are affected more often
 #
 # The paper also says that larger batches make matters worse. One reason needs no training to be seen: the larger a batch, the
-# likelier it holds a target image. The share of affected batches in one plainly shuffled epoch of the complete MNIST training
+# likelier it holds a target image. The fraction of affected batches in one plainly shuffled epoch of the complete MNIST training
 # set (60,000 images, 6,131 of them threes), by how many threes are kept:
 
 # %% tags=["nbval-check-output"]
@@ -248,8 +249,8 @@ simple_table(
 # - Whether the model could have been *influenced* by an affected batch without holding it in its update. It could: each step starts from
 #   weights that earlier affected batches have moved, and Adam remembers their gradients. Taking updates back
 #   does not undo that, so that amnesiac unlearning is approximate by nature.
-# - Brief fine-tuning afterwards, which the authors of the method recommend when many batches are affected. The paper leaves it out
-#   of its comparison, and so does this book.
+# - Brief fine-tuning afterwards, which the authors of the method recommend when many batches are affected:
+#   [partial amnesiac unlearning](partial_amnesiac.ipynb) shows what it brings back.
 #
 # ## Provenance
 

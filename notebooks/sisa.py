@@ -163,8 +163,8 @@ for (shards, slices), facts in sorted(random.items()):
 # %% [markdown]
 # ## The three limitations
 #
-# The section names them without numbers, so the bounds are this book's. They were written when runs on the sample were
-# known, and before any on the complete data. A verdict from one seed is *partly* at most.
+# The section names them without numbers, so the bounds are this book's. A finding asks that the whole 95 % interval over
+# seeds lies on one side of the bound; with one seed there is none, and nothing is concluded.
 
 # %%
 chapter.limitation_table(runs)

@@ -1,100 +1,94 @@
 """How settings were chosen: the stored trials on held-out images, the chosen one first."""
 
 from collections.abc import Iterable
+from statistics import mean
 
+from reproduction import paper
 from reproduction.chapters.settings_tables import setting_text
 from reproduction.chapters.tables import NONE, Table, signed, simple_table
-from reproduction.study import tuning
 from reproduction.study.kinds import TABLES
 from reproduction.study.profiles import load_profile
-from reproduction.study.tuning import Search, Trial, searches
+from reproduction.study.searches import PlacementSearch, Scored, Search
+from reproduction.study.tuning import searches
 
 
-def _accuracies(trial: Trial) -> list[str]:
-    """Whether a setting forgets, held-out D_t and D_r."""
-    forgets = "yes" if tuning.forgets(trial) else "no"
-    return [forgets, f"{trial['d_t']:.2f}", f"{trial['d_r']:.2f}"]
+def _rank(search: Search, rank: int, found: Scored) -> list[str]:
+    """A setting's rank, on how many trainings it was tried, and whether it may be taken."""
+    tried = f"{len(found.trials)} of {len(search.seeds)}"
+    return [f"{rank} of {len(search.scored)}", tried, "yes" if found.eligible else "no"]
 
 
-def protocol_table(profile: str, number: int) -> Table:
-    """Held-out accuracy of conventional amnesiac unlearning under every batch protocol tried."""
-    found = [search for search in searches(profile, number) if search.sought == "protocol"]
-    headings = (
-        *("Model", "Target data in", "Batches affected", "Forgets"),
-        *("d_t", "d_r", "d_r in the paper", "Gap"),
-    )
+def placement_table(profile: str, number: int) -> Table:
+    """What every placement leaves known, and what of the baseline, on held-out images."""
+    rows = []
+    for search in searches(profile, number):
+        if isinstance(search, PlacementSearch):
+            printed = paper.cell(number, search.model, "baseline").d_r
+            for rank, found in enumerate(search.scored, start=1):
+                means = {
+                    name: mean(trial[name] for trial in found.trials)
+                    for name in ("trained_d_t", "plain_d_t", "trained_d_r", "plain_d_r", "d_r")
+                }
+                cells = [f"{value:.2f}" for value in means.values()]
+                labels = [search.model, setting_text(found.setting)]
+                gap = signed(means["d_r"] - printed)
+                rows.append([*labels, *_rank(search, rank, found), *cells, f"{printed:.2f}", gap])
+    heads = ("Model", "Target data in", "Rank", "Trainings", "May be taken")
+    heads += ("Trained d_t", "shuffled d_t", "Trained d_r", "shuffled d_r")
+    heads += ("Baseline d_r", "in the paper", "Gap")
     caption = (
-        f"Batch protocols tried for Table {number} on held-out images, conventional amnesiac "
-        "unlearning, the chosen one first; dashes where none was tried."
+        f"Placements tried for Table {number} on held-out images, the chosen one first; means over "
+        "trainings, beside plain shuffling of the same images."
     )
-    rows = [row for search in found for row in _protocol_rows(search)]
-    return simple_table(rows, headings=headings, caption=caption, labels=2)
-
-
-def _protocol_rows(search: Search) -> list[list[str]]:
-    printed = f"{search.nearest:.2f}"
-    if not search.trials:
-        return [[search.model, setting_text(search.chosen), *[NONE] * 4, printed, NONE]]
-    return [
-        [search.model, setting_text(trial["setting"]), f"{100 * trial['affected_share']:.1f} %"]
-        + [*_accuracies(trial), printed, signed(trial["d_r"] - search.nearest)]
-        for trial in search.trials
-    ]
+    return simple_table(rows, headings=heads, caption=caption, labels=2)
 
 
 def trial_table(profile: str, number: int, *, top: int) -> Table:
-    """The ``top`` settings of each search by the rule: held-out D_t and D_r."""
-    found = [search for search in searches(profile, number) if search.sought != "protocol"]
-    headings = ("Model", "For", "Rank", "Setting", "Forgets", "d_t", "d_r")
+    """The ``top`` settings of each search by the rule, with every held-out D_r at the level."""
+    rows = [
+        [search.model, search.sought, *cells]
+        for search in searches(profile, number)
+        if not isinstance(search, PlacementSearch)
+        for cells in _trial_cells(search, top)
+    ]
+    heads = ("Model", "For", "Setting", "Rank", "Trainings", "May be taken", "Worst d_r", "All d_r")
     caption = (
         f"Table {number}: the best {top} settings of each search on held-out images, by the rule; "
-        "the first one is used. Dashes where no trials are stored."
+        "the first one is used. Dashes where not all trials are stored."
     )
-    rows = [row for search in found for row in _trial_rows(search, top)]
-    return simple_table(rows, headings=headings, caption=caption, labels=2)
+    return simple_table(rows, headings=heads, caption=caption, labels=2)
 
 
-def _trial_rows(search: Search, top: int) -> list[list[str]]:
-    labels, trials = [search.model, search.sought], search.trials
-    if not trials:
-        return [[*labels, NONE, setting_text(search.chosen), *[NONE] * 3]]
-    return [
-        [*labels, f"{rank} of {len(trials)}", _trial_text(trial), *_accuracies(trial)]
-        for rank, trial in enumerate(trials[:top], start=1)
-    ]
-
-
-def _trial_text(trial: Trial) -> str:
-    text, steps = setting_text(trial["setting"]), trial.get("steps")
-    if steps is None:
-        return text
-    return f"{text}; {steps} step{'' if steps == 1 else 's'}"
+def _trial_cells(search: Search, top: int) -> list[list[str]]:
+    if not search.scored:
+        return [[setting_text(search.chosen) if search.chosen else NONE, *[NONE] * 5]]
+    rows = []
+    for rank, found in enumerate(search.scored[:top], start=1):
+        each = [f"{t['d_r']:.2f}" if t["reached"] else "not there" for t in found.trials]
+        score = f"{found.score:.2f}" if found.eligible else NONE
+        text = setting_text(found.setting)
+        rows.append([text, *_rank(search, rank, found), score, ", ".join(each)])
+    return rows
 
 
 def choice_tables(profile: str, number: int, *, top: int) -> list[Table]:
     """All that is known of how the settings of one of Tables 1 to 6 were chosen."""
     trials = trial_table(profile, number, top=top)
-    if TABLES[number].family == "amnesiac":
-        return [protocol_table(profile, number), trials]
-    return [trials]
+    placed = TABLES[number].family == "amnesiac"
+    return [placement_table(profile, number), trials] if placed else [trials]
 
 
 def grid_table(profile: str) -> Table:
     """What tuning tries under a profile, each grid with its size."""
     grids = load_profile(profile).tuning
-    steps = f"each until forgotten, {grids.max_epochs} steps at most"
-    protocols = "; ".join(map(setting_text, grids.protocols))
-    naive = f"{_rates(grids.learning_rates)}; {steps}"
+    rates = grids.learning_rates
+    parts = [f"{name}: {', '.join(f'{r:g}' for r in values)}" for name, values in rates.items()]
+    placements = [setting_text({"affected_fraction": part}) for part in grids.affected_fractions]
     rows = [
-        ("Batch protocol", len(grids.protocols), protocols),
+        ("Placement of target images", len(placements), "; ".join(placements)),
         ("Pruning, first → last layer", len(grids.pruning), "; ".join(_pairs(grids.pruning))),
-        ("Naive methods", len(tuning.naive_grid(grids)), naive),
+        ("Rates, the same for every arm", sum(map(len, rates.values())), "; ".join(parts)),
     ]
-    for family, fractions in grids.fractions.items():
-        rates = _rates(grids.partial_learning_rates)
-        tried = f"{rates}; fractions {' or '.join(_pairs(fractions))}; {steps}"
-        size = len(tuning.partial_grid(grids, family))
-        rows.append((f"Partial {family.replace('_', ' ')}", size, tried))
     caption = f"The grids of profile {profile}"
     return simple_table(rows, headings=("Search", "Settings", "Tried"), caption=caption)
 
@@ -102,9 +96,3 @@ def grid_table(profile: str) -> Table:
 def _pairs(pairs: Iterable[tuple[float, float]]) -> list[str]:
     """What holds for the first and for the last layer, each."""
     return [f"{first:g} → {last:g}" for first, last in pairs]
-
-
-def _rates(rates: dict[str, list[float]]) -> str:
-    """The rates tried with each optimizer."""
-    parts = [f"{name}: {', '.join(f'{r:g}' for r in values)}" for name, values in rates.items()]
-    return "; ".join(parts)

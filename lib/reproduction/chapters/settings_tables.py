@@ -1,108 +1,118 @@
 """The settings that a run used, and what they make of its batches, as tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
-from reproduction.chapters.tables import Table, simple_table
-from reproduction.checking.measurements import METHODS
+from reproduction.chapters.tables import NONE, Table, simple_table
+from reproduction.checking.claims import limits
 from reproduction.datasets.sources import official_counts, read
 from reproduction.study.configs import Config
-from reproduction.study.stored_runs import Result
+from reproduction.study.kinds import GRADIENT
+from reproduction.study.stored_runs import Result, Row
 
 # The models' own widths once more: the library's MODELS cannot be read without torch.
 WIDTHS = {"MLP": 500, "ConvNet": 16, "LeNet": 6, "AlexNet": 64, "ResNet9": 64}
 
 
 def setting_text(setting: dict[str, Any]) -> str:
-    """Any setting that may be chosen, in words."""
+    """Any setting that a search may choose, in words."""
     match setting:
-        case {"share": share}:
-            return "plain shuffle (share 1)" if share == 1 else f"share {share:g}"
+        case {"affected_fraction": part}:
+            return "plain shuffling" if part == 1 else f"{100 * part:g} % of the batches"
         case {"target_images": images}:
-            return f"first {images:g} target images, shuffled"
-        case {"strategy": name, "first": first, "last": last}:
-            return f"{name.replace('_', ' ')}, {first:g} → {last:g}"
-        case {"scale": factor}:
-            return f"times {factor:g}"
-        case {"order": order, "epochs": epochs}:
-            end = {"backward": "last", "forward": "first"}[order]
-            return f"the {end} {epochs} of the run's epochs"
-    moved = fractions_text(setting["first"], setting["last"])
-    return f"{setting['optimizer']}, {setting['learning_rate']:g}, weights moved: {moved}"
+            return f"all, but {images:g} target images kept"
+        case {"sparsity_first": first, "sparsity_last": last}:
+            return f"{setting['strategy'].replace('_', ' ')}, {first:g} → {last:g}"
+    return f"{setting['optimizer']}, {setting['learning_rate']:g}"
 
 
-def fractions_text(first: float, last: float) -> str:
-    """The fractions of weights selected, from first layer to last."""
-    return "all" if first == last == 1 else f"{first:g} → {last:g}"
+def moved_text(form: str, first: float, last: float) -> str:
+    """Which weights move at a step of a gradient method, from the first layer to the last."""
+    if form == "last_layer":
+        return "last layer"
+    fractions = "all" if first == last == 1 else f"{first:g} → {last:g}"
+    return f"all, at rates × {fractions}" if form == "rates" else fractions
 
 
-def _amnesiac(runs: list[Result]) -> list[list[str]]:
+def _amnesiac(runs: Sequence[Result]) -> list[str]:
     config = runs[0].config
-    shares = [run.facts["affected_share"] for run in runs]
-    cells = [
-        setting_text(config.protocol),
-        f"{100 * sum(shares) / len(shares):.1f} %",
-        f"{mean(held_in(run) for run in runs):.1f}",
+    return [
+        setting_text(config.target_placement),
+        f"{100 * mean(run.facts['affected_fraction'] for run in runs):.1f} %",
+        f"{mean(map(held_in, runs)):.1f}",
         setting_text(config.pruning.model_dump()),
-        f"{100 * runs[0].facts['kept_share']:.1f} %",
+        f"{100 * runs[0].facts['density']:.1f} %",
     ]
-    return [cells]
 
 
-def _gradient(runs: list[Result]) -> list[list[str]]:
-    rows = []
-    for name in METHODS:
-        method = getattr(runs[0].config, name)
-        steps = sorted(len(run.curves[name]) - 1 for run in runs)
-        took = str(steps[0]) if steps[0] == steps[-1] else f"{steps[0]} to {steps[-1]}"
-        moved = fractions_text(method.first, method.last)
-        rows.append([name, method.optimizer, f"{method.learning_rate:g}", took, moved])
-    return rows
+def at_level(result: Result, method: str) -> Row | None:
+    """A method's record at the level of the findings, on the target images trained on."""
+    wanted = (method, "train", limits().level)
+    found = (r for r in result.levels if (r["method"], r["on"], r["level"]) == wanted)
+    return next(found, None)
+
+
+def steps_text(runs: Iterable[Result]) -> str:
+    """How many steps an arm takes to the level of the findings; a part of one is the last's."""
+    records = [record for run in runs if (record := at_level(run, run.config.arm))]
+    steps = sorted(record["strength"] for record in records if record["reached"])
+    if not steps:
+        return "never there" if records else NONE
+    took = f"{steps[0]:.1f}" if len(steps) == 1 else f"{steps[0]:.1f} to {steps[-1]:.1f}"
+    lost = len(records) - len(steps)
+    return f"{took}, {lost} never there" if lost else took
+
+
+def _gradient(runs: Sequence[Result]) -> list[str]:
+    config = runs[0].config
+    batch = "all" if config.batch_size is None else str(config.batch_size)
+    moved = moved_text(config.form, config.fraction_first, config.fraction_last)
+    rate = f"{config.learning_rate:g}"
+    return [config.arm, config.optimizer, rate, steps_text(runs), moved, batch]
 
 
 _AMNESIAC = (
     *("Target data in", "Batches affected", "Target images in one, mean"),
     *("Pruned, first → last layer", "Entries kept"),
 )
-_GRADIENT = ("Method", "Optimizer", "Rate α′", "Steps", "Moved, first → last layer")
-COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[list[Result]], list[list[str]]]]] = {
-    "amnesiac": (_AMNESIAC, _amnesiac),
-    "label_flipping": (_GRADIENT, _gradient),
-    "optimization": (_GRADIENT, _gradient),
-}
-"""Family -> headings, and what makes the lines of a model from its runs."""
+_GRADIENT = (
+    *("Method", "Optimizer", "Rate α′", "Steps", "Moved, first → last layer"),
+    "Images a step",
+)
 
 
 def settings_table(results: Sequence[Result], *, caption: str) -> Table:
-    """The settings of runs of one family of methods, model by model.
+    """The settings of runs of one family of methods, a line a model, or an arm of it.
 
     Args:
-        results: of one experiment of :data:`COLUMNS`, or none.
+        results: runs of amnesiac unlearning, or of gradient steps, or none.
         caption: says whose settings they are.
     """
-    models: dict[tuple[str, str], list[Result]] = {}
+    lines: dict[tuple, list[Result]] = {}
     for result in results:
-        models.setdefault((result.config.dataset, result.config.model), []).append(result)
-    headings, lines = COLUMNS[results[0].config.experiment] if results else ((), None)
+        config = result.config
+        own = getattr(config, "arm", repr(getattr(config, "target_placement", "")))
+        lines.setdefault((config.dataset, config.model, own), []).append(result)
+    gradient = bool(results) and results[0].config.experiment in GRADIENT
+    cells, headings = (_gradient, _GRADIENT) if gradient else (_amnesiac, _AMNESIAC)
     rows = [
-        [*names, runs[0].config.width or WIDTHS[names[1]], *line]
-        for names, runs in models.items()
-        for line in lines(runs)
+        [data, model, runs[0].config.width or WIDTHS[model], *cells(runs)]
+        for (data, model, _), runs in lines.items()
     ]
     heads = ("Data", "Model", "Width", *headings)
     return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
-def held_at(config: Config, affected_share: float) -> float:
-    """Target images in an affected batch, mean, where all of them are spread over a share.
+def held_at(config: Config, affected_fraction: float) -> float:
+    """Target images in an affected batch, mean, where all of them are spread over a part.
 
     Args:
         config: of a run that trains on all images.
-        affected_share: of an epoch's batches, in (0, 1].
+        affected_fraction: of an epoch's batches, in (0, 1].
     """
     if config.source == "complete":
         counts = official_counts(config.dataset)["train"]
@@ -110,7 +120,7 @@ def held_at(config: Config, affected_share: float) -> float:
         arrays, _ = read(config.dataset, config.source)
         counts = np.bincount(arrays["train_labels"]).tolist()
     batches = ceil(sum(counts) / config.training.batch_size)
-    return counts[config.target] / (affected_share * batches)
+    return counts[config.target] / (affected_fraction * batches)
 
 
 def held_in(result: Result) -> float:
@@ -120,13 +130,13 @@ def held_in(result: Result) -> float:
 
 
 def mixing_table(results: Sequence[Result]) -> Table:
-    """Batches affected, and the target images in one of them, at each share of Figure 4."""
+    """Batches affected, and the target images in one of them, at each fraction of Figure 4."""
     rows = {}
     for result in results:
-        config, share = result.config, result.facts["affected_share"]
-        labels = (config.dataset, f"{100 * config.share:g} %")
-        held = f"{held_at(config, share):.1f} of {config.training.batch_size}"
-        rows[labels] = [*labels, f"{100 * share:.1f} %", held]  # the last seed's, of a share
-    heads = ("Data", "Share", "Batches affected", "Target images in one, mean")
-    caption = "What the share of affected batches does to a batch."
+        config, part = result.config, result.facts["affected_fraction"]
+        labels = (config.dataset, f"{100 * config.affected_fraction:g} %")
+        held = f"{held_at(config, part):.1f} of {config.training.batch_size}"
+        rows[labels] = [*labels, f"{100 * part:.1f} %", held]  # the last seed's, of a fraction
+    heads = ("Data", "Asked for", "Batches affected", "Target images in one, mean")
+    caption = "What the fraction of affected batches does to a batch."
     return simple_table(list(rows.values()), headings=heads, caption=caption, labels=2)

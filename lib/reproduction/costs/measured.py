@@ -65,7 +65,7 @@ def table_1_config(profile: str, model: str) -> AmnesiacConfig:
 def record_run(config: AmnesiacConfig, folder: Path, settings: Mapping[str, Settings]) -> LoggedRun:
     """Train as the configuration says and record into one log for each of ``settings``."""
     data = load_data(config)
-    plan = setup.make_plan(config, data, config.protocol)
+    plan = setup.make_plan(config, data, config.target_placement)
     model = setup.fresh_model(config, data)
     writers = {
         label: create(folder / config.model / label, model, plan=plan, **chosen)
@@ -83,9 +83,7 @@ def record_run(config: AmnesiacConfig, folder: Path, settings: Mapping[str, Sett
 
 def schedule(config: AmnesiacConfig, **more: object) -> Settings:
     """The pruning that the configuration has, for :func:`create`."""
-    pruning = config.pruning
-    ends = {"sparsity_first": pruning.first, "sparsity_last": pruning.last}
-    return {"strategy": pruning.strategy, **ends, "seed": config.seed, **more}
+    return {**config.pruning.model_dump(), "seed": config.seed, **more}
 
 
 def uniform(pruning: float, **more: object) -> Settings:

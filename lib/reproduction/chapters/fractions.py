@@ -1,0 +1,77 @@
+"""What the chapter on Figure 4 shows: every strategy at every fraction of affected batches."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import pandas as pd
+
+from reproduction.chapters.tables import NONE, Table, simple_table, spread
+from reproduction.checking.claims import limits
+from reproduction.checking.measurements import Record, end_points, level_points, tidy
+from reproduction.study.stored_runs import Result
+
+TITLES = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
+READINGS = {"published": "as published", "train": "equal forgetting"}
+"""Where strategies are read: everything subtracted, and at the level of the findings."""
+
+
+def _records(result: Result) -> Iterator[Record]:
+    for record in chain(end_points(result), level_points(result)):
+        if record["end"] == "published" or record["level"] == limits().level:
+            yield record
+
+
+def strategies(results: Sequence[Result]) -> pd.DataFrame:
+    """The points of all strategies, and of the trained model, under both readings."""
+    return tidy(results, _records)
+
+
+def fraction_panels(
+    points: pd.DataFrame, measure: str, end: str
+) -> dict[str, dict[str, dict[float, float]]]:
+    """What Figure 4 draws: data set -> strategy -> affected fraction -> mean in percent.
+
+    A strategy has no mean where it does not get there in any training.
+
+    Args:
+        points: of :func:`strategies`.
+        measure: ``d_t`` or ``d_r``.
+        end: a key of :data:`READINGS`.
+    """
+    drawn = points[(points.end == end) & (points.method != "trained") & points[measure].notna()]
+    found: dict[str, dict[str, dict[float, float]]] = {}
+    for (dataset, method), rows in drawn.groupby(["dataset", "method"], sort=False):
+        means = rows.groupby("affected_fraction")[measure].mean()
+        found.setdefault(TITLES[dataset], {})[method] = means.to_dict()
+    return found
+
+
+def fraction_tables(points: pd.DataFrame) -> list[Table]:
+    """For each data set the numbers behind both figures.
+
+    Args:
+        points: of :func:`strategies`.
+    """
+    return [_table(TITLES[name], rows) for name, rows in points.groupby("dataset", sort=False)]
+
+
+def _table(title: str, points: pd.DataFrame) -> Table:
+    parts = sorted(points.affected_fraction.unique())
+    rows = []
+    for method, mine in points.groupby("method", sort=False):
+        for end, reading in READINGS.items():
+            read = mine[mine.end == end]
+            for measure in ("d_t", "d_r") if len(read) else ():
+                cells = [_cell(read[read.affected_fraction == part], measure) for part in parts]
+                rows.append([method, reading, measure, *cells])
+    heads = ["Strategy", "Read", "Measure", *(f"{100 * part:g} %" for part in parts)]
+    caption = f"Accuracy in percent at each fraction of affected batches, {title}."
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
+
+
+def _cell(rows: pd.DataFrame, measure: str) -> str:
+    """The mean over the trainings in which the strategy gets there, and how many, if not all."""
+    there = rows[measure].dropna().tolist()
+    if not len(rows):
+        return NONE
+    return spread(there) if len(there) == len(rows) else f"{spread(there)} ({len(there)} there)"
