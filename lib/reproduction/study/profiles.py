@@ -2,9 +2,9 @@
 
 ``profiles/NAME.yaml`` is written by people; one that says ``extends: full`` holds only what differs
 from that profile. ``profiles/tuned/NAME.yaml`` holds the settings that ``python -m reproduction
-tune`` chose by the rule of :mod:`reproduction.study.tuning`, and is written by that command; those of the
-profile extended hold where a profile has no own. The classes to forget are the paper's
-(:data:`reproduction.paper.TARGET`).
+tune`` chose by the rule of :mod:`reproduction.study.searches`, and is written by that command;
+those of the profile extended hold where a profile has no own. The classes to forget are the
+paper's (:data:`reproduction.paper.TARGET`).
 """
 
 from pathlib import Path
