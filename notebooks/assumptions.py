@@ -34,8 +34,9 @@ from reproduction.chapters.provenance_table import provenance
 from reproduction.chapters.search_tables import choice_tables, grid_table
 from reproduction.chapters.tables import simple_table
 from reproduction.study import tuning
-from reproduction.study.experiments import TABLES
+from reproduction.study.kinds import TABLES
 from reproduction.study.profiles import load_profile
+from reproduction.study.searches import HARM, KNOWN
 
 settings = load_profile(profile)
 searches = [search for number in TABLES for search in tuning.searches(profile, number)]
@@ -53,37 +54,41 @@ register_table(profile)
 #
 # ### The rule
 #
-# > Of the settings that forget, take the one with the highest $\mathcal{D}_r$ on held-out images. If none forgets, take the one with
-# > the lowest $\mathcal{D}_t$ on them. A setting forgets when the model still recognises at most one in a thousand of the target images
-# > that it was given to forget, and at most 1 % of the target class's held-out images.
+# > A setting is tried on three trainings, of seeds that no published run has. It may be taken if on every one of them it
+# > brings the target images still recognised down to 1 % within the steps allowed. Its score is the **lowest** of its three held-out
+# > $\mathcal{D}_r$ there, and the highest score is chosen.
 #
-# $\mathcal{D}_t$ is accuracy on the forget set, $\mathcal{D}_r$ accuracy on the retain set (everywhere else of test images, here of held-out ones).
+# $\mathcal{D}_r$ is accuracy on the retain set, here of held-out images: no test image chooses a setting, and tuning trains without the
+# held-out images ([the data](data.ipynb) says which). The worst of several trainings counts because a setting that is best on one may fail on
+# the next. To save time, all rates are tried on the first training and the best few on the others.
 #
-# It is the same for every method. In Tables 3 to 6 both sides of a comparison may choose from equally many settings. In Tables 1 and 2
-# they may not: conventional amnesiac unlearning has nothing to choose, the experiment (the batch protocol) is calibrated on it, and the
-# proposed method chooses its pruning from a grid. No test image chooses a setting: tuning trains without the held-out images
-# ([the data](data.ipynb) says which), under a seed that no published run has. The rule itself was changed after looking at results; see below.
+# Every arm of Tables 3 to 6 tries the same rates, the controls too; which weights move was fixed beforehand. In Tables 1 and 2
+# conventional unlearning has nothing to choose, and the proposed method chooses its pruning from a grid.
 #
-# The batch protocol is settled before that and otherwise, since it is not a part of either method but of the
-# experiment. Of the protocols that train on all images, as Section 5.2 says, and under which **conventional** amnesiac unlearning forgets, as
-# it does in every baseline cell of the paper, it is the one whose $\mathcal{D}_r$ comes nearest to the paper's. Protocols that drop target
-# images, as the public notebook of the method's authors does, are tried beside them and listed last. The proposed method is not run for it.
+# The placement of target images is settled before, and otherwise, since it is no part of either method but of the experiment:
 #
-# To see what a free choice alone is worth, two simpler ways of taking less back may choose from as many settings as the pruning,
-# by the same rule: all updates scaled by one factor, and whole updates of fewer epochs in either order. They are not in the paper;
-# [the chapter on partial amnesiac unlearning](partial_amnesiac.ipynb) sets them beside the proposed method.
+# > A placement may be taken if the model trained under it knows the class as well as one trained on plainly shuffled images: a held-out
+# > $\mathcal{D}_t$ of at least 95 % of that one's, and a $\mathcal{D}_r$ at most one point lower. Of those the one is taken whose baseline, with
+# > everything subtracted, comes nearest to the paper's cell on average. If none may, the one that knows the class best.
+#
+# So it is calibrated on **conventional** unlearning; the proposed method takes no part in it. The second placement, a few target images
+# plainly shuffled, has nothing to choose; its pruning is chosen by the first rule.
 
 # %%
-naive = tuning.naive_grid(settings.tuning)
-partial = {f: tuning.partial_grid(settings.tuning, f) for f in settings.tuning.fractions}
-assert tuning.MAX_D_T == 1 and tuning.SEED not in settings.seeds
-assert all(len(grid) == len(naive) for grid in partial.values())
+published = {
+    seed
+    for data in settings.datasets.values()
+    for m in data.models.values()
+    for seed in m.seeds or ()
+}
+assert (KNOWN, HARM) == (0.95, 1.0)
+assert not set(settings.tuning.seeds) & (published | set(settings.seeds))
 
 # %% [markdown]
 # ### The grids
 #
-# Gradient unlearning ends by itself, when at most one in a thousand of the target images it was given is still recognised. How many steps
-# that takes is an outcome, not a setting; a setting that has not got there after the number below is judged by where it is then.
+# The number of steps is an outcome, not a setting. The pruning grid goes to the ends that a schedule falling with depth can have: nothing of the
+# first layer, everything of the last.
 
 # %% tags=["nbval-check-output"]
 grid_table(profile)
@@ -96,12 +101,12 @@ grid_table(profile)
 
 # %%
 assert all(search.obeys_the_rule for search in searches)
-done = [search for search in searches if search.trials]
-left = [search for search in searches if not search.trials]
+done = [search for search in searches if search.scored]
+left = [search for search in searches if not search.scored]
 display(
     Markdown(
         f"Profile `{profile}`: {len(done)} of {len(searches)} searches are stored, with "
-        f"{sum(len(search.trials) for search in done)} trials."
+        f"{sum(len(found.trials) for search in done for found in search.scored)} trials."
     )
 )
 if left:
@@ -127,28 +132,22 @@ for number in TABLES:
 # %% [markdown]
 # ## What was changed after looking
 #
-# The rule for the batch protocol was not right the first time, and its present form was written with some results in view:
+# This is the second rule. Under the first, each side was tuned on one training and run to an end of its own, and its results on the complete
+# data were known when the present one was written:
 #
-# 1. At first it was only "nearest to the $\mathcal{D}_r$ of the paper's baseline".
-# 2. "Among the protocols under which the baseline forgets" was added after the MLP of the profile quick had gone to 50 target images,
-#    where the baseline still recognised 24.5 % of the class on held-out images.
-# 3. "That train on all images" was added after LeNet on the complete MNIST had gone to 100 target images.
-# 4. In the grid of quick, 300 target images were replaced by 50, as OrganAMNIST's sample has only 157 to train on while tuning.
-# 5. The running statistics of batch normalisation were first subtracted like weights, and then left as trained, after the baseline of
+# 1. A setting tuned on one training had failed on others. Now three trainings and the worst of them count.
+# 2. Each method ended where almost none of the target images was recognised, after a last step of any length, and large steps overshot. Now all
+#    are compared where they have forgotten equally much, and the crossing step is cut there.
+# 3. The fractions of weights were chosen with the rates, so that the sides had different grids. Now they are fixed, and the grid of
+#    rates is one for all arms.
+# 4. A placement that had been calibrated on the paper's cell alone left a trained model that hardly knew the class. Now training must
+#    know it first.
+# 5. The second placement was one of the choices. Now it stands beside the first in its own right.
+# 6. The running statistics of batch normalisation were first subtracted like weights, then left as trained, after the baseline of
 #    ResNet9 had collapsed on held-out images.
 #
-# 6. In Tables 3 to 6 the number of steps was first a setting like the others. What was just enough on the tuning run's model was too little
-#    on the published run's: some models of the profile quick still recognised up to half of the class, on test images. Now a method ends when
-#    the target data it was given is forgotten. The grids of learning rates were made finer at the same time, for both sides alike.
-#
-# 7. At first a setting forgot when its held-out $\mathcal{D}_t$ was at most 1 %. That the images it was given count too was added after
-#    AlexNet's pruning for the profile quick, which missed all of 39 held-out images, had still recognised 2 of 45 test images (4.44 %).
-# 8. The partial methods of Tables 3 to 6 first had half as many rates as the naive ones, of a narrower range, and 40 steps at most. Now
-#    both sides choose between the same smallest and largest rate, and have 60.
-#
-# The results named in 1 to 5 are the baseline's on held-out images, those in 6 and 7 are of test images, and when 6 to 8 were changed,
-# results of one seed on the complete data were known. Still, Tables 1 and 2 show a baseline under conditions that were chosen so
-# that it looks as in the paper, and in more than one attempt.
+# Rules of findings were written before the runs that they judge, and the ledger prints both dates. Still, Tables 1 and 2 show a baseline under
+# conditions that were chosen so that it looks as in the paper.
 #
 # ## Choose again
 #
@@ -163,7 +162,7 @@ for number in TABLES:
 # ## What this does not show
 #
 # - That the paper's authors chose alike. A method can look better or worse than in the paper merely because its settings are.
-# - The uncertainty of the choice. It rests on one training run each; with another seed a neighbour may win.
+# - The uncertainty of the choice. It rests on three trainings each; with other seeds a neighbour may win.
 # - Anything between the points of the grids.
 #
 # ## Provenance

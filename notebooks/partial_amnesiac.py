@@ -124,7 +124,9 @@ mask_pictures(layer_masks(layout, random_mask.kept()), side=24)
 # %%
 data = load("mnist", source="sample")
 threes = data.train.of_class(3)
-plan = plan_batches(data.train.ids, threes, {"affected_fraction": 1.0}, batch_size=128, epochs=1, seed=0)
+plan = plan_batches(
+    data.train.ids, threes, {"affected_fraction": 1.0}, batch_size=128, epochs=1, seed=0
+)
 log = MemoryLog(layout.size)
 optimizer = make_optimizer("adam", lenet, learning_rate=0.001)
 fit(lenet, data.train, plan, optimizer, [UpdateRecorder(keep_all(layout), log)])

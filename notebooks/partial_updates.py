@@ -46,7 +46,6 @@ from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels
-from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.controls import answer, contrasts, control_figure, control_table
 from reproduction.chapters.curves import frontier_panels, runs_with

@@ -14,13 +14,20 @@ FIELDS = ("what", "choice", "how", "otherwise")
 def register(profile: str) -> list[dict[str, Any]]:
     """The entries of ``book/assumptions.yaml`` with a profile's own values in them.
 
-    A field may name a value of the profile, such as ``{profile.training.optimizer}``,
-    and a list of seeds: ``{seeds}``, ``{figure_3_seeds}``, ``{figure_4_seeds}``, ``{sisa_seeds}``.
+    A field may name a value of the profile, such as ``{profile.training.optimizer}``, and a list:
+    ``{seeds}``, ``{figure_3_seeds}``, ``{figure_4_seeds}``, ``{sisa_seeds}``, ``{tuning_seeds}``,
+    ``{fine_tuning}``.
     """
     values = load_profile(profile)
-    seeds = {"seeds": values.seeds, "figure_3_seeds": values.figure_3.seeds}
-    seeds |= {"figure_4_seeds": values.figure_4.seeds, "sisa_seeds": values.sisa.seeds}
-    named = {name: ", ".join(map(str, found)) for name, found in seeds.items()}
+    lists = {
+        "seeds": values.seeds,
+        "figure_3_seeds": values.figure_3.seeds,
+        "figure_4_seeds": values.figure_4.seeds,
+        "sisa_seeds": values.sisa.seeds,
+        "tuning_seeds": values.tuning.seeds,
+        "fine_tuning": values.comparison.fine_tuning,
+    }
+    named = {name: ", ".join(map(str, found)) for name, found in lists.items()}
     entries = yaml.safe_load((places.book() / "assumptions.yaml").read_text(encoding="utf-8"))
     return [{name: e[name].format(profile=values, **named) for name in FIELDS} for e in entries]
 
