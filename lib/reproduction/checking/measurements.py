@@ -66,7 +66,7 @@ def end_points(result: Result) -> Iterator[Record]:
         reached = not unlearned or row["d_t"] <= limits().forgotten
         stores = density if row["method"] == "proposed" else math.nan
         yield {"end": "published", "reached": reached, "density": stores, **_known(result, row)}
-    if not result.rows and hasattr(result.config, "arm"):
+    if not result.rows and getattr(result.config, "published", None) is not None:
         yield {"method": result.config.arm, "end": "published", "reached": False}
 
 

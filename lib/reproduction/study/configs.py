@@ -33,13 +33,15 @@ class AmnesiacConfig(Config):
     """Tables 1 and 2, Figures 1 and 2: one recorded training, undone by every arm.
 
     Where the paper's two stand at the ``primary`` level, and at their own end, brief fine-tuning
-    begins. Levels are percentages of target images still recognised, of those trained on or of
-    test images.
+    begins. Levels are percentages of target images still recognised, of ``target_images`` of those
+    trained on, at even distances, or of the test's. Controls are read at the primary level and at
+    the test levels alone.
     """
 
     buffers: Buffers
     target_placement: TargetPlacement
     pruning: Pruning
+    target_images: int
     levels: tuple[float, ...]
     test_levels: tuple[float, ...]
     primary: float
@@ -49,13 +51,15 @@ class AmnesiacConfig(Config):
 class GradientConfig(Config, GradientSettings):
     """Tables 3 to 6: one arm of a family of gradient steps.
 
-    ``published`` is the paper's D_t cell of this side, in percent: where its row is read.
+    ``published`` is the paper's D_t cell of this side, in percent: where its row is read. Controls
+    have none.
     """
 
     arm: str
+    target_images: int
     levels: tuple[float, ...]
     test_levels: tuple[float, ...]
-    published: float
+    published: float | None
     max_steps: int
 
 
@@ -74,6 +78,7 @@ class SharesConfig(Config):
     buffers: Buffers
     pruning: Pruning
     affected_fraction: float
+    target_images: int
     levels: tuple[float, ...]
 
 

@@ -55,6 +55,7 @@ def _amnesiac(profile: Profile, dataset: str, placed: str = "amnesiac") -> list[
         if chosen is not None:
             own = chosen.model_dump() | {
                 "buffers": profile.buffers,
+                "target_images": at.target_images,
                 "levels": at.levels,
                 "test_levels": at.test_levels,
                 "primary": at.primary,
@@ -71,17 +72,22 @@ def _gradient(profile: Profile, table: Table, arms: Container[str]) -> list[Conf
     for model, settings, seed in _models(profile, table.dataset):
         for arm, chosen in (getattr(settings, table.family) or {}).items():
             if arm in arms:
-                side = "baseline" if arm.startswith("baseline") else "proposed"
                 own = chosen.model_dump() | {
                     "arm": arm,
-                    "levels": at.levels,
+                    "target_images": at.target_images,
+                    "levels": at.levels if arm in PAPER_ARMS else (at.primary,),
                     "test_levels": at.test_levels,
-                    "published": paper.cell(table.number, model, side).d_t,
+                    "published": _printed_d_t(table, model, arm),
                     "max_steps": at.max_steps,
                 }
                 base = base_config(profile, table.dataset, model, seed)
                 found.append(configured(table.family, **base, **own))
     return found
+
+
+def _printed_d_t(table: Table, model: str, arm: str) -> float | None:
+    """The paper's D_t cell of one of its two methods."""
+    return paper.cell(table.number, model, arm).d_t if arm in PAPER_ARMS else None
 
 
 def _table(number: int, profile: Profile) -> list[Config]:
@@ -123,7 +129,12 @@ def _figure_3(profile: Profile) -> list[Config]:
 
 def _figure_4(profile: Profile) -> list[Config]:
     wanted = profile.figure_4
-    common = {"buffers": profile.buffers, "levels": profile.comparison.levels}
+    at = profile.comparison
+    common = {
+        "buffers": profile.buffers,
+        "target_images": at.target_images,
+        "levels": (at.primary,),
+    }
     return [
         configured("shares", **base, **common, pruning=settings.pruning, affected_fraction=part)
         for dataset, model in wanted.models.items()

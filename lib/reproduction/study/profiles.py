@@ -121,7 +121,10 @@ class DataSettings(Settings):
 class Comparison(Settings):
     """Where methods are compared: percentages of target images still recognised.
 
+    Controls are read at the primary level and at the test levels alone.
+
     Attributes:
+        target_images: so many of those trained on, at even distances, decide where a level is met.
         levels: of the target images that were trained on.
         primary: the one of them that findings rest on.
         test_levels: of test images of the target class.
@@ -130,6 +133,7 @@ class Comparison(Settings):
         controls: arms of the gradient families beside the paper's two.
     """
 
+    target_images: PositiveInt
     levels: tuple[float, ...]
     primary: float
     test_levels: tuple[float, ...]
@@ -173,7 +177,6 @@ class Grids(Settings):
     """
 
     seeds: Seeds
-    target_images: PositiveInt
     max_steps: PositiveInt
     rate_finalists: PositiveInt
     placement_finalists: PositiveInt

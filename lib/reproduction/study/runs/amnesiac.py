@@ -16,7 +16,7 @@ from partial_unlearning.unlearners.amnesiac import ORDERS, forget, undone
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.runs.amnesiac_arms import controls
-from reproduction.study.runs.paths import Record, Scale, goals_of, subtraction
+from reproduction.study.runs.paths import Record, Scale, evenly, goals_of, subtraction
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training
 from reproduction.study.runs.setup import (
     accuracies,
@@ -59,6 +59,18 @@ def _published(
         for name, update in whole.items():
             model = forget(deepcopy(run.model), update, keep_buffers=other == "keep")
             yield f"{name}_buffers_{other}", model
+
+
+def _at_levels(
+    config: AmnesiacConfig, model: nn.Module, scale: Scale, arms: dict[str, Tensor]
+) -> list[Record]:
+    """Each arm where it has forgotten enough."""
+    found: list[Record] = []
+    for name, update in arms.items():
+        levels = config.levels if name in PAPER_ARMS else (config.primary,)
+        goals = goals_of(levels, config.test_levels)
+        found += scale.records(name, subtraction(model, update), goals)
+    return found
 
 
 class _Tuned(Callback):
@@ -155,13 +167,12 @@ def run(config: AmnesiacConfig) -> dict[str, Any]:
         callbacks=[history],
     )
     trained, sums = history.curve[-1], {"baseline": recorded.sums, **recorded.pruned}
-    arms, goals = arms_of(config, recorded), goals_of(config.levels, config.test_levels)
-    scale = Scale(config, model, data, recorded.request)
-    paths = ((name, subtraction(model, update)) for name, update in arms.items())
+    arms = arms_of(config, recorded)
+    scale = Scale(config, model, data, evenly(recorded.request, config.target_images))
     return {
         "rows": rows_of(config, data, [("trained", model)])
         + rows_of(config, data, _published(config, recorded, arms)),
-        "levels": [record for name, path in paths for record in scale.records(name, path, goals)],
+        "levels": _at_levels(config, model, scale, arms),
         "fine_tuned": _all_fine_tuned(config, recorded, scale, arms),
         "curves": {
             "training": [untrained, *map(point, history.curve)],

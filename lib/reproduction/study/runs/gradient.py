@@ -19,9 +19,9 @@ from partial_unlearning.unlearners.gradient import (
 )
 from reproduction.study.configs import GradientConfig
 from reproduction.study.profiles import GradientArm, GradientSettings
-from reproduction.study.runs.paths import Scale, goals_of
+from reproduction.study.runs.paths import Scale, evenly, goals_of
 from reproduction.study.runs.setup import load_data, trained_model
-from reproduction.study.runs.strength import Goal, Point
+from reproduction.study.runs.strength import Point
 
 
 def fractions_of(arm: GradientArm, layers: int) -> list[float]:
@@ -115,11 +115,11 @@ def run(config: GradientConfig) -> dict[str, Any]:
         seed=config.seed,
         max_steps=config.max_steps,
     )
-    published = Goal("test", config.published)
-    goals = [*goals_of(config.levels, config.test_levels), published]
-    scale = Scale(config, model, data, request)
-    records = scale.records(config.arm, path, list(dict.fromkeys(goals)))
-    ends = [r for r in records if (r["on"], r["level"]) == published and r["reached"]]
+    own_end = [] if config.published is None else [config.published]
+    goals = goals_of(config.levels, [*config.test_levels, *own_end])
+    scale = Scale(config, model, data, evenly(request, config.target_images))
+    records = scale.records(config.arm, path, goals)
+    ends = [r for r in records if r["on"] == "test" and r["level"] in own_end and r["reached"]]
     kept = ("method", "d_t", "d_r", "classes")
     facts = {"request": len(request), "retained": len(data.train) - len(request)}
     rows = [{name: end[name] for name in kept} for end in ends]

@@ -7,7 +7,7 @@ from partial_unlearning.masks import Mask, build_mask, depth_schedule, kept_coun
 from partial_unlearning.state import Layout
 from reproduction.study.configs import SharesConfig
 from reproduction.study.profiles import Pruning
-from reproduction.study.runs.paths import Scale, goals_of, subtraction
+from reproduction.study.runs.paths import Scale, evenly, goals_of, subtraction
 from reproduction.study.runs.recorded_training import record_training
 from reproduction.study.runs.setup import fresh_model, load_data, rows_of
 
@@ -52,7 +52,8 @@ def run(config: SharesConfig) -> dict[str, Any]:
     )
     sums = {"amnesiac": recorded.sums, **recorded.pruned}
     updates = {name: recorded.taken(part.sum(0)) for name, part in sums.items()}
-    scale, goals = Scale(config, model, data, recorded.request), goals_of(config.levels)
+    decisive = evenly(recorded.request, config.target_images)
+    scale, goals = Scale(config, model, data, decisive), goals_of(config.levels)
     unlearned = ((name, recorded.without(update)) for name, update in updates.items())
     rows = rows_of(config, data, chain([("trained", model)], unlearned))
     paths = ((name, subtraction(model, update)) for name, update in updates.items())
