@@ -185,9 +185,10 @@ def coverage(evidence: Evidence, claim: Claim) -> tuple[str, str]:
         seeds.append(len(set.intersection(*each)))
         finished += [row["finished"] for method in _sides(case) for row in rows.get(method, ())]
     run = sorted({count for count in seeds if count})
-    with_seeds = f", {'–'.join(map(str, {run[0]: 0, run[-1]: 0}))} seeds" if run else ""
+    many = "1 seed" if run == [1] else f"{'–'.join(map(str, dict.fromkeys(run[::len(run) - 1 or 1])))} seeds"
+    with_seeds = f", {many}" if run else ""
     said = f"{sum(map(bool, seeds))} of {len(seeds)} cases{with_seeds}" if seeds else NONE
-    return said, min(filter(None, finished), default=NONE)
+    return said, min((when for when in finished if isinstance(when, str)), default=NONE)
 
 
 def counts(words: Iterable[str]) -> str:
@@ -220,21 +221,20 @@ def judge(data: Measurements) -> pd.DataFrame:
         if claim["measure"] != "all_of":
             found[claim["id"]] = {at: finding(evidence, claim, at) for at in claim["at"]}
             covered[claim["id"]] = coverage(evidence, claim)
+    sources = {claim["id"]: claim["source"].partition(",")[0] for claim in everything}
     for claim in everything:
         if claim["measure"] == "all_of":
-            found[claim["id"]] = {at: _of_claims(claim, found, at) for at in claim["at"]}
-            covered[claim["id"]] = _covered([covered[name] for name in claim["claims"]])
+            cases = {sources[name]: found[name] for name in claim["claims"]}
+            found[claim["id"]] = {at: _of_claims(cases, at) for at in claim["at"]}
+            run = sum(any(f.word != NOT_RUN for f in case.values()) for case in cases.values())
+            first = min(covered[name][1] for name in claim["claims"])
+            covered[claim["id"]] = f"{run} of {len(cases)} claims", first
     return pd.DataFrame(_line(c, found[c["id"]], *covered[c["id"]]) for c in everything)
 
 
-def _of_claims(claim: Claim, found: Mapping[str, Mapping[str, Finding]], reading: str) -> Finding:
-    """The findings of the claims named, as cases; what was measured stands at those."""
-    return replace(combine({name: found[name][reading] for name in claim["claims"]}), measured="")
-
-
-def _covered(parts: list[tuple[str, str]]) -> tuple[str, str]:
-    first = [when for _, when in parts if when != NONE]
-    return f"{len(first)} of {len(parts)} claims", min(first, default=NONE)
+def _of_claims(cases: Mapping[str, Mapping[str, Finding]], reading: str) -> Finding:
+    """The findings of several claims as cases; what was measured stands at those."""
+    return replace(combine({name: found[reading] for name, found in cases.items()}), measured="")
 
 
 def _line(claim: Claim, found: Mapping[str, Finding], covered: str, first: str) -> dict[str, str]:
