@@ -34,7 +34,6 @@ from reproduction.checking.verdicts import (
     size_beside,
 )
 from reproduction.study.intervals import Interval, interval
-from reproduction.study.kinds import TABLES
 from reproduction.study.profiles import load_profile
 
 LIMITS = claims.limits()
@@ -220,11 +219,15 @@ def test_a_seed_on_which_a_side_never_gets_there_is_named_and_left_out() -> None
 
 def test_with_more_than_half_censored_methods_are_not_comparable() -> None:
     points = sides([5.0] * 12)
-    half = [never("baseline", seed) if at % 2 and seed < 6 else made
-            for at, (seed, made) in enumerate((made["seed"], made) for made in points)]
+    half = [
+        never("baseline", seed) if at % 2 and seed < 6 else made
+        for at, (seed, made) in enumerate((made["seed"], made) for made in points)
+    ]
     assert compared(half).pairs == 6
-    more = [never("baseline", 6) if (made["seed"], made["method"]) == (6, "baseline") else made
-            for made in half]
+    more = [
+        never("baseline", 6) if (made["seed"], made["method"]) == (6, "baseline") else made
+        for made in half
+    ]
     found = compared(more).finding
     assert str(found) == "not comparable (baseline never there on seeds 0, 1, 2, 3, 4, 5, 6)"
 
@@ -233,8 +236,10 @@ def test_fewer_than_five_pairs_left_are_not_comparable() -> None:
     points = [row("trained", seed, 98.0, 97.0, end="published") for seed in range(1, 6)]
     points += [row("trained", 0, 98.0, 49.9, end="published"), *sides([5.0] * 6)]
     assert compared(points).pairs == 5
-    points = [made | {"d_t": 49.0} if made["seed"] == 1 and made["method"] == "trained" else made
-              for made in points]
+    points = [
+        made | {"d_t": 49.0} if made["seed"] == 1 and made["method"] == "trained" else made
+        for made in points
+    ]
     assert str(compared(points).finding) == "not comparable (class not known on seeds 0, 1)"
 
 
@@ -273,8 +278,10 @@ def test_levels_ends_and_placements_are_kept_apart() -> None:
 
 
 def test_other_sides_and_columns_have_no_printed_size() -> None:
-    points = [made | {"method": made["method"].replace("baseline", "reversed")}
-              for made in sides([5.0] * 7)]
+    points = [
+        made | {"method": made["method"].replace("baseline", "reversed")}
+        for made in sides([5.0] * 7)
+    ]
     found = compared(points, how=How(("proposed", "reversed")))
     assert str(found.finding) == "confirmed"
 
@@ -331,8 +338,11 @@ def test_a_family_leaves_out_and_names_models_that_cannot_be_compared() -> None:
 
 
 def test_a_summary_names_its_claims() -> None:
-    points = [made for table, model in paper.comparisons()
-              for made in sides([5.0 if table != 4 else -5.0] * 7, table=table, model=model)]
+    points = [
+        made
+        for table, model in paper.comparisons()
+        for made in sides([5.0 if table != 4 else -5.0] * 7, table=table, model=model)
+    ]
     ledger = judged(points)
     assert str(ledger.equal["superior"]) == MIXED
     assert ledger.equal_note["partial-updates-superior"] == (
@@ -406,18 +416,19 @@ def test_erasing_has_to_succeed_in_every_seed() -> None:
     assert judged(there).equal["conventional-erases"] == CONFIRMED
     ledger = judged([*there[:9], never("baseline", 9)])
     assert ledger.equal["conventional-erases"] == INCONCLUSIVE
-    assert ledger.equal_measured["conventional-erases"] == "Table 1 MLP 9 of 10 seeds"
+    # sd .316 over ten seeds: half width 2.2622 * .1
+    measured = ledger.equal_measured["conventional-erases"]
+    assert measured == "Table 1 MLP +0.90 [+0.67, +1.13], 10 seeds"
     assert judged([never("baseline", s) for s in TEN]).equal["conventional-erases"] == CONTRADICTED
-    assert judged(there[:4]).equal["conventional-erases"] == INCONCLUSIVE
+    assert judged(there[:1]).equal["conventional-erases"] == INCONCLUSIVE
 
 
-def test_erasing_as_published_is_a_bound_on_d_t_and_of_gradient_methods_by_construction() -> None:
+def test_erasing_as_published_is_a_bound_on_d_t_that_censors_nobody() -> None:
     points = [at_end("baseline", s, 50.0, 2.0 + s / 10) for s in (0, 1, 2)]
     points += [at_end("proposed", s, 90.0, 30.0 + s, reached=False) for s in (0, 1, 2)]
     ledger = judged(points)
-    assert ledger.published["conventional-erases"] == CONFIRMED
-    assert ledger.published["proposed-erases"] == CONTRADICTED
-    assert ledger.published["flipping-erases"] == BY_CONSTRUCTION
+    assert ledger.published["conventional-erases-fully"] == CONFIRMED
+    assert ledger.published["proposed-erases-fully"] == CONTRADICTED
 
 
 def epochs(method: str, counts: Sequence[int], order: str = "backward", of: int = 8) -> list[Row]:
@@ -481,8 +492,13 @@ def strategies(reached: Iterable[float] = (0.2, 0.3, 0.4, 0.5, 1.0)) -> list[Row
     losses = {"trained": 0, DECREASING: 2, "layer-wise magnitude": 2, "amnesiac": 30}
     return [
         at_end(
-            method, seed, 95 - loss * fraction - seed, 97.0 if method == "trained" else 0.5,
-            dataset="mnist", affected_fraction=fraction, table=math.nan,
+            method,
+            seed,
+            95 - loss * fraction - seed,
+            97.0 if method == "trained" else 0.5,
+            dataset="mnist",
+            affected_fraction=fraction,
+            table=math.nan,
             reached=method != DECREASING or fraction in set(reached),
         )
         for method, loss in losses.items()
@@ -506,8 +522,9 @@ def test_strategies_are_averaged_over_the_fractions_below_one() -> None:
 def test_fractions_at_which_a_strategy_is_censored_are_left_out_and_named() -> None:
     measured = judged(fractions=strategies([0.2, 0.3, 0.4])).published_measured
     assert measured["degradation-mitigated"].startswith("MNIST +8.40 [")  # 28 * .3
-    assert f"{DECREASING} never there on seeds 0 at 50 %, 1 at 50 %" in (
-        measured["degradation-mitigated"]
+    assert (
+        f"{DECREASING} never there on seeds 0 at 50 %, 1 at 50 %"
+        in (measured["degradation-mitigated"])
     )
     found = judged(fractions=strategies([0.2]))
     assert found.published["degradation-mitigated"] == NOT_COMPARABLE
@@ -650,9 +667,6 @@ def in_paper(claim: claims.Claim) -> str:
     elif claim["measure"] == "all_of":
         by_id = {other["id"]: other for other in claims.claims()}
         words = {in_paper(by_id[name]) for name in claim["claims"]}
-    elif claim["measure"] == "erases":
-        words = {_bounded(_printed(case, ["d_t"]), {"at_most": LIMITS.forgotten})
-                 for case in claim["cases"]}
     elif claim["measure"] == "bound" and all(map(_is_printed, claim["cases"])):
         columns, pick = claim["columns"], {"median": median}.get(claim.get("pick"), max)
         if not set(columns) <= set(paper.MEASURES):
@@ -668,15 +682,13 @@ def _is_printed(case: claims.Case) -> bool:
     return "table" in case and sides <= {"proposed", "baseline"}
 
 
-def _printed(case: claims.Case, columns: list[str]) -> Any:  # noqa: ANN401
+def _printed(case: claims.Case, columns: list[str]) -> list[float]:
     cell = paper.cell(case["table"], case["model"], case["method"])
-    values = [float(cell[column]) for column in columns]
-    return values if len(values) > 1 else values * 1
+    return [float(cell[column]) for column in columns]
 
 
-def _bounded(value: Any, bounds: dict) -> str:  # noqa: ANN401
-    number = max(value) if isinstance(value, list) else value
-    kept = number <= bounds["at_most"] if "at_most" in bounds else number >= bounds["at_least"]
+def _bounded(value: float, bounds: claims.Claim) -> str:
+    kept = value <= bounds["at_most"] if "at_most" in bounds else value >= bounds["at_least"]
     return "pass" if kept else "fail"
 
 
@@ -708,7 +720,9 @@ def test_cases_of_a_claim_on_tables_are_their_models() -> None:
     assert [part["id"] for part in apart] == ["x-MLP", "x-LeNet", "x-ResNet9"]
     assert [part["source"] for part in apart] == ["S, MLP", "S, LeNet", "S, ResNet9"]
     assert [len(part["cases"]) for part in apart] == [1, 1, 1]
-    (some,) = claims.expanded(entry | {"tables": [1], "models": ["LeNet"], "cases": [{"minus": "baseline"}]})
+    (some,) = claims.expanded(
+        entry | {"tables": [1], "models": ["LeNet"], "cases": [{"minus": "baseline"}]}
+    )
     assert some["cases"] == [
         {"method": "proposed", "minus": "baseline", "table": 1, "model": "LeNet"}
     ]

@@ -104,8 +104,10 @@ def test_steps_that_never_get_there_are_one_more_than_allowed() -> None:
 
 
 def test_fine_tuning_stands_beside_the_end_it_began_from() -> None:
-    records = [{"method": "baseline", "end": end, "steps": 200, **known()} for end in
-               ("published", "equal")]
+    records = [
+        {"method": "baseline", "end": end, "steps": 200, **known()}
+        for end in ("published", "equal")
+    ]
     records.append({"method": "proposed", "end": "published", "steps": 200, **known(d_t=20.0)})
     frame = tidy([made_run("amnesiac", fine_tuned=records)], tuned_points)
     named = [tuple(row) for row in frame[["method", "end", "reached"]].values]
@@ -191,7 +193,11 @@ def test_a_part_of_the_runs_is_gathered_by_table(stored: Path) -> None:
     points = gather("smoke")["points"]
     counted = Counter(zip(points.table, points.placement, points.method, strict=True))
     assert counted == Counter(
-        [(1, at, m) for at in ("tables", "kept_images") for m in ("trained", "baseline", "proposed")]
+        [
+            (1, at, m)
+            for at in ("tables", "kept_images")
+            for m in ("trained", "baseline", "proposed")
+        ]
         + [(5, "tables", "proposed")]
     )
     assert set(points.finished) == {"2026-12-01"}

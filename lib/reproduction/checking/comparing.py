@@ -71,7 +71,7 @@ class Comparison:
 
 
 def where_read(reading: str) -> Reading:
-    """The rows of a reading: ``equal``, ``test`` (equal on test images), ``published``, an order."""
+    """The rows of a reading: ``equal``, ``test`` (on test images), ``published``, or an order."""
     ends = {"equal": "train", "test": "test"}
     return ends.get(reading, reading), limits().level if reading in ends else None
 
@@ -92,7 +92,7 @@ def _samples(evidence: Evidence, table: int, reading: str, how: How) -> dict[Mod
 def _tests(samples: Mapping[Model, Sample], how: How) -> tuple[float, float, float]:
     """The p-values for, against, and of equivalence.
 
-    The last is the largest of any model, lest opposite differences cancel; what is counted has none.
+    The last is the largest of any model, lest opposite differences cancel; 1 of what is counted.
     """
     strata = [[*found.values.values()] for found in samples.values()]
     if how.column in COUNTED:

@@ -75,7 +75,7 @@ def equivalence(differences: Sequence[float], margin: float) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values after Holm's correction, in the order given: to be compared with alpha itself."""
+    """The p-values after Holm's correction, in the order given, to be compared with alpha."""
     adjusted, largest = [0.0] * len(p_values), 0.0
     order = sorted(range(len(p_values)), key=lambda at: p_values[at])
     for rank, at in enumerate(order):
