@@ -103,6 +103,12 @@ def _of_model(said: str | dict[str, str], case: Case) -> str:
     return said if isinstance(said, str) else said[case["model"]]
 
 
+@cache
+def models_of(table: int) -> tuple[str, ...]:
+    """The models that one of the paper's tables compares, in its order."""
+    return tuple(model for number, model in paper.comparisons() if number == table)
+
+
 def _cases(entry: Claim) -> list[Case]:
     """Each case once for each of the paper's models of the entry's tables, where it has tables."""
     compared = entry["measure"] in ("comparison", "family")
@@ -111,8 +117,7 @@ def _cases(entry: Claim) -> list[Case]:
     templates = [sides | case for case in entry.get("cases", [{}])]
     models = [
         {"table": table, "model": model}
-        for wanted in entry.get("tables", ())
-        for table, model in paper.comparisons()
-        if table == wanted and model in entry.get("models", [model])
+        for table in entry.get("tables", ())
+        for model in entry.get("models", models_of(table))
     ]
     return [case | model for case in templates for model in models or [{}]]

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from statistics import fmean, stdev
 
 import pandas as pd
 
 from reproduction import paper
-from reproduction.checking.claims import limits
+from reproduction.checking.claims import limits, models_of
 from reproduction.checking.exact_tests import equivalence, holm, pairs_needed, sign_flip
 from reproduction.checking.measurements import Measurements
 from reproduction.checking.samples import COUNTED, Evidence, Reading, Sample, grouped, sample
@@ -70,7 +71,7 @@ class Comparison:
 
 
 def where_read(reading: str) -> Reading:
-    """The rows of a reading: ``equal``, ``test`` (equal on test images), ``published``, an order."""
+    """The rows of a reading: ``equal``, ``test`` (on test images), ``published``, or an order."""
     ends = {"equal": "train", "test": "test"}
     return ends.get(reading, reading), limits().level if reading in ends else None
 
@@ -78,24 +79,26 @@ def where_read(reading: str) -> Reading:
 def _samples(evidence: Evidence, table: int, reading: str, how: How) -> dict[Model, Sample]:
     """The differences in each of the paper's models of a table; empty where nothing was run."""
     return {
-        (number, model): sample(
-            evidence.get((how.placement, number, model), {}),
+        (table, model): sample(
+            evidence.get((how.placement, table, model), {}),
             how.sides,
             where_read(reading),
             [how.column],
         )
-        for number, model in paper.comparisons()
-        if number == table
+        for model in models_of(table)
     }
 
 
 def _tests(samples: Mapping[Model, Sample], how: How) -> tuple[float, float, float]:
-    """The p-values for, against, and of equivalence, which nothing that is counted has."""
+    """The p-values for, against, and of equivalence.
+
+    The last is the largest of any model, lest opposite differences cancel; 1 of what is counted.
+    """
     strata = [[*found.values.values()] for found in samples.values()]
     if how.column in COUNTED:
         return *sign_flip(strata), 1.0
     margins = [limits().margins[TABLES[table].dataset] for table, _ in samples]
-    return *sign_flip(strata), equivalence(strata, margins)
+    return *sign_flip(strata), max(map(equivalence, strata, margins))
 
 
 def by_model(evidence: Evidence, table: int, reading: str, how: How) -> dict[str, Comparison]:
@@ -142,6 +145,7 @@ def _not_compared(samples: Mapping[Model, Sample]) -> Finding:
     return Finding(NOT_COMPARABLE, "; ".join(said))
 
 
+@cache
 def printed(table: int, model: str) -> float:
     """The paper's own difference of D_r, in points."""
     proposed, baseline = (paper.cell(table, model, method).d_r for method in PAPER_SIDES)

@@ -62,21 +62,20 @@ def _chances(sizes: np.ndarray) -> np.ndarray:
     return chances
 
 
-def equivalence(strata: Strata, margins: Sequence[float]) -> float:
-    """The larger p-value of the two shifted tests: small where no difference reaches a margin.
+def equivalence(differences: Sequence[float], margin: float) -> float:
+    """The larger p-value of the two shifted tests: small where the difference is short of a margin.
 
     Args:
-        strata: differences of one model or of several, in points.
-        margins: of each stratum, in points: a difference at the margin or beyond is refuted.
+        differences: of one model, in points.
+        margin: in points; a difference as large as it is one.
     """
-    pairs = list(zip(strata, margins, strict=True))
-    above = [[d + margin for d in stratum] for stratum, margin in pairs]
-    below = [[d - margin for d in stratum] for stratum, margin in pairs]
-    return max(sign_flip(above)[0], sign_flip(below)[1])
+    above = sign_flip([[d + margin for d in differences]])[0]
+    below = sign_flip([[d - margin for d in differences]])[1]
+    return max(above, below)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values after Holm's correction, in the order given: to be compared with alpha itself."""
+    """The p-values after Holm's correction, in the order given, to be compared with alpha."""
     adjusted, largest = [0.0] * len(p_values), 0.0
     order = sorted(range(len(p_values)), key=lambda at: p_values[at])
     for rank, at in enumerate(order):

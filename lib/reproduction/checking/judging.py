@@ -19,10 +19,6 @@ from reproduction.checking.comparing import How, beside, by_model, matched, of_f
 from reproduction.checking.measurements import Measurements, gather
 from reproduction.checking.samples import Evidence, Rows, Sample, grouped, sample
 from reproduction.checking.verdicts import (
-    BY_CONSTRUCTION,
-    CONFIRMED,
-    CONTRADICTED,
-    INCONCLUSIVE,
     NONE,
     NOT_COMPARABLE,
     NOT_RUN,
@@ -31,7 +27,6 @@ from reproduction.checking.verdicts import (
     combine,
     judge_bound,
 )
-from reproduction.study.kinds import GRADIENT, TABLES
 
 _SHOWN = {"table": "Table ", "target": "target ", "minus": "against "}
 _TITLES = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
@@ -51,7 +46,7 @@ def _sides(case: Case) -> list[str]:
 
 
 def _fall(values: Mapping[float, float]) -> float:
-    """The fall of the least-squares line through values, from the smallest fraction to the largest."""
+    """The fall of the least-squares line, from the smallest fraction to the largest."""
     fractions = sorted(values)
     if len(fractions) < 2:
         return math.nan
@@ -92,26 +87,6 @@ def _bounded(claim: Claim, found: Sample) -> Finding:
     return Finding(judge_bound(found.interval, **bounds), "", "; ".join(filter(None, parts)))
 
 
-def _erases(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Finding:
-    """Whether a method comes down to the level in every seed; published: how low it ends."""
-    if reading == "published":
-        if TABLES[case["table"]].family in GRADIENT:
-            return Finding(BY_CONSTRUCTION, "read where D_t is the paper's")
-        rule = claim | {"columns": ["d_t"], "at_most": limits().forgotten}
-        return _bound(evidence, rule, case, reading)
-    found = _sample(evidence, claim | {"columns": ["reached"]}, case, reading)
-    if not found.comparable:
-        return Finding(NOT_COMPARABLE, found.left_out) if found.left_out else Finding(NOT_RUN)
-    there, seeds = int(sum(found.values.values())), len(found.values)
-    word = CONTRADICTED if 2 * there < seeds else INCONCLUSIVE
-    if seeds < limits().pairs:
-        word = INCONCLUSIVE
-    elif there == seeds:
-        word = CONFIRMED
-    parts = [f"{there} of {seeds} seeds", found.left_out]
-    return Finding(word, "", "; ".join(filter(None, parts)))
-
-
 def _how(claim: Claim, case: Case) -> How:
     return How(
         (case["method"], case["minus"]), claim["columns"][0], claim.get("placement", "tables")
@@ -136,7 +111,6 @@ def _comparison(evidence: Evidence, claim: Claim, case: Case, reading: str) -> F
 
 MEASURES: dict[str, Callable[[Evidence, Claim, Case, str], Finding]] = {
     "bound": _bound,
-    "erases": _erases,
     "comparison": _comparison,
     "later": _later,
 }
@@ -185,9 +159,14 @@ def coverage(evidence: Evidence, claim: Claim) -> tuple[str, str]:
         seeds.append(len(set.intersection(*each)))
         finished += [row["finished"] for method in _sides(case) for row in rows.get(method, ())]
     run = sorted({count for count in seeds if count})
-    with_seeds = f", {'–'.join(map(str, {run[0]: 0, run[-1]: 0}))} seeds" if run else ""
+    many = (
+        "1 seed"
+        if run == [1]
+        else f"{'–'.join(map(str, dict.fromkeys(run[:: len(run) - 1 or 1])))} seeds"
+    )
+    with_seeds = f", {many}" if run else ""
     said = f"{sum(map(bool, seeds))} of {len(seeds)} cases{with_seeds}" if seeds else NONE
-    return said, min(filter(None, finished), default=NONE)
+    return said, min((when for when in finished if isinstance(when, str)), default=NONE)
 
 
 def counts(words: Iterable[str]) -> str:
@@ -220,21 +199,20 @@ def judge(data: Measurements) -> pd.DataFrame:
         if claim["measure"] != "all_of":
             found[claim["id"]] = {at: finding(evidence, claim, at) for at in claim["at"]}
             covered[claim["id"]] = coverage(evidence, claim)
+    sources = {claim["id"]: claim["source"].partition(",")[0] for claim in everything}
     for claim in everything:
         if claim["measure"] == "all_of":
-            found[claim["id"]] = {at: _of_claims(claim, found, at) for at in claim["at"]}
-            covered[claim["id"]] = _covered([covered[name] for name in claim["claims"]])
+            cases = {sources[name]: found[name] for name in claim["claims"]}
+            found[claim["id"]] = {at: _of_claims(cases, at) for at in claim["at"]}
+            run = sum(any(f.word != NOT_RUN for f in case.values()) for case in cases.values())
+            first = min(covered[name][1] for name in claim["claims"])
+            covered[claim["id"]] = f"{run} of {len(cases)} claims", first
     return pd.DataFrame(_line(c, found[c["id"]], *covered[c["id"]]) for c in everything)
 
 
-def _of_claims(claim: Claim, found: Mapping[str, Mapping[str, Finding]], reading: str) -> Finding:
-    """The findings of the claims named, as cases; what was measured stands at those."""
-    return replace(combine({name: found[name][reading] for name in claim["claims"]}), measured="")
-
-
-def _covered(parts: list[tuple[str, str]]) -> tuple[str, str]:
-    first = [when for _, when in parts if when != NONE]
-    return f"{len(first)} of {len(parts)} claims", min(first, default=NONE)
+def _of_claims(cases: Mapping[str, Mapping[str, Finding]], reading: str) -> Finding:
+    """The findings of several claims as cases; what was measured stands at those."""
+    return replace(combine({name: found[reading] for name, found in cases.items()}), measured="")
 
 
 def _line(claim: Claim, found: Mapping[str, Finding], covered: str, first: str) -> dict[str, str]:

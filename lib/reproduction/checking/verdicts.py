@@ -108,7 +108,9 @@ def combine(cases: Mapping[str, Finding]) -> Finding:
     run = {name: found for name, found in cases.items() if found.word != NOT_RUN}
     if len(cases) == 1 or not run:
         return next(iter(cases.values()), Finding(NOT_RUN))
-    measured = "; ".join(f"{name} {found.measured}".strip() for name, found in run.items())
+    measured = "; ".join(
+        f"{name} {found.measured}" for name, found in run.items() if found.measured
+    )
     words = {found.word for found in run.values()}
     if len(words) == 1:
         notes = [f"{name}: {found.note}" for name, found in run.items() if found.note]
