@@ -79,7 +79,7 @@ torch.set_num_threads(1)
 pruning = {"sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
 changes = {"models": models, "seeds": seeds, "affected_fraction": affected_fraction, **pruning}
 runs = {number: access.results(f"figure_{number}", profile, **changes) for number in (1, 2)}
-kept = access.results("kept_images", profile, models=models, seeds=seeds)
+placed = access.results("kept_images", profile, models=models, seeds=seeds)
 every = [*runs[1], *runs[2]]
 
 # %% [markdown]
@@ -202,7 +202,7 @@ simple_table(
 
 # %%
 points = {
-    number: points_of(number, [*found, *runs_with(kept, dataset=dataset)])
+    number: points_of(number, [*found, *runs_with(placed, dataset=dataset)])
     for (number, found), dataset in zip(runs.items(), ("mnist", "organamnist"), strict=True)
 }
 display(Markdown(answer(points)))
@@ -310,7 +310,7 @@ chapter_claims("full", "partial_amnesiac")
 # ## Settings
 
 # %%
-settings_table([*every, *kept], caption=f"Settings of the runs on this page, profile {profile}")
+settings_table([*every, *placed], caption=f"Settings of the runs on this page, profile {profile}")
 
 # %% [markdown]
 # ## What this does not show
@@ -324,7 +324,7 @@ settings_table([*every, *kept], caption=f"Settings of the runs on this page, pro
 
 # %%
 provenance(
-    [*every, *kept],
+    [*every, *placed],
     *(command(f"figure_{number}", profile, **changes) for number in runs),
     command("kept_images", profile, models=models, seeds=seeds),
 )
