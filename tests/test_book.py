@@ -250,7 +250,11 @@ def test_words_are_taken_as_they_are(text):
     assert book.parse_parameters([f"name=a{text}"]) == {"name": f"a{text}"}
 
 
-@given(st.recursive(st.booleans() | st.integers() | st.floats(allow_nan=False), st.lists))
+@given(
+    st.recursive(
+        st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False), st.lists
+    )
+)
 def test_values_of_json_are_read_as_they_were_written(value):
     assert book.parse_parameters([f"name={json.dumps(value)}"]) == {"name": value}
 

@@ -1,6 +1,7 @@
 """Figures: colours that everyone can tell apart, the same bytes each time, no warnings."""
 
 import io
+import math
 import re
 import warnings
 from itertools import combinations
@@ -12,7 +13,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from reproduction import places
 from reproduction.chapters import figures
-from reproduction.chapters.figures import Curve, Panel
+from reproduction.chapters.figures import Curve, Difference, Panel
 
 matplotlib.use("agg")
 
@@ -65,14 +66,16 @@ def test_pages_use_the_colours_of_the_figures():
 
 CURVE = Curve([90.0, 5.0, 0.0], [95.0, 60.0, 40.0])
 METHODS = {"baseline": CURVE, "proposed": Curve([90, 30, 0], [95, 94, 93])}
+GAINS = {
+    "MLP": Difference(65.0, 60.0, 70.0, 42.5, "confirmed"),
+    "LeNet": Difference(1.0, -math.inf, math.inf, None, "inconclusive"),
+}
 DRAWINGS = {
     "epochs": lambda: figures.epoch_curves(
         dict.fromkeys(("MLP", "LeNet", "ResNet9"), Panel(CURVE, METHODS))
     ),
-    "trajectories": lambda: figures.trajectories({"MLP": METHODS, "LeNet": METHODS}),
-    "shares": lambda: figures.share_lines(
-        {"MNIST": {"baseline": {0.1: 90.0, 1.0: 10.0}, "random": {0.1: 95.0, 1.0: 90.0}}}, "D"
-    ),
+    "frontiers": lambda: figures.frontiers({"MLP": METHODS, "LeNet": METHODS}, 2),
+    "differences": lambda: figures.difference_figure({"published": GAINS, "equal": GAINS}),
     "masks": lambda: figures.mask_pictures({"weight": np.eye(60) > 0, "bias": np.ones(5) > 0}),
     "bars": lambda: figures.layer_bars({"falling": [0.9, 0.5]}, "pruned"),
 }
@@ -100,6 +103,20 @@ def test_unlearning_leaves_from_where_training_ended():
     assert lines[4] == [[3, 0], [3, 1]]  # the request, over the whole height
 
 
+def test_a_difference_stands_on_its_models_line_with_the_papers_beside_it():
+    left, right = figures.difference_figure({"a": GAINS, "b": {"LeNet": GAINS["LeNet"]}}).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["MLP", "LeNet"]
+    crosses = [line.get_xydata().tolist() for line in left.get_lines() if line.get_marker() == "x"]
+    assert crosses == [[[42.5, 0.0]]]
+    assert [text.get_text() for text in right.texts] == ["inconclusive"]
+    assert right.texts[0].xy == (1.0, 1)
+
+
+def test_the_level_of_the_findings_is_ringed():
+    axis = figures.frontiers({"MLP": {"baseline": CURVE}}, 1).axes[0]
+    assert [line.get_xydata().tolist() for line in axis.get_lines()][1] == [[5.0, 60.0]]
+
+
 def test_a_mask_picture_tells_the_share_kept_of_the_whole_layer():
     axes = figures.mask_pictures({"weight": np.eye(50) > 0}, side=10).axes
     assert axes[0].get_xlabel() == "2 % kept"
@@ -110,8 +127,8 @@ def test_a_mask_picture_tells_the_share_kept_of_the_whole_layer():
     "draw",
     [
         lambda: figures.epoch_curves({}),
-        lambda: figures.trajectories({}),
-        lambda: figures.share_lines({}, "D"),
+        lambda: figures.frontiers({}, 0),
+        lambda: figures.difference_figure({"equal": {}}),
         lambda: figures.layer_bars({}, "pruned"),
     ],
 )

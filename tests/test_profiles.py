@@ -69,14 +69,23 @@ def test_a_profile_may_name_another_target(profile):
     assert profile("extends: full\ndatasets: {mnist: {target: 8}}").datasets["mnist"].target == 8
 
 
-def test_a_profile_keeps_its_own_tuned_settings_and_does_not_inherit_others(tmp_path, profile):
+def test_a_profile_has_the_tuned_settings_of_the_one_it_extends_but_where_it_has_own(
+    tmp_path, profile
+):
     (tmp_path / "tuned").mkdir()
     tuned = (places.ROOT / "profiles" / "tuned" / "smoke.yaml").read_text()
     (tmp_path / "tuned" / "full.yaml").write_text(tuned)
-    chosen = load_profile("full").datasets["mnist"].models["MLP"].amnesiac
-    assert chosen.pruning.sparsity_first == 0.9
-    own = profile("extends: full")
-    assert all(m.amnesiac is None for data in own.datasets.values() for m in data.models.values())
+    chosen = load_profile("full").datasets["mnist"].models
+    assert chosen["MLP"].amnesiac.pruning.sparsity_first == 0.9
+    assert profile("extends: full").datasets["mnist"].models == chosen
+    placed = (
+        "{target_placement: {target_images: 7}, pruning: {sparsity_first: 1, sparsity_last: 0}}"
+    )
+    (tmp_path / "tuned" / "own.yaml").write_text(f"mnist: {{MLP: {{amnesiac: {placed}}}}}")
+    own = profile("extends: full").datasets["mnist"].models
+    assert own["MLP"].amnesiac.target_placement == {"target_images": 7}
+    assert own["MLP"].optimization == chosen["MLP"].optimization
+    assert own["LeNet"] == chosen["LeNet"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +103,10 @@ def test_a_profile_keeps_its_own_tuned_settings_and_does_not_inherit_others(tmp_
         ("extends: [", "profiles/own.yaml is not YAML"),
         (FULL + "\ncolour: red", "colour\n  Extra inputs are not permitted"),
         (FULL.replace("  organamnist:\n", "  organs:\n"), "datasets.organs.target"),
-        (FULL.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1, 0]"), "each seed may stand there once"),
+        (
+            FULL.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1, 0]"),
+            "each seed may stand there once",
+        ),
         ("datasets: 3", "datasets\n  Input should be a valid dictionary"),
         ("datasets: {mnist: 3}", "datasets.mnist\n  Input should be a valid dictionary"),
     ],

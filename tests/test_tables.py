@@ -2,15 +2,16 @@
 
 from bs4 import BeautifulSoup
 
-from reproduction.chapters.comparison import cells as comparison_cells
+from reproduction import places
 from reproduction.chapters.tables import Table, simple_table, spread
+from reproduction.checking.verdicts import WORDS
 
 HEADS = ("Model", "Method", "Measure", "paper", "full", "this run", "difference", "verdict")
 ROWS = [
-    ["MLP", "baseline", "d_t", *comparison_cells(0.0, (0.0, 0.0), (0.0,)), ""],
-    ["MLP", "baseline", "d_r", *comparison_cells(51.93, (50.0, 52.0), (49.5,)), ""],
-    ["MLP", "retrained", "d_r", *comparison_cells(None, (), (97.0, 98.0)), "partly (one seed)"],
-    ["LeNet", "baseline", "d_t", *comparison_cells(0.0, (), ()), ""],
+    ["MLP", "baseline", "d_t", "0.00", "0.00 ± 0.00", "0.00", "+0.00", ""],
+    ["MLP", "baseline", "d_r", "51.93", "51.00 ± 1.41", "49.50", "−2.43", ""],
+    ["MLP", "retrained", "d_r", "–", "–", "97.50 ± 0.71", "–", "inconclusive (would take 9 seeds)"],
+    ["LeNet", "baseline", "d_t", "0.00", "–", "–", "–", "mixed: d_t confirmed, d_r not run"],
 ]
 
 
@@ -32,11 +33,11 @@ def test_spread_is_mean_and_sample_standard_deviation():
     assert spread([50.0, 52.0]) == "51.00 ± 1.41"
 
 
-def test_cells_are_paper_full_run_difference_verdict():
+def test_cells_stand_in_their_columns():
     lines = table().tbody.find_all("tr")
     assert cells(lines[1]) == ["51.93", "51.00 ± 1.41", "49.50", "−2.43", ""]
-    assert cells(lines[2]) == ["–", "–", "97.50 ± 0.71", "–", "partlyone seed"]
-    assert cells(lines[3]) == ["0.00", "–", "–", "–", ""]
+    assert cells(lines[2]) == ["–", "–", "97.50 ± 0.71", "–", "inconclusivewould take 9 seeds"]
+    assert cells(lines[3])[-1] == "mixedDt confirmed, Dr not run"
 
 
 def test_equal_labels_are_joined_within_their_group_only():
@@ -73,10 +74,19 @@ def test_the_caption_is_told_and_escaped():
     assert table().div["aria-label"] == "Table 1 & more"
 
 
-def test_a_verdict_has_its_own_look():
-    badge = table().find(class_="verdict")
-    assert badge["class"] == ["verdict", "partly"]
-    assert badge.get_text() == "partly"
+def test_a_finding_has_its_own_look():
+    badges = table().find_all(class_="verdict")
+    assert [badge["class"] for badge in badges] == [
+        ["verdict", "inconclusive"],
+        ["verdict", "mixed"],
+    ]
+    assert [badge.get_text() for badge in badges] == ["inconclusive", "mixed"]
+
+
+def test_every_finding_has_a_sign_and_a_colour_of_its_page():
+    css = (places.book() / "_assets" / "custom.css").read_text()
+    for word in WORDS:
+        assert f".verdict.{word.replace(' ', '-')}::before" in css, word
 
 
 def test_text_is_escaped_and_numbers_stand_right():

@@ -229,7 +229,8 @@ def difference_figure(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
         handles = axis.get_legend_handles_labels()[0][:1]
         axis.legend(handles=handles, loc="lower right", fontsize=8)
 
-    return _side_by_side(panels, draw, height=1.1 + 0.55 * max(len(models), 1), legend=False)
+    height = 1.1 + 0.55 * len(models)
+    return _side_by_side(panels if models else {}, draw, height=height, legend=False)
 
 
 def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measure: str) -> Figure:

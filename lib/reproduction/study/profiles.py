@@ -2,8 +2,9 @@
 
 ``profiles/NAME.yaml`` is written by people; one that says ``extends: full`` holds only what differs
 from that profile. ``profiles/tuned/NAME.yaml`` holds the settings that ``python -m reproduction
-tune`` chose by the rule of :mod:`reproduction.study.tuning`, and is written by that command. The
-classes to forget are the paper's (:data:`reproduction.paper.TARGET`).
+tune`` chose by the rule of :mod:`reproduction.study.searches`, and is written by that command;
+those of the profile extended hold where a profile has no own. The classes to forget are the
+paper's (:data:`reproduction.paper.TARGET`).
 """
 
 from pathlib import Path
@@ -225,16 +226,29 @@ def load_profile(name: str) -> Profile:
     if name not in names():
         raise InputError(f"unknown profile {name!r}; choose from {', '.join(names())}")
     settings, own = {"datasets": _PAPER_TARGETS}, _written(name)
+    tuned = read_tuned(name)
     if "extends" in own:
-        settings = _merged(settings, _parent(own.pop("extends"), f"profiles/{name}.yaml"))
+        parent = own.pop("extends")
+        settings = _merged(settings, _parent(parent, f"profiles/{name}.yaml"))
+        tuned = _families(read_tuned(parent), tuned)
     settings = _merged(settings, own)
-    if tuned := read_tuned(name):
+    if tuned:
         models = {dataset: {"models": models} for dataset, models in tuned.items()}
         settings = _merged(settings, {"datasets": models})
     try:
         return Profile.model_validate(settings | {"name": name})
     except ValidationError as error:
         raise InputError(f"profiles/{name}.yaml: {error}") from error
+
+
+def _families(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Tuned settings, those of a family of ``own`` in place of the whole family of ``base``."""
+    found = {dataset: dict(models) for dataset, models in base.items()}
+    for dataset, models in own.items():
+        for model, families in models.items():
+            known = found.setdefault(dataset, {})
+            known[model] = known.get(model, {}) | families
+    return found
 
 
 def _parent(name: object, file: str) -> dict[str, Any]:
