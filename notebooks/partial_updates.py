@@ -153,8 +153,8 @@ display(Markdown(answer(points)))
 # - *fractions turned round*: few weights where the paper moves many. {{direction}}
 # - *half of each layer*: the same fraction everywhere;
 # - *last layer only*: all its weights at each step, no others;
-# - *all weights, rates by layer*: no mask; each layer moves at the learning rate times the fraction that the mask would select;
-# - *proposed, at the baseline's rate*: the masks alone, nothing chosen anew;
+# - *no mask, rates by layer*: each layer moves at the learning rate times the fraction that the mask would select;
+# - *at the baseline's rate*: the proposed masks, with nothing chosen anew;
 # - *minibatches*: both methods with 128 target images a step in place of all (LeNet and ConvNet).
 #
 # The vertical line is the proposed method. An arm to the right of it keeps more retained data, one to the left less.
@@ -178,7 +178,7 @@ for number in numbers:
 #
 # ## Slower?
 #
-# The paper explains the gain by "slowing down the process". In the table above, compare the steps of *proposed, at the baseline's rate* with those of
+# The paper explains the gain by "slowing down the process". In the table above, compare the steps of the proposed masks *at the baseline's rate* with those of
 # the baseline: the masks alone make that difference.
 #
 # ## On the way there

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import INK, NOTE, OTHERS, PALETTE, WIDTH
+from reproduction.chapters.figures import NOTE, PALETTE, _side_by_side, look
 from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family
@@ -17,30 +17,32 @@ from reproduction.checking.samples import Evidence, grouped
 from reproduction.study.kinds import TABLES
 
 AMNESIAC = {
-    "baseline": "everything (baseline)",
-    "dense_factors": "all entries, times what each layer keeps",
+    "proposed": "proposed",
+    "baseline": "baseline",
+    "dense_factors": "no mask, layers scaled",
     "reversed": "schedule turned round",
-    "uniform": "one fraction in all layers",
+    "uniform": "one fraction everywhere",
     "last_layer": "last layer only",
-    **{f"mask_{n}": f"another random mask ({n})" for n in range(1, 5)},
-    "layer_magnitude": "largest entries of each layer",
-    "global_magnitude": "largest entries of all",
-    "lowest_magnitude": "smallest entries of each layer",
+    **{f"mask_{n}": f"random mask {n}" for n in range(1, 5)},
+    "layer_magnitude": "largest of each layer",
+    "global_magnitude": "largest of all",
+    "lowest_magnitude": "smallest of each layer",
 }
 GRADIENT = {
-    "baseline": "all weights (baseline)",
+    "proposed": "proposed",
+    "baseline": "baseline",
     "reversed": "fractions turned round",
     "uniform": "half of each layer",
     "last_layer": "last layer only",
-    "layer_rates": "all weights, rates by layer",
-    "same_rate": "proposed, at the baseline's rate",
-    "baseline_minibatches": "all weights, minibatches",
+    "layer_rates": "no mask, rates by layer",
+    "same_rate": "at the baseline's rate",
+    "baseline_minibatches": "baseline, minibatches",
     "proposed_minibatches": "proposed, minibatches",
 }
 
 
 def arms_of(number: int) -> dict[str, str]:
-    """The arms that stand beside the proposed method of a table, with their names on pages."""
+    """The arms that are compared in a table's models, with their names on pages."""
     return AMNESIAC if TABLES[number].family == "amnesiac" else GRADIENT
 
 
@@ -51,7 +53,7 @@ class Contrast:
     Attributes:
         rows: of the arm at the level of the findings, one a seed.
         proposed: arm minus proposed, points of D_r.
-        baseline: arm minus baseline; of the baseline itself, 0.
+        baseline: arm minus baseline.
     """
 
     rows: pd.DataFrame
@@ -98,23 +100,27 @@ def answer(points: Mapping[int, pd.DataFrame], placement: str = "tables") -> str
     """
     evidence: Evidence = {k: v for found in points.values() for k, v in _evidence(found).items()}
     numbers = list(points)
+    how = How(placement=placement)
+    each = [c for number in numbers for c in by_model(evidence, number, "equal", how).values()]
+    models = sum(comparison.pairs > 0 for comparison in each)
 
     def over(first: str, second: str) -> Comparison:
         return of_family(evidence, numbers, "equal", How((first, second), placement=placement))
 
     whole = over("proposed", "baseline")
     if not whole.pairs:
-        return "Nothing that can be compared is stored yet."
+        return "No stored runs can be compared yet."
     parts = []
     for arm, name in arms_of(numbers[0]).items():
         own, base = over(arm, "proposed"), over(arm, "baseline")
-        if arm != "baseline" and own.pairs:
+        if arm not in ("baseline", "proposed") and own.pairs:
             beside = f" ({signed(base.mean)})" if base.pairs else ""
             parts.append(f"{name} {signed(own.mean)}{beside}")
     return (
         f"At equal forgetting the proposed method keeps {signed(whole.mean)} points of "
-        f"$\\mathcal{{D}}_r$ against the baseline, mean over models, and each control against the "
-        f"proposed method (in brackets against the baseline): {'; '.join(parts) or 'none was run'}."
+        f"$\\mathcal{{D}}_r$ against the baseline, mean over {models} "
+        f"model{'' if models == 1 else 's'}, and each control against the proposed method (in "
+        f"brackets against the baseline): {'; '.join(parts) or 'none was run'}."
     )
 
 
@@ -140,8 +146,9 @@ def control_table(number: int, found: Mapping[str, Mapping[str, Contrast]], capt
             there = one.rows[one.rows.reached]
             measures = ("d_t", "d_r", "strength") if gradient else ("d_t", "d_r")
             cells = [spread(there[measure].tolist()) for measure in measures]
-            beside = NONE if arm == "baseline" else _difference(one.baseline)
-            cells += [_difference(one.proposed), beside, f"{len(there)} of {len(one.rows)}"]
+            beside = {"proposed": one.proposed, "baseline": one.baseline}
+            cells += [NONE if arm == n else _difference(c) for n, c in beside.items()]
+            cells.append(f"{len(there)} of {len(one.rows)}")
             rows.append([model, arms_of(number)[arm], *cells])
     heads = ["Model", "Arm", "d_t", "d_r", *(["Steps"] if gradient else [])]
     heads += ["d_r minus proposed", "d_r minus baseline", "Seeds there"]
@@ -151,25 +158,22 @@ def control_table(number: int, found: Mapping[str, Mapping[str, Contrast]], capt
 def control_figure(number: int, found: Mapping[str, Mapping[str, Contrast]]) -> Figure:
     """Each arm's D_r minus that of the proposed method, a panel a model, with its interval."""
     arms = [arm for arm in arms_of(number) if any(arm in of_model for of_model in found.values())]
-    shape, height = (1, max(len(found), 1)), 1.2 + 0.22 * len(arms)
-    figure, axes = plt.subplots(
-        *shape, figsize=(WIDTH, height), sharey=True, squeeze=False, layout="constrained"
-    )
-    plt.close(figure)  # a notebook then shows it once, as the value of the cell
-    axes[0, 0].set_yticks(range(len(arms)), [arms_of(number)[arm] for arm in arms])
-    axes[0, 0].set_ylim(len(arms) - 0.5, -0.5)
-    for axis, (model, of_model) in zip(axes[0], found.items(), strict=False):
+
+    def draw(axis: Axes, of_model: Mapping[str, Contrast]) -> None:
         axis.axvline(0, color=PALETTE["proposed"], linewidth=1.2)
         for arm, one in of_model.items():
-            difference, row = one.proposed, arms.index(arm)
-            if not difference.pairs:
-                axis.annotate(difference.finding.word, (0, row), (0, -3), **NOTE)
-                continue
-            mean = difference.mean
-            ends = [[mean - difference.low], [difference.high - mean]]
-            bars = ends if np.isfinite(ends).all() else None
-            colour = PALETTE["baseline"] if arm == "baseline" else OTHERS[2]
-            axis.errorbar(mean, row, xerr=bars, fmt="o", color=colour, ecolor=INK, elinewidth=0.9)
-        axis.set(title=model)
-    figure.supxlabel(r"$D_r$, arm minus proposed (points)", fontsize=9)
-    return figure
+            _dot(axis, arms.index(arm), one.proposed, look(arm, 2)["color"])
+        axis.set_yticks(range(len(arms)), [arms_of(number)[arm] for arm in arms])
+        axis.set(ylim=(len(arms) - 0.5, -0.5), xlabel="points")
+
+    return _side_by_side(found, draw, height=1.2 + 0.22 * len(arms))
+
+
+def _dot(axis: Axes, row: int, difference: Comparison, colour: str) -> None:
+    """The mean of a difference with its interval, or why there is none."""
+    if not difference.pairs:
+        axis.annotate(difference.finding.word, (0, row), (0, -3), **NOTE)
+        return
+    ends = [[difference.mean - difference.low], [difference.high - difference.mean]]
+    bars = ends if np.isfinite(ends).all() else None
+    axis.errorbar(difference.mean, row, xerr=bars, fmt="o", color=colour, elinewidth=1)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import RETAINED, TARGET, WIDTH, look
+from reproduction.chapters.figures import RETAINED, TARGET, _side_by_side, look
 from reproduction.chapters.settings_tables import at_level
 from reproduction.chapters.tables import Table, simple_table, spread
 from reproduction.checking.measurements import METHODS, Record, tidy
@@ -59,22 +59,17 @@ def tuning_figure(points: pd.DataFrame, end: str) -> Figure:
     """Accuracy against steps of fine-tuning, a panel a model; solid D_r, dashed D_t.
 
     Args:
-        points: of :func:`tuned`.
+        points: of :func:`tuned`, of one data set.
         end: where fine-tuning begins, a key of :data:`ENDS`.
     """
-    models = list(points[points.end == end].groupby(["dataset", "model"], sort=False))
-    shape = (1, max(len(models), 1))
-    figure, axes = plt.subplots(
-        *shape, figsize=(WIDTH, 2.6), sharey=True, squeeze=False, layout="constrained"
-    )
-    plt.close(figure)  # a notebook then shows it once, as the value of the cell
-    for axis, ((_, model), found) in zip(axes[0], models, strict=False):
+    panels = dict(list(points[points.end == end].groupby("model", sort=False)))
+
+    def draw(axis: Axes, found: pd.DataFrame) -> None:
         for method, rows in found.groupby("method", sort=False):
             means = rows.groupby("steps")[["d_t", "d_r"]].mean()
             style = look(method)
             axis.plot(means.index, means.d_r, linestyle=RETAINED, label=method, **style)
             axis.plot(means.index, means.d_t, linestyle=TARGET, markerfacecolor="white", **style)
-        axis.set(title=model, xlabel="steps", ylim=(-3, 103))
-    axes[0, 0].set_ylabel("accuracy (%)")
-    axes[0, 0].legend(fontsize=7.5)
-    return figure
+        axis.set(xlabel="steps", ylim=(-3, 103))
+
+    return _side_by_side(panels, draw, height=2.6, label="accuracy (%)")
