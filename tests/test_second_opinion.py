@@ -1,0 +1,166 @@
+"""The ledger's comparisons computed a second time from the stored files, with other code.
+
+Nothing of the ledger's is used here, nor of what it reads results with: JSON, scipy's permutation
+test and pandas. It reads whatever is committed, and says how many comparisons it has seen.
+"""
+
+import json
+import math
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+from reproduction import places
+from reproduction.checking import comparing
+from reproduction.checking.measurements import gather
+
+TABLE = {
+    ("amnesiac", "mnist"): 1,
+    ("amnesiac", "organamnist"): 2,
+    ("label_flipping", "mnist"): 3,
+    ("label_flipping", "organamnist"): 4,
+    ("optimization", "mnist"): 5,
+    ("optimization", "organamnist"): 6,
+}
+MARGIN = {"mnist": 1.0, "organamnist": 2.0}
+MODELS = {
+    "mnist": ("MLP", "LeNet", "ResNet9"),
+    "organamnist": ("ConvNet", "AlexNet", "ResNet9"),
+}
+
+
+def seeds_of_the_profile() -> dict[tuple[str, str], set[int]]:
+    full = yaml.safe_load((places.profiles() / "full.yaml").read_text())
+    return {
+        (data, model): set(own.get("seeds", full["seeds"]))
+        for data, settings in full["datasets"].items()
+        for model, own in settings["models"].items()
+    }
+
+
+def stored() -> pd.DataFrame:
+    """One row a table, placement, model, seed, method and reading: D_r, D_t, or not there."""
+    wanted, rows, known = seeds_of_the_profile(), [], {}
+    for path in sorted((places.results() / "full" / "runs").glob("*.json")):
+        run = json.loads(path.read_text())
+        config = run["config"]
+        key = (config["experiment"], config["dataset"])
+        at = (config["dataset"], config["model"])
+        if config["experiment"] == "trained":
+            known[(*at, config["seed"])] = run["rows"][0]["d_t"]
+        if key not in TABLE or config["seed"] not in wanted[at]:
+            continue
+        placement = config.get("target_placement", {})
+        head = {
+            "table": TABLE[key],
+            "dataset": config["dataset"],
+            "placement": "kept_images" if "target_images" in placement else "tables",
+            "model": config["model"],
+            "seed": config["seed"],
+        }
+        own = {row["method"]: row for row in run["rows"]}
+        methods = [config["arm"]] if "arm" in config else ["baseline", "proposed"]
+        for method in set(methods) & {"baseline", "proposed"}:
+            end = own.get(method)
+            there = end is not None and end["d_t"] <= 3
+            rows.append({**head, "method": method, "reading": "published", "there": there})
+            rows[-1] |= {"d_r": end["d_r"], "d_t": end["d_t"]} if there else {}
+            rows[-1]["trained"] = own["trained"]["d_t"] if "trained" in own else None
+            for record in run["levels"]:
+                if record["method"] == method and record["level"] == 1:
+                    reading = {"train": "equal", "test": "test"}[record["on"]]
+                    one = {**head, "method": method, "reading": reading, "there": record["reached"]}
+                    one |= {"d_r": record.get("d_r"), "d_t": record.get("d_t")}
+                    rows.append(one | {"trained": rows[-1]["trained"]})
+    frame = pd.DataFrame(rows)
+    if len(frame):
+        missing = frame.trained.isna()
+        where = zip(frame.dataset, frame.model, frame.seed, strict=True)
+        found = [known.get(key) for key in where]
+        frame.loc[missing, "trained"] = pd.Series(found, index=frame.index)[missing]
+    return frame
+
+
+def exact(values: np.ndarray) -> float:
+    """One-sided p of a mean above zero: all signs, by scipy."""
+    test = stats.permutation_test(
+        (values,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="greater"
+    )
+    return float(test.pvalue)
+
+
+def holm(p_values: list[float]) -> list[float]:
+    order, found, least = np.argsort(p_values, kind="stable"), [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[at]))
+        found[at] = least
+    return found
+
+
+def compared(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
+    """Differences over complete pairs, and whether enough is left to compare."""
+    rows = rows[rows.trained >= 50]
+    wide = rows.pivot(index="seed", columns="method", values=["d_r", "there"])
+    if not len(rows) or wide["there"].shape[1] < 2:
+        return np.array([]), False
+    both = wide.dropna(subset=[("there", "baseline"), ("there", "proposed")])
+    there = both["there"].astype(bool).all(axis=1)
+    values = (both["d_r"]["proposed"] - both["d_r"]["baseline"])[there].astype(float).to_numpy()
+    left_out = (~there).sum() or rows.seed.nunique() < len(set(rows.seed))
+    enough = len(values) >= 5 or not left_out
+    return values, bool(len(values) and enough and 2 * (~there).sum() <= len(both))
+
+
+def word(values: np.ndarray, p_for: float, p_against: float, margin: float) -> str:
+    if p_for <= 0.025:
+        return "confirmed"
+    if p_against <= 0.025:
+        return "contradicted"
+    if max(exact(values + margin), exact(margin - values)) <= 0.05:
+        return "no difference"
+    return "inconclusive"
+
+
+def test_a_second_computation_finds_what_the_ledger_finds():
+    frame = stored()
+    if frame.empty:
+        pytest.skip("no runs on the complete data are stored")
+    ledger = comparing.comparisons(gather("full"))
+    seen = 0
+    for (number, placement), reading in product(
+        ledger[["table", "placement"]].drop_duplicates().itertuples(index=False, name=None),
+        ("equal", "test", "published"),
+    ):
+        dataset = "mnist" if number % 2 else "organamnist"
+        here = frame[
+            (frame.table == number) & (frame.placement == placement) & (frame.reading == reading)
+        ]
+        cases = {model: compared(here[here.model == model]) for model in MODELS[dataset]}
+        ways = [
+            holm([exact(sign * v) if ok else 1.0 for v, ok in cases.values()]) for sign in (1, -1)
+        ]
+        for (model, (values, ok)), p_for, p_against in zip(cases.items(), *ways, strict=True):
+            found = ledger[
+                (ledger.table == number)
+                & (ledger.placement == placement)
+                & (ledger.reading == reading)
+                & (ledger.model == model)
+            ].iloc[0]
+            if not ok:
+                assert found.word in ("not comparable", "not run"), (number, model, reading)
+                continue
+            seen += 1
+            assert found["mean"] == pytest.approx(values.mean(), abs=1e-9)
+            assert (found.p_for, found.p_against) == pytest.approx((p_for, p_against), abs=1e-9)
+            expected = word(values, p_for, p_against, MARGIN[dataset])
+            assert found.word == expected, (number, placement, model, reading)
+            if len(values) > 1:
+                half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+                assert found.low == pytest.approx(values.mean() - half)
+            else:
+                assert math.isinf(found.low)
+    assert seen > 0
