@@ -324,7 +324,7 @@ def test_a_family_by_hand() -> None:
     found = comparing.of_family(grouped(data(points)), [1], "equal", How())
     assert found.mean == 0.5
     assert found.p_for == 4 / 8  # 3, 1, and 0 + 1 twice, of eight
-    assert found.finding.measured == "+0.50, p 0.5, 3 pairs, D_t 0.50 / 0.50, 2 models"
+    assert found.finding.measured == "+0.50, p 0.5, 3 pairs, D_t 0.50 / 0.50, models: 2"
 
 
 def test_a_family_leaves_out_and_names_models_that_cannot_be_compared() -> None:
@@ -754,5 +754,5 @@ def test_block_is_replaced_between_its_marks() -> None:
     once = claim_pages.replace_block(text, "new\n")
     assert once == f"before\n{start}\nnew\n{end}\nafter\n"
     assert claim_pages.replace_block(once, "new\n") == once
-    with pytest.raises(InputError, match="claims:end"):
+    with pytest.raises(InputError, match=":end"):
         claim_pages.replace_block(f"{start} only", "new")

@@ -14,6 +14,7 @@ from partial_unlearning.update_log.commands import forget_command, log_group
 from reproduction import __doc__ as purpose
 from reproduction import publishing
 from reproduction.chapters.claim_pages import write_result
+from reproduction.checking.claims import READINGS
 from reproduction.datasets.embedded import make_sample
 from reproduction.datasets.sets import load
 from reproduction.machine.workers import cores
@@ -215,7 +216,9 @@ def tune(
 @profile_option
 def claims(profile: str) -> None:
     """Judge every claim of the paper by the stored results and write the result into the README."""
-    click.echo(write_result(profile).to_string(index=False))
+    dates = ["committed", "first_run"]
+    shown = ["id", "coverage", *READINGS, *dates]
+    click.echo(write_result(profile)[shown].to_string(index=False))
 
 
 @main.command()

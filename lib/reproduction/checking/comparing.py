@@ -171,7 +171,7 @@ def of_family(evidence: Evidence, tables: Sequence[int], reading: str, how: How)
     p_values, pairs = _tests(usable, how), sum(len(found.values) for found in usable.values())
     mean = fmean(found.interval.mean for found in usable.values())
     d_t = tuple(map(fmean, zip(*(found.d_t for found in usable.values()), strict=True)))
-    measured = f"{mean:+.2f}, {_described(p_values, pairs, d_t)}, {len(usable)} models"
+    measured = f"{mean:+.2f}, {_described(p_values, pairs, d_t)}, models: {len(usable)}"
     finding = Finding(judge_tests(*p_values, limits()), note, measured)
     return Comparison(finding, mean, math.nan, math.nan, pairs, *p_values, d_t)
 

@@ -8,6 +8,7 @@ asks for a distribution, only that pairs do not depend on each other.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -32,9 +33,14 @@ def sign_flip(strata: Strata) -> tuple[float, float]:
         The probabilities, over all choices of signs, of a statistic at least as large and at most
         as large as the one observed: 1 and 1 where there are no pairs.
     """
-    units = _units([stratum for stratum in strata if len(stratum)])
-    chances = _chances(np.abs(units))
-    positive = int(units[units > 0].sum())
+    return _p_values(tuple(_units([stratum for stratum in strata if len(stratum)]).tolist()))
+
+
+@cache
+def _p_values(units: tuple[int, ...]) -> tuple[float, float]:
+    """Kept, since one comparison is a part of several claims, and shown on several pages."""
+    chances = _chances([abs(unit) for unit in units])
+    positive = sum(unit for unit in units if unit > 0)
     return float(chances[positive:].sum()), float(chances[: positive + 1].sum())
 
 
@@ -48,12 +54,12 @@ def _units(strata: Strata) -> np.ndarray:
     return np.rint(np.concatenate([np.zeros(0), *parts])).astype(np.int64)
 
 
-def _chances(sizes: np.ndarray) -> np.ndarray:
+def _chances(sizes: Sequence[int]) -> np.ndarray:
     """How likely each sum is of those sizes that draw a plus, by convolution; no rounding occurs.
 
     Multiples of 2^-n are exact up to 52 pairs.
     """
-    chances = np.zeros(int(sizes.sum()) + 1)
+    chances = np.zeros(sum(sizes) + 1)
     chances[0] = 1.0
     for size in sizes:
         without = chances / 2

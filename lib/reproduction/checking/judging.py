@@ -14,7 +14,7 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
-from reproduction.checking.claims import READINGS, Case, Claim, claims, limits
+from reproduction.checking.claims import READINGS, Case, Claim, claims
 from reproduction.checking.comparing import How, beside, by_model, matched, of_family, where_read
 from reproduction.checking.measurements import Measurements, gather
 from reproduction.checking.samples import Evidence, Rows, Sample, grouped, sample
@@ -93,26 +93,21 @@ def _how(claim: Claim, case: Case) -> How:
     )
 
 
-def _later(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Finding:
-    end = claim.get("end", reading)
-    return by_model(evidence, case["table"], end, _how(claim, case))[case["model"]].finding
-
-
 def _comparison(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Finding:
-    """A model's comparison; at equal forgetting on test images too, and with what stands beside."""
-    if reading == "published":
-        return _later(evidence, claim, case, reading)
+    """A model's comparison; of accuracies at equal forgetting, on test images too."""
     table, model, how = case["table"], case["model"], _how(claim, case)
-    read = [by_model(evidence, table, at, how)[model] for at in ("equal", "test")]
-    found = matched(*read)
-    further = beside(evidence, table, model, how) if how.column == "d_r" and read[0].pairs else ""
-    return replace(found, measured="; ".join(filter(None, [found.measured, further])))
+    found = by_model(evidence, table, claim.get("end", reading), how)[model]
+    if reading == "published" or claim["measure"] == "later":
+        return found.finding
+    both = matched(found, by_model(evidence, table, "test", how)[model])
+    further = beside(evidence, table, model, how) if how.column == "d_r" and found.pairs else ""
+    return replace(both, measured="; ".join(filter(None, [both.measured, further])))
 
 
 MEASURES: dict[str, Callable[[Evidence, Claim, Case, str], Finding]] = {
     "bound": _bound,
     "comparison": _comparison,
-    "later": _later,
+    "later": _comparison,
 }
 
 
@@ -159,12 +154,8 @@ def coverage(evidence: Evidence, claim: Claim) -> tuple[str, str]:
         seeds.append(len(set.intersection(*each)))
         finished += [row["finished"] for method in _sides(case) for row in rows.get(method, ())]
     run = sorted({count for count in seeds if count})
-    many = (
-        "1 seed"
-        if run == [1]
-        else f"{'–'.join(map(str, dict.fromkeys(run[:: len(run) - 1 or 1])))} seeds"
-    )
-    with_seeds = f", {many}" if run else ""
+    many = "–".join(str(count) for count in dict.fromkeys([*run[:1], *run[-1:]]))
+    with_seeds = f", {many} seed{'' if many == '1' else 's'}" if run else ""
     said = f"{sum(map(bool, seeds))} of {len(seeds)} cases{with_seeds}" if seeds else NONE
     return said, min((when for when in finished if isinstance(when, str)), default=NONE)
 
