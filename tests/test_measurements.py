@@ -24,7 +24,6 @@ from reproduction.checking.measurements import (
     tuned_points,
 )
 from reproduction.checking.verdicts import BY_CONSTRUCTION, NONE, NOT_RUN, NOT_TESTABLE
-from reproduction.datasets.sources import official_counts
 from reproduction.study.results import resolve
 from reproduction.study.stored_runs import Result, save
 
@@ -87,15 +86,16 @@ def steps(strength: float | None, **config: object) -> pd.Series:
     record = {"method": "proposed", "on": "train", "level": 1, "reached": strength is not None}
     record |= {"strength": strength, **known()} if strength is not None else {"lowest": 5.0}
     settings = {"arm": "proposed", "max_steps": 240, **config}
-    return tidy([made_run("optimization", settings, levels=[record])], level_points).iloc[0]
+    facts = {"request": 600, "retained": 5000}
+    run = made_run("optimization", settings, levels=[record], facts=facts)
+    return tidy([run], level_points).iloc[0]
 
 
 def test_a_part_of_a_step_costs_a_whole_one() -> None:
-    counts, epochs = official_counts("mnist")["train"], 2  # of the profile smoke
-    retraining = epochs * (sum(counts) - counts[3])
+    retraining = 2 * 5000  # epochs of the profile smoke, retained images
     found = steps(1.5)
     assert found.steps == 1.5
-    assert found.passes == pytest.approx(2 * counts[3] / retraining)
+    assert found.passes == pytest.approx(2 * 600 / retraining)
     assert steps(1.5, batch_size=128).passes == pytest.approx(2 * 128 / retraining)
 
 

@@ -195,7 +195,8 @@ def beside(evidence: Evidence, table: int, model: str, how: How) -> str:
     seeds = sorted({seed for found in at for seed in found.values})
     over = [fmean(found.values[seed] for found in at if seed in found.values) for seed in seeds]
     worst = sample(rows, how.sides, where_read("equal"), ["worst"])
-    levels = f"over levels {interval(over, limits().confidence)}" if over else ""
+    several = sum(bool(found.values) for found in at) > 1  # controls have the primary one alone
+    levels = f"over levels {interval(over, limits().confidence)}" if several else ""
     return "; ".join(
         filter(None, [levels, f"worst class {worst.interval}" if worst.values else ""])
     )

@@ -37,7 +37,6 @@ from typing import Any
 import pandas as pd
 
 from reproduction.checking.claims import limits
-from reproduction.datasets.sources import official_counts
 from reproduction.study.configs import Config, GradientConfig
 from reproduction.study.kinds import GRADIENT, TABLES
 from reproduction.study.results import shown, stored
@@ -81,18 +80,17 @@ def level_points(result: Result) -> Iterator[Record]:
     """Each method at each level, of the target images trained on and of the test's."""
     for record in result.levels:
         known = _known(result, record) if record["reached"] else record
-        effort = {}
-        if isinstance(result.config, GradientConfig):
-            effort = _effort(result.config, record.get("strength", result.config.max_steps + 1))
-        yield {**known, "end": record["on"], **effort}
+        yield {**known, "end": record["on"], **_effort(result, record)}
 
 
-def _effort(config: GradientConfig, steps: float) -> Record:
-    """Steps, and what they cost: a part of a step passes over all images of one."""
-    counts = official_counts(config.dataset)["train"]
-    target = counts[config.target]
-    retraining = config.training.epochs * (sum(counts) - target)
-    images = config.batch_size or target
+def _effort(result: Result, record: Record) -> Record:
+    """Gradient steps, and what they cost: a part of a step passes over all images of one."""
+    config, facts = result.config, result.facts
+    if not isinstance(config, GradientConfig):
+        return {}
+    steps = record.get("strength", config.max_steps + 1)
+    images = config.batch_size or facts.get("request", math.nan)
+    retraining = config.training.epochs * facts.get("retained", math.nan)
     return {"steps": steps, "passes": math.ceil(steps) * images / retraining}
 
 
