@@ -113,7 +113,8 @@ def _check_data(profile: str) -> None:
 @strict_option
 def book(profile: str, jobs: int, scheduler: str | None, strict: bool) -> None:
     """Run what is missing, execute every notebook, build the book and print its path."""
-    _check_data(profile)
+    if not results.is_complete(profile):
+        _check_data(profile)
     # all that the notebooks will look up
     results.run_everything(profile, jobs=jobs, scheduler=scheduler)
     publishing.execute([], profile, {}, jobs=jobs)

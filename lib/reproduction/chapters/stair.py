@@ -28,7 +28,7 @@ STAIR: dict[str, dict[tuple[str, ...], str]] = {
         ("__init__", "places"): "where things lie",
         ("datasets", "machine", "paper"): "images, cores, the paper's numbers",
         ("study",): "profiles, experiments, runs, tuning",
-        ("checking",): "measurements, claims, verdicts",
+        ("checking",): "exact tests, claims, findings",
         ("chapters",): "tables and figures of the pages",
         ("costs", "publishing"): "time and space; executing, building",
         ("__main__",): "the commands that make the book",

@@ -64,10 +64,22 @@ def run_everything(profile: str, *, jobs: int, scheduler: str | None = None) -> 
     Raises:
         InputError: an unknown profile, settings that cannot be run, or runs that failed.
     """
-    settings = load_profile(profile)
-    configs = [config for name in EXPERIMENTS for config in configs_of(name, settings)]
-    run_missing(profile, configs, jobs=jobs, scheduler=scheduler)
+    run_missing(profile, _everything(profile), jobs=jobs, scheduler=scheduler)
     write_tables(profile)
+
+
+def _everything(profile: str) -> list[Config]:
+    settings = load_profile(profile)
+    return [config for name in EXPERIMENTS for config in configs_of(name, settings)]
+
+
+def is_complete(profile: str) -> bool:
+    """Whether every run of a profile is stored, so that nothing needs its data.
+
+    Raises:
+        InputError: an unknown profile.
+    """
+    return all(find(profile, config) for config in _everything(profile))
 
 
 def _rows(table: Table, result: Result) -> list[dict[str, Any]]:
