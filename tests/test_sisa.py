@@ -263,7 +263,7 @@ def ensemble_run(how: str, shards: int, d_r: float, share: float) -> Result:
     return made_run(
         "sisa",
         {"partition": how, "shards": shards, "slices": 4},
-        rows=[{"method": "ensemble", "d_t": 0.0, "d_r": d_r}],
+        rows=[{"method": "ensemble", "d_t": 0.0, "d_r": d_r, "classes": [d_r] * 10}],
         facts={"costs": [{"request": "1 % at random", **cost}]},
     )
 
@@ -278,3 +278,9 @@ def test_limitations_are_measured_at_their_weakest() -> None:
     designs = [key[:3] for key in chapter.accuracies(runs).index]
     assert designs[:2] == [("iid", 2, 4), ("iid", 5, 4)]
     assert list(chapter.limitations(runs).values()) == [10, 75, 3]
+    lines = repr(chapter.limitation_table(runs)).splitlines()[2:]
+    assert [line.split()[-2:] for line in lines] == [
+        ["+10.00", "inconclusive"],  # one seed has no interval
+        ["+75.00", "inconclusive"],
+        ["+3.00", "inconclusive"],
+    ]
