@@ -48,8 +48,8 @@ from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.controls import answer, contrasts, control_figure, control_table
-from reproduction.chapters.curves import frontier_panels, runs_with
-from reproduction.chapters.figures import apply_style, frontiers, layer_bars, mask_pictures
+from reproduction.chapters.curves import runs_with
+from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
 from reproduction.chapters.layers import layer_masks, moved, ring_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.settings_tables import settings_table
@@ -57,7 +57,6 @@ from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 from reproduction.study import results as access
 from reproduction.study.kinds import TABLES
-from reproduction.study.profiles import load_profile
 
 apply_style()
 torch.set_num_threads(1)
@@ -181,21 +180,8 @@ for number in numbers:
 # The paper explains the gain by "slowing down the process". In the table above, compare the steps of the proposed masks *at the baseline's rate* with those of
 # the baseline: the masks alone make that difference.
 #
-# ## On the way there
-#
-# $\mathcal{D}_r$ against $\mathcal{D}_t$ at each level of target images still recognised, from right to left; the ring is the level of the findings.
-
-# %% mystnb={"image": {"alt": "A panel a model on MNIST: accuracy on retained data against accuracy on target data at falling levels, for the naive method, the proposed one and the one with its fractions turned round."}, "figure": {"caption": "MNIST: the naive method (baseline), the proposed one, and the one with its fractions turned round; mean over seeds.", "name": "fig-{{name}}-mnist"}}
-levels = load_profile(profile).comparison.levels
-primary = levels.index(load_profile(profile).comparison.primary)
-shown = ("baseline", "proposed", "reversed")
-frontiers(frontier_panels(points[numbers[0]], levels, shown), primary)
-
-# %% mystnb={"image": {"alt": "A panel a model on OrganAMNIST: accuracy on retained data against accuracy on target data at falling levels, for the naive method, the proposed one and the one with its fractions turned round."}, "figure": {"caption": "OrganAMNIST: the same three.", "name": "fig-{{name}}-organamnist"}}
-frontiers(frontier_panels(points[numbers[1]], levels, shown), primary)
-
-# %% [markdown]
-# The claims on these methods, the direction of the fractions among them, are judged in the chapters of {{tables}}.
+# The claims on these methods, the direction of the fractions among them, are judged in the chapters of {{tables}},
+# which also draw how much is kept on the way there.
 #
 # ## Settings
 
