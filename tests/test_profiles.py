@@ -101,6 +101,10 @@ def test_a_profile_has_the_tuned_settings_of_the_one_it_extends_but_where_it_has
         ("- full", "holds ['full']; it should hold names and values"),
         ("", "holds None; it should hold names and values"),
         ("extends: [", "profiles/own.yaml is not YAML"),
+        (
+            "extends: full\ncomparison: {controls: [turned]}",
+            "Input should be 'reversed', 'uniform'",
+        ),
         (FULL + "\ncolour: red", "colour\n  Extra inputs are not permitted"),
         (FULL.replace("  organamnist:\n", "  organs:\n"), "datasets.organs.target"),
         (

@@ -7,7 +7,7 @@ from partial_unlearning.errors import InputError
 from reproduction import places
 from reproduction.datasets.sets import load
 from reproduction.study import searches, tuning
-from reproduction.study.arms import PAPER_ARMS, TUNED_CONTROLS, gradient_arm
+from reproduction.study.arms import PAPER_ARMS, gradient_arm
 from reproduction.study.kinds import GRADIENT, TABLES
 from reproduction.study.profiles import load_profile, names
 from reproduction.study.runs.setup import load_data
@@ -85,7 +85,7 @@ def test_the_controls_differ_from_the_proposed_method_in_what_their_name_says(fa
         **proposed.model_dump(),
         "form": "rates",
     }
-    for name in (*PAPER_ARMS, *TUNED_CONTROLS):
+    for name in (*PAPER_ARMS, *load_profile("full").comparison.controls):
         assert (gradient_arm(family, name).batch_size is not None) == name.endswith("_minibatches")
 
 

@@ -80,7 +80,7 @@ def _is_run(evidence: Evidence, family: str) -> bool:
 
 
 def sentences(data: Measurements) -> list[str]:
-    """What came out, in five sentences; one that says so while a family has no runs yet."""
+    """What came out, in five sentences; one that says so where a family has no runs."""
     evidence = grouped(data)
     parts = [
         (_published, "amnesiac", ()),
@@ -89,10 +89,7 @@ def sentences(data: Measurements) -> list[str]:
         (_gradient, "loss ascent", ("loss ascent",)),
         (_last_layer, "amnesiac", ()),
     ]
-    run = {
-        name: of_family(evidence, tables, "equal", How()).pairs for name, tables in TABLES.items()
-    }
     return [
-        say(evidence, *given) if run[family] else f"{family.capitalize()}: not run yet."
+        say(evidence, *given) if _is_run(evidence, family) else f"{family.capitalize()}: not run."
         for say, family, given in parts
     ]

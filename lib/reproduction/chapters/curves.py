@@ -86,18 +86,3 @@ def panels(results: Sequence[Result], order: str) -> dict[str, Panel]:
         for model, points in rows[rows.step >= 1].groupby("model", sort=False)
     }
     return {m: Panel(c.pop("training"), c, retrained.get(m)) for m, c in found.items()}
-
-
-def share_panels(
-    results: Sequence[Result], measure: str, titles: dict[str, str]
-) -> dict[str, dict[str, dict[float, float]]]:
-    """What Figure 4 draws: data set -> strategy -> affected share -> mean accuracy in percent."""
-    rows = tidy(results)
-    rows = rows[rows.method != "trained"]
-    return {
-        titles[dataset]: {
-            strategy: points.groupby("share")[measure].mean().to_dict()
-            for strategy, points in found.groupby("method", sort=False)
-        }
-        for dataset, found in rows.groupby("dataset", sort=False)
-    }

@@ -10,7 +10,6 @@ ascended; no numbers are printed."""
 PAPER_ARMS = ("baseline", "proposed")
 MINIBATCHES = ("baseline_minibatches", "proposed_minibatches")
 MINIBATCH_MODELS = ("LeNet", "ConvNet")
-TUNED_CONTROLS = ("reversed", "uniform", "last_layer", "layer_rates", *MINIBATCHES)
 SAME_RATE = "same_rate"
 """The proposed masks with the optimizer and rate that were chosen for the baseline: how much slower
 masks make the same steps."""

@@ -118,6 +118,13 @@ class DataSettings(Settings):
     models: dict[str, ModelSettings]
 
 
+Control = Literal[
+    *("reversed", "uniform", "last_layer", "layer_rates"),
+    *("baseline_minibatches", "proposed_minibatches"),
+]
+"""An arm of the gradient families beside the paper's two, see :mod:`reproduction.study.arms`."""
+
+
 class Comparison(Settings):
     """Where methods are compared: percentages of target images still recognised.
 
@@ -139,7 +146,7 @@ class Comparison(Settings):
     test_levels: tuple[float, ...]
     max_steps: PositiveInt
     fine_tuning: tuple[PositiveInt, ...]
-    controls: tuple[str, ...]
+    controls: tuple[Control, ...]
 
 
 class Figure3(Settings):
