@@ -19,7 +19,7 @@
 #
 # What is different here:
 #
-{{changes}}
+# {{changes}}
 # - Methods are read twice: *as published*, at the paper's own end ({{end}}), and *at equal forgetting*, where each first
 #   recognises no more than 1 % of the target images that it was to forget. The last step is halved until the level is met, so that
 #   no method overshoots.

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import NOTE, PALETTE, _side_by_side, look
+from reproduction.chapters.figures import NOTE, PALETTE, side_by_side, look
 from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family
@@ -166,7 +166,7 @@ def control_figure(number: int, found: Mapping[str, Mapping[str, Contrast]]) -> 
         axis.set_yticks(range(len(arms)), [arms_of(number)[arm] for arm in arms])
         axis.set(ylim=(len(arms) - 0.5, -0.5), xlabel="points")
 
-    return _side_by_side(found, draw, height=1.2 + 0.22 * len(arms))
+    return side_by_side(found, draw, height=1.2 + 0.22 * len(arms))
 
 
 def _dot(axis: Axes, row: int, difference: Comparison, colour: str) -> None:

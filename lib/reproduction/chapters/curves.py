@@ -80,6 +80,8 @@ def panels(results: Sequence[Result], order: str) -> dict[str, Panel]:
     ends = tidy(runs_with(results, experiment="retrained")).assign(step=0).groupby("model")
     retrained = {model: mean_curve(found) for model, found in ends}
     rows = tidy(runs_with(results, experiment="amnesiac"), curve_points)
+    if rows.empty:
+        return {}
     # The first point of each curve, the model before the first epoch, is the end of another one.
     found = {
         model: _mean_curves(points, order)

@@ -98,7 +98,7 @@ def apply_style() -> None:
     )
 
 
-def _side_by_side(
+def side_by_side(
     panels: Mapping[str, Any],
     draw: Callable[[Axes, Any], None],
     *,
@@ -145,7 +145,7 @@ def epoch_curves(panels: Mapping[str, Panel]) -> Figure:
     Args:
         panels: by model.
     """
-    figure = _side_by_side(panels, _epoch_panel, height=2.8, label="accuracy (%)")
+    figure = side_by_side(panels, _epoch_panel, height=2.8, label="accuracy (%)")
     if not panels:
         return figure
     methods = ["trained", *next(iter(panels.values())).unlearning]
@@ -201,7 +201,7 @@ def frontiers(panels: Mapping[str, Mapping[str, Curve]], primary: int) -> Figure
         axis.set_xscale("symlog", linthresh=1)
         axis.set(xlabel=r"target data $D_t$ (%)", xticks=TICKS, xticklabels=map(str, TICKS))
 
-    return _side_by_side(panels, draw, height=3.0, label=r"retained data $D_r$ (%)")
+    return side_by_side(panels, draw, height=3.0, label=r"retained data $D_r$ (%)")
 
 
 def difference_figure(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
@@ -230,7 +230,7 @@ def difference_figure(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
         axis.legend(handles=handles, loc="lower right", fontsize=8)
 
     height = 1.1 + 0.55 * len(models)
-    return _side_by_side(panels if models else {}, draw, height=height, legend=False)
+    return side_by_side(panels if models else {}, draw, height=height, legend=False)
 
 
 def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measure: str) -> Figure:
@@ -247,7 +247,7 @@ def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measu
             axis.plot(100 * np.array(shares), values, label=name, **look(name, order))
         axis.set(xlabel="affected batches (%)", ylim=(-3, 103))
 
-    return _side_by_side(panels, draw, height=3.0, label=f"{measure} (%)")
+    return side_by_side(panels, draw, height=3.0, label=f"{measure} (%)")
 
 
 def mask_pictures(masks: Mapping[str, ArrayLike], *, side: int = 48, word: str = "kept") -> Figure:
@@ -266,7 +266,7 @@ def mask_pictures(masks: Mapping[str, ArrayLike], *, side: int = 48, word: str =
         axis.imshow(rows, cmap=colours, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
         axis.set(xlabel=f"{100 * flat.mean():.0f} % {word}", xticks=[], yticks=[])
 
-    return _side_by_side(masks, draw, height=2.4, grid=False)
+    return side_by_side(masks, draw, height=2.4, grid=False)
 
 
 def layer_bars(schedules: Mapping[str, Sequence[float]], label: str) -> Figure:
@@ -278,4 +278,4 @@ def layer_bars(schedules: Mapping[str, Sequence[float]], label: str) -> Figure:
         axis.set(ylim=(0, 100), xlabel="layer", xticks=layers)
         axis.grid(visible=False, axis="x")
 
-    return _side_by_side(schedules, draw, height=2.4, label=f"{label} (%)")
+    return side_by_side(schedules, draw, height=2.4, label=f"{label} (%)")

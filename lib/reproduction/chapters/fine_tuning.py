@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import RETAINED, TARGET, _side_by_side, look
+from reproduction.chapters.figures import RETAINED, TARGET, side_by_side, look
 from reproduction.chapters.settings_tables import at_level
 from reproduction.chapters.tables import Table, simple_table, spread
 from reproduction.checking.measurements import METHODS, Record, tidy
@@ -72,4 +72,4 @@ def tuning_figure(points: pd.DataFrame, end: str) -> Figure:
             axis.plot(means.index, means.d_t, linestyle=TARGET, markerfacecolor="white", **style)
         axis.set(xlabel="steps", ylim=(-3, 103))
 
-    return _side_by_side(panels, draw, height=2.6, label="accuracy (%)")
+    return side_by_side(panels, draw, height=2.6, label="accuracy (%)")

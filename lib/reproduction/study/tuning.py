@@ -87,7 +87,8 @@ def _rows(profile: Profile, **named: str | None) -> list[Row]:
     if not rows:
         choices = "; ".join(f"{table.family}, {table.dataset}, {model}" for table, model in known)
         raise InputError(
-            f"profile {profile.name} has nothing to tune for {named} (None is any); "
+            f"profile {profile.name} has nothing to tune for "
+            f"{', '.join(f'{name} {given}' for name, given in named.items() if given)}; "
             f"choose from {choices}"
         )
     return rows
