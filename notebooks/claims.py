@@ -48,7 +48,9 @@ display(Markdown(f"Profile {profile}: {totals(judged)}"))
 # %% tags=["remove-input"]
 limits = claims.limits()
 print(f"equal forgetting: {limits.level:g} % of the target images; tests at {limits.alpha:g}")
-print(f"margins of no difference: {dict(limits.margins)} points; intervals: {limits.confidence:.0%}")
+print(
+    f"margins of no difference: {dict(limits.margins)} points; intervals: {limits.confidence:.0%}"
+)
 
 # %% [markdown]
 # ## The claims

@@ -26,6 +26,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli.main, arguments)
 
 
+TUNE = ("tune", "--profile", "smoke")
 SMALL = ("run", "table_1", "--profile", "smoke", "--jobs", "1", "-p", "models=MLP")
 
 
@@ -93,7 +94,7 @@ def test_status_tells_what_exists_and_how_long_it_took(results_folder):
         ((*SMALL, "-p", "epochs=0"), "epochs = 0"),
         ((*SMALL, "-p", "seeds=-1"), "seeds.0 = '-1'"),
         ((*SMALL[:-1], "models=ConvNet"), "table_1 has no runs with these settings"),
-        (("tune", "--profile", "smoke", "--model", "MLP", "--dataset", "organamnist"), "nothing to tune"),
+        ((*TUNE, "--model", "MLP", "--dataset", "organamnist"), "nothing to tune"),
     ],
 )
 def test_mistakes_are_answered_in_one_line_and_leave_nothing(results_folder, arguments, message):

@@ -139,9 +139,9 @@ def test_only_the_best_rates_go_on_to_the_other_trainings(tmp_path, monkeypatch)
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(InputError, match="nothing to tune for family sisa; choose from amnesiac, mnist, MLP; "):
+    with pytest.raises(InputError, match="nothing to tune for family sisa; choose from amnesiac"):
         list(tuning.tune("smoke", jobs=1, family="sisa"))
-    with pytest.raises(InputError, match="nothing to tune for model VGG; choose from amnesiac, mnist, MLP; "):
+    with pytest.raises(InputError, match="nothing to tune for model VGG; choose from amnesiac"):
         list(tuning.tune("smoke", jobs=1, model="VGG"))
 
 

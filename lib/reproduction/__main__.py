@@ -159,9 +159,9 @@ def run(
 ) -> None:
     """Run EXPERIMENT (such as table_1, figure_4, sisa) and print its rows.
 
-    Results that exist are read. -p changes a setting: models, seeds, affected_fraction, target_images,
-    target, epochs, batch_size, buffers, strategy, sparsity_first, sparsity_last, fraction_first,
-    fraction_last, learning_rate.
+    Results that exist are read. -p changes a setting: models, seeds, affected_fraction,
+    target_images, target, epochs, batch_size, buffers, strategy, sparsity_first, sparsity_last,
+    fraction_first, fraction_last, learning_rate.
     """
     changes = publishing.parse_parameters(parameters)
     found = results.results(experiment, profile, jobs=jobs, scheduler=scheduler, **changes)

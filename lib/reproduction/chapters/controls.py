@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import NOTE, PALETTE, side_by_side, look
+from reproduction.chapters.figures import NOTE, PALETTE, look, side_by_side
 from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family

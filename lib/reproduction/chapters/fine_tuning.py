@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import RETAINED, TARGET, side_by_side, look
+from reproduction.chapters.figures import RETAINED, TARGET, look, side_by_side
 from reproduction.chapters.settings_tables import at_level
 from reproduction.chapters.tables import Table, simple_table, spread
 from reproduction.checking.measurements import METHODS, Record, tidy
