@@ -227,12 +227,12 @@ def test_every_profile_resolves_every_experiment(name):
             assert config.source == profile.source
 
 
-def test_quick_and_smoke_have_all_models_of_all_tables():
-    for name in ("smoke", "quick"):
-        for number, table in TABLES.items():
-            configs = configs_of(f"table_{number}", load_profile(name))
-            models = {c.model for c in configs if c.experiment == table.family}
-            assert models == set(load_profile(name).datasets[table.dataset].models)
+def test_smoke_has_all_models_of_all_tables():
+    profile = load_profile("smoke")
+    for number, table in TABLES.items():
+        configs = configs_of(f"table_{number}", profile)
+        models = {c.model for c in configs if c.experiment == table.family}
+        assert models == set(profile.datasets[table.dataset].models)
 
 
 def test_unknown_names_are_refused():
@@ -273,7 +273,7 @@ def test_who_only_reads_results_imports_no_torch():
 
 def test_committed_runs_are_read_and_written_as_they_are(tmp_path, monkeypatch):
     paths = [path for name in names() for path in (places.results() / name).glob("runs/*.json")]
-    assert len(paths) > 200
+    assert len(paths) > 100
     monkeypatch.setattr(places, "results", lambda: tmp_path)
     for path in paths:
         stored = json.loads(path.read_text())

@@ -149,6 +149,6 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize("number", range(1, 7))
 def test_the_profiles_hold_what_the_rule_chose_from_the_stored_trials(name, number):
     for search in tuning.searches(name, number):
-        if search.chosen is not None:
-            assert search.scored or name == "smoke", f"no trials: {search.model} {search.sought}"
+        if name == "full" and search.chosen is not None:  # the others take over its settings
+            assert search.scored, f"no trials stored: {search.model} {search.sought}"
         assert search.obeys_the_rule, f"{search.model}: tune {search.sought} again"
