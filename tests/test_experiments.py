@@ -262,7 +262,7 @@ def test_who_only_reads_results_imports_no_torch():
     code = """if True:
         import sys
         from reproduction.study import results
-        assert len(results.results("table_1", "full")) > 0
+        assert len(results.stored("table_1", "full")) > 0
         print("torch" in sys.modules)
     """
     environment = {**os.environ, "PYTHONPATH": str(places.root() / "lib")}
