@@ -46,6 +46,7 @@ _HOMES = {
     "training": "Callback fit make_optimizer",
     "unlearners": "amnesiac gradient sisa",
     "update_log.log": "append_to create exists open_log",
+    "update_log.purge": "purge",
     "update_log.recording": "record",
     "update_log.requests": "forget preview undo",
 }

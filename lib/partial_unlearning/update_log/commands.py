@@ -21,6 +21,7 @@ def _facts(log: LogFiles) -> dict[str, object]:
     about, steps, each = log.description, len(log), log.bytes_per_step()
     sparsity = f"{about.sparsity_first:g} to {about.sparsity_last:g}"
     dense = each / (4 * log.size)
+    unfinished = f", purge {log.history.purging} again: not complete" * bool(log.history.purging)
     return {
         "model": f"{log.size} entries in {len(about.layers)} layers, {about.fingerprint[:12]}",
         "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}",
@@ -28,6 +29,7 @@ def _facts(log: LogFiles) -> dict[str, object]:
         "steps": steps,
         "bytes": f"{log.folder.total()}, {each} a step, {dense:.2%} of a dense float32 log",
         "recording": "ended" if steps == log.history.trained_steps else "not ended",
+        "purged": f"{len(log.history.purged)} steps" + unfinished,
         "versions": ", ".join(f"{name} {number}" for name, number in about.versions.items()),
     }
 
@@ -54,7 +56,8 @@ def verify(path: str) -> None:
     log = open_log(path)
     if problems := list(log.verify()):
         raise InputError("\n".join(problems))
-    click.echo(f"{len(log)} steps, every one as it was written")
+    gone = f"; {len(log.history.purged)} of them are purged" * bool(log.history.purged)
+    click.echo(f"{len(log)} steps, every one as it was written{gone}")
 
 
 @click.command("forget")
@@ -66,14 +69,34 @@ def verify(path: str) -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the new weights."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--final", is_flag=True, help="Then purge: the request cannot be undone.")
 def forget_command(
-    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None, dry_run: bool
+    path: str,
+    weights: Path,
+    ids: Path | None,
+    request: int | None,
+    out: Path | None,
+    dry_run: bool,
+    final: bool,
 ) -> None:
     """Subtract what training learned in every step that saw the given samples."""
-    if (ids is None) == (request is None) or (dry_run and ids is None):
-        raise InputError("give either --ids, with or without --dry-run, or --undo")
+    if (ids is None) == (request is None) or (dry_run + final > (ids is not None)):
+        raise InputError("give either --ids, perhaps with --dry-run or --final, or --undo")
     if out is None and not dry_run:
         raise InputError("give --out, the file to write the new weights to, or --dry-run")
     from partial_unlearning.update_log.request_files import answer  # loads torch
 
-    answer(path, weights, ids, request, None if dry_run else out)
+    answer(path, weights, ids, request, None if dry_run else out, final=final)
+
+
+@click.command("purge")
+@click.option("--log", "path", required=True, help="The update log, a folder or URL.")
+@click.argument("request", type=int)
+def purge_command(path: str, request: int) -> None:
+    """Overwrite the updates and sample ids of the REQUEST of that number: it becomes final."""
+    from partial_unlearning.update_log.log import open_log  # loads torch
+    from partial_unlearning.update_log.purge import purge
+    from partial_unlearning.update_log.request_files import tell_purge
+
+    log = open_log(path)
+    tell_purge(log, purge(log, request))

@@ -36,7 +36,7 @@ class Entry:
 
     Attributes:
         kind: ``trained`` (recording ended), ``resumed`` (from an earlier step, since the weights
-            it ended with were lost), ``forget`` or ``undo``.
+            it ended with were lost), ``forget``, ``undo``, ``purge`` (begun) or ``purged`` (done).
         request: number of the request, counted from 1; 0 for the first two.
         asked: ranges of the steps that the request affects; all steps for the first two.
         weights: digest of the weights it led to.
@@ -98,6 +98,18 @@ class History:
             elif entry.kind == "undo":
                 del standing[entry.request]
         return standing
+
+    @property
+    def purged(self) -> set[int]:
+        """Steps whose updates and sample ids are gone for good, or will be: see :attr:`purging`."""
+        purges = (entry.asked for entry in self.entries if entry.kind == "purge")
+        return set().union(*map(from_ranges, purges))
+
+    @property
+    def purging(self) -> int | None:
+        """The request whose purge was begun and did not come to its end, if there is one."""
+        purges = [entry for entry in self.entries if entry.kind in ("purge", "purged")]
+        return purges[-1].request if purges and purges[-1].kind == "purge" else None
 
     def knows(self, weights: str) -> bool:
         """Whether an entry led to the weights of this digest."""

@@ -16,7 +16,7 @@ from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log import checked_json
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import BatchCodec, id_type
+from partial_unlearning.update_log.codecs import EPOCH_BYTES, BatchCodec, id_type
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import Entry, History, to_ranges
 from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles
@@ -50,14 +50,19 @@ class StoredLog(LogFiles):
         """Be the only writer inside a ``with`` block; InputError if somebody is writing."""
         return self.folder.locked(ROOT)
 
-    def _known(self, steps: Iterable[int]) -> np.ndarray:
-        """Sorted distinct steps; raises InputError if one is not in the log."""
+    def known(self, steps: Iterable[int]) -> np.ndarray:
+        """Sorted distinct steps; raises InputError if one is not in the log, or purged from it."""
         known = np.unique(np.fromiter(steps, dtype=np.int64))
         count = len(self)
         outside = known[(known < 0) | (known >= count)]
         if len(outside):
             raise InputError(
                 f"the log holds no update of step {outside[0]}; {count} steps are in its files"
+            )
+        if gone := self.history.purged.intersection(known.tolist()):
+            raise InputError(
+                f"{len(gone)} of these steps are purged from the log, the first is {min(gone)}; "
+                "give weights in which they are subtracted: the result of that request or later"
             )
         return known
 
@@ -71,7 +76,7 @@ class StoredLog(LogFiles):
             InputError: a step is not in the log, or its row is damaged.
         """
         codec = self.description.updates
-        for _, rows in self._updates.blocks(self._known(steps)):
+        for _, rows in self._updates.blocks(self.known(steps)):
             for row, values in zip(rows, codec.values_of(rows), strict=True):
                 yield codec.positions_of(row), values.to(torch.float32)
 
@@ -83,7 +88,7 @@ class StoredLog(LogFiles):
         Raises:
             InputError: a step is not in the log, or its row is damaged.
         """
-        blocks = (rows for _, rows in self._updates.blocks(self._known(steps)))
+        blocks = (rows for _, rows in self._updates.blocks(self.known(steps)))
         with one_thread():
             return add_rows(self.description.updates, blocks, self.size)
 
@@ -115,28 +120,43 @@ class StoredLog(LogFiles):
             InputError: no ids, or an id in no batch, so that nothing could be removed for it.
         """
         asked = np.unique(ids.cpu().numpy() if isinstance(ids, Tensor) else ids)
+        steps, seen = self.seen_in(asked)
+        if not len(asked):
+            raise InputError("no sample ids were given, so they are in no recorded batch")
+        if not seen.all():
+            missing, purged = asked[~seen], len(self.history.purged)
+            raise InputError(
+                f"{len(missing)} of {len(asked)} sample ids are in no recorded batch, the first "
+                f"is {missing[0]}; give ids that were trained on"
+                + f" ({purged} steps are purged, with their ids: leave out who is only in those)"
+                * bool(purged)
+            )
+        return steps
+
+    def seen_in(self, asked: np.ndarray) -> tuple[list[int], np.ndarray]:
+        """The steps that saw any of some ids ``(n,)``, and which ids were seen, bool ``(n,)``.
+
+        Steps that are purged are known no more.
+        """
         steps: list[int] = []
-        seen = np.zeros(len(asked), dtype=bool)
-        for block, rows in self._batches.blocks(np.arange(len(self))):
+        seen, purged = np.zeros(len(asked), dtype=bool), sorted(self.history.purged)
+        for block, rows in self._batches.blocks(np.delete(np.arange(len(self)), purged)):
             held = self.description.batches.padded_ids(rows)
             hits = np.isin(held, asked)
             seen |= np.isin(asked, held[hits])
             steps += block[hits.any(axis=1)].tolist()
-        if not len(asked):
-            raise InputError("no sample ids were given, so they are in no recorded batch")
-        if not seen.all():
-            missing = asked[~seen]
-            raise InputError(
-                f"{len(missing)} of {len(asked)} sample ids are in no recorded batch, the first "
-                f"is {missing[0]}; give ids that were trained on"
-            )
-        return steps
+        return steps, seen
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
         yield from super().verify()
         try:
             _ = self.mask, read_checkpoint(self.folder)
+            purged = np.array(sorted(self.history.purged), dtype=np.int64)
+            for part, keep in ((self._updates, 0), (self._batches, EPOCH_BYTES)):
+                for steps, rows in part.blocks(purged):
+                    for step in steps[rows[:, keep:].any(axis=1)]:
+                        yield f"step {step} is purged, but still in {part.name}; purge again"
         except InputError as error:
             yield str(error)
 
@@ -160,6 +180,9 @@ class LogWriter(StoredLog):
         super().__init__(folder)
         self._batch_of = {step: Batch(epoch, ids) for step, epoch, ids in plan or ()}
         self._next = len(self)
+        if request := self.history.purging:
+            self.folder.unlock()
+            raise InputError(f"the purge of request {request} was interrupted: run it again first")
         self._pending: list[tuple[int, Batch]] = []
         self._block = RowBlock(self.description.updates, self.description.pending)
         if self._batches.count() > self._next or self._cut_to() is not None:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+import numpy as np
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log import checked_json
+from partial_unlearning.update_log.codecs import EPOCH_BYTES
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import History
@@ -72,6 +75,12 @@ class LogFiles:
         if self.folder.size(CUT) is None:
             return None
         return int(checked_json.read(self.folder, CUT)["steps"])
+
+    def blank(self, steps: set[int]) -> None:
+        """Overwrite the updates and the sample ids of some steps with zeros, for good."""
+        ordered = np.array(sorted(steps), dtype=np.int64)
+        self._updates.blank(ordered, keep=0)
+        self._batches.blank(ordered, keep=EPOCH_BYTES)
 
     def bytes_per_step(self) -> int:
         """Bytes that one step takes in the files, checksums and index included."""

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import click
+import numpy as np
 import safetensors
 from safetensors.torch import save as to_bytes
 from torch import Tensor
@@ -12,7 +13,9 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from partial_unlearning.update_log.description import Description
+from partial_unlearning.update_log.history import Entry, from_ranges
 from partial_unlearning.update_log.log import StoredLog, open_log
+from partial_unlearning.update_log.purge import ELSEWHERE, purge
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
 
 UNCHANGED = {
@@ -96,14 +99,24 @@ def _tell(plan: Preview, about: Description) -> None:
 
 
 def answer(
-    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None
+    path: str,
+    weights: Path,
+    ids: Path | None,
+    request: int | None,
+    out: Path | None,
+    *,
+    final: bool = False,
 ) -> None:
     """Forget the samples of a file, or undo a request; without ``out`` only say what it would do.
+
+    A ``final`` request is purged from the log.
 
     Raises:
         InputError: as :func:`forget` and :func:`undo`, or a file cannot be read or written.
     """
     log = open_log(path)
+    if final and ids and out and _completed(log, ids, out):
+        return
     tensors, metadata = read_weights(weights)
     if out is None:
         _plan(log, tensors, ids, request)
@@ -119,3 +132,27 @@ def answer(
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:
         click.echo(UNCHANGED[entry.kind])
+    if final:
+        tell_purge(log, purge(log, entry.request))
+
+
+def _completed(log: StoredLog, ids: Path, out: Path) -> bool:
+    """Complete a purge that was interrupted; whether it was that of these ids and weights."""
+    if (request := log.history.purging) is None:
+        return False
+    entry = purge(log, request)
+    tell_purge(log, entry)
+    if log.seen_in(np.array(read_ids(ids)))[0]:
+        return False
+    if log.description.digest(read_weights(out)[0]) != entry.weights:
+        raise InputError(f"{out} does not hold the weights of that request, {entry.weights[:12]}")
+    return True
+
+
+def tell_purge(log: StoredLog, entry: Entry) -> None:
+    """Say what a purge took from the log, and what it could not reach."""
+    gone = len(from_ranges(entry.asked))
+    click.echo(
+        f"request {entry.request} is final: {gone} steps are purged from the log, with the ids of "
+        f"their batches ({len(log.history.purged)} in all). Yours to delete: {ELSEWHERE}"
+    )

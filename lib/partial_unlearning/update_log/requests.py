@@ -78,6 +78,7 @@ def _plan(
     about.check(weights)
     digest = about.digest(weights)
     before = log.history.subtracted(digest)
+    log.known(before ^ after)  # refuses steps that are purged
     return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes)
 
 
@@ -104,6 +105,8 @@ def preview_undo(log: StoredLog, weights: State, request: int) -> Preview:
     if request not in requests:
         raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
     asked = requests.pop(request)
+    if asked <= log.history.purged:
+        raise InputError(f"request {request} is final: its steps are purged, nobody can undo it")
     return _plan(log, weights, "undo", request, asked, set().union(*requests.values()))
 
 

@@ -123,6 +123,24 @@ class Rows:
             if len(part):
                 yield part, self.at(int(part[0]) // self.per_shard, part % self.per_shard)
 
+    def blank(self, steps: np.ndarray, keep: int) -> None:
+        """Overwrite the rows of ``steps`` with zeros, but for their first ``keep`` bytes.
+
+        A row may stand in two files, when a process was killed that replaced one by the other.
+        """
+        for shard in np.unique(steps // self.per_shard).tolist():
+            starts = (steps[steps // self.per_shard == shard] % self.per_shard) * self.slot
+            for name in (self._shard(shard), self._tail(shard)):
+                inside = starts[starts + self.slot <= (self.folder.size(name) or 0)].tolist()
+                heads = (self.folder.read(name, (at, at + keep)).tobytes() for at in inside)
+                rows = [head[:keep].ljust(self.row_bytes, b"\0") for head in heads]
+                parts = [row + _checksum(row) for row in rows]
+                if parts:
+                    self.folder.overwrite(name, list(zip(inside, parts, strict=True)))
+        for name in self.folder.names(self.name):
+            if name.endswith(".new"):  # a copy that a killed process left
+                self.folder.remove(f"{self.name}/{name}")
+
     def index(self) -> bytes:
         """The end of a full shard: where each row lies, and a checksum."""
         starts = np.arange(self.per_shard, dtype="<u8") * self.slot
