@@ -200,6 +200,7 @@ def sample() -> None:
 
 main.add_command(log_group)
 main.add_command(forget_command)
+main.add_command(purge_command)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,8 @@ class StoredLog(LogFiles):
         yield from super().verify()
         try:
             _ = self.mask, read_checkpoint(self.folder)
+            if request := self.history.purging:
+                yield f"the purge of request {request} was interrupted; run it again"
             purged = np.array(sorted(self.history.purged), dtype=np.int64)
             for part, keep in ((self._updates, 0), (self._batches, EPOCH_BYTES)):
                 for steps, rows in part.blocks(purged):
@@ -177,12 +179,12 @@ class LogWriter(StoredLog):
 
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
         folder.lock(ROOT)
+        if request := History(folder).purging:  # some rows may be half overwritten
+            folder.unlock()
+            raise InputError(f"the purge of request {request} was interrupted: run it again first")
         super().__init__(folder)
         self._batch_of = {step: Batch(epoch, ids) for step, epoch, ids in plan or ()}
         self._next = len(self)
-        if request := self.history.purging:
-            self.folder.unlock()
-            raise InputError(f"the purge of request {request} was interrupted: run it again first")
         self._pending: list[tuple[int, Batch]] = []
         self._block = RowBlock(self.description.updates, self.description.pending)
         if self._batches.count() > self._next or self._cut_to() is not None:

@@ -41,8 +41,13 @@ def purge(log: StoredLog, request: int) -> Entry:
         if not requests[request] <= log.history.purged:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
             log.history.append(Entry("purge", request, asked, last.weights, last.subtracted))
-        log.blank(log.history.purged)
-        for name in (checkpoint.FILE, f"{checkpoint.FILE}.new"):  # they still hold these steps
-            log.folder.remove(name)
+        try:
+            log.blank(log.history.purged)
+            for name in (checkpoint.FILE, f"{checkpoint.FILE}.new"):  # they still hold these steps
+                log.folder.remove(name)
+        except OSError as error:
+            raise InputError(
+                f"the purge is not complete: {error}; mend that and repeat it"
+            ) from error
         log.history.append(Entry("purged", request, asked, last.weights, last.subtracted))
         return log.history.entries[-1]
