@@ -19,8 +19,7 @@ VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Types for stored values. At update sizes near 1e-8, float16 turns most of them to zero."""
 
 _HEAD = struct.Struct("<II")  # epoch and number of ids
-EPOCH_BYTES = 4
-"""At the start of a batch's row; the rest is about its samples."""
+EPOCH_BYTES = 4  # at the start of a batch's row; the rest is about its samples
 
 
 def _whole_words(bits: int) -> int:

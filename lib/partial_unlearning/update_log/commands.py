@@ -21,7 +21,7 @@ def _facts(log: LogFiles) -> dict[str, object]:
     about, steps, each = log.description, len(log), log.bytes_per_step()
     sparsity = f"{about.sparsity_first:g} to {about.sparsity_last:g}"
     dense = each / (4 * log.size)
-    unfinished = f", purge {log.history.purging} again: not complete" * bool(log.history.purging)
+    unfinished = f", not complete: purge {log.history.purging} again" * bool(log.history.purging)
     return {
         "model": f"{log.size} entries in {len(about.layers)} layers, {about.fingerprint[:12]}",
         "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}",
@@ -69,7 +69,7 @@ def verify(path: str) -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the new weights."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--final", is_flag=True, help="Then purge: the request cannot be undone.")
+@click.option("--final", is_flag=True, help="Also purge it from the log, for good.")
 def forget_command(
     path: str,
     weights: Path,
@@ -84,19 +84,20 @@ def forget_command(
         raise InputError("give either --ids, perhaps with --dry-run or --final, or --undo")
     if out is None and not dry_run:
         raise InputError("give --out, the file to write the new weights to, or --dry-run")
-    from partial_unlearning.update_log.request_files import answer  # loads torch
+    from partial_unlearning.update_log.request_files import answer, completed, make_final
 
-    answer(path, weights, ids, request, None if dry_run else out, final=final)
+    if final and completed(path, ids, out):
+        return
+    entry = answer(path, weights, ids, request, None if dry_run else out)
+    if final:
+        make_final(path, entry.request)
 
 
 @click.command("purge")
 @click.option("--log", "path", required=True, help="The update log, a folder or URL.")
 @click.argument("request", type=int)
 def purge_command(path: str, request: int) -> None:
-    """Overwrite the updates and sample ids of the REQUEST of that number: it becomes final."""
-    from partial_unlearning.update_log.log import open_log  # loads torch
-    from partial_unlearning.update_log.purge import purge
-    from partial_unlearning.update_log.request_files import tell_purge
+    """Overwrite the updates and sample ids that REQUEST, by its number, asked for: it is final."""
+    from partial_unlearning.update_log.request_files import make_final  # loads torch
 
-    log = open_log(path)
-    tell_purge(log, purge(log, request))
+    make_final(path, request)

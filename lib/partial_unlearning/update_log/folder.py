@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -96,19 +96,6 @@ class Folder:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-
-    def overwrite(self, name: str, parts: Sequence[tuple[int, bytes]]) -> None:
-        """Write parts (start, bytes) over what a file holds there; elsewhere than here, anew."""
-        if self.local:
-            with open(self.path(name), "r+b", buffering=0) as file:
-                for start, part in parts:
-                    os.pwrite(file.fileno(), part, start)
-                os.fsync(file.fileno())
-            return
-        content = bytearray(self.fs.cat_file(self.path(name)))
-        for start, part in parts:
-            content[start : start + len(part)] = part
-        self.put(name, bytes(content))
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name; on this disk in one moment."""

@@ -16,7 +16,7 @@ from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log import checked_json
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import EPOCH_BYTES, BatchCodec, id_type
+from partial_unlearning.update_log.codecs import BatchCodec, id_type
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import Entry, History, to_ranges
 from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles
@@ -51,18 +51,18 @@ class StoredLog(LogFiles):
         return self.folder.locked(ROOT)
 
     def known(self, steps: Iterable[int]) -> np.ndarray:
-        """Sorted distinct steps; raises InputError if one is not in the log, or purged from it."""
+        """Sorted distinct steps; raises InputError if one is not in the log, or purged."""
         known = np.unique(np.fromiter(steps, dtype=np.int64))
-        count = len(self)
+        count, purged = len(self), self.history.purged
         outside = known[(known < 0) | (known >= count)]
         if len(outside):
             raise InputError(
                 f"the log holds no update of step {outside[0]}; {count} steps are in its files"
             )
-        if gone := self.history.purged.intersection(known.tolist()):
+        if gone := purged.intersection(known.tolist()):
             raise InputError(
                 f"{len(gone)} of these steps are purged from the log, the first is {min(gone)}; "
-                "give weights in which they are subtracted: the result of that request or later"
+                "give the weights of that request, or later ones: these lack them already"
             )
         return known
 
@@ -152,13 +152,6 @@ class StoredLog(LogFiles):
         yield from super().verify()
         try:
             _ = self.mask, read_checkpoint(self.folder)
-            if request := self.history.purging:
-                yield f"the purge of request {request} was interrupted; run it again"
-            purged = np.array(sorted(self.history.purged), dtype=np.int64)
-            for part, keep in ((self._updates, 0), (self._batches, EPOCH_BYTES)):
-                for steps, rows in part.blocks(purged):
-                    for step in steps[rows[:, keep:].any(axis=1)]:
-                        yield f"step {step} is purged, but still in {part.name}; purge again"
         except InputError as error:
             yield str(error)
 
@@ -179,9 +172,6 @@ class LogWriter(StoredLog):
 
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
         folder.lock(ROOT)
-        if request := History(folder).purging:  # some rows may be half overwritten
-            folder.unlock()
-            raise InputError(f"the purge of request {request} was interrupted: run it again first")
         super().__init__(folder)
         self._batch_of = {step: Batch(epoch, ids) for step, epoch, ids in plan or ()}
         self._next = len(self)

@@ -38,6 +38,7 @@ class LogFiles:
         rows, about = self._rows_type, self.description
         self._updates = rows(folder, "updates", about.update_bytes, about.per_shard)
         self._batches = rows(folder, "batches", about.batches.nbytes, about.per_shard)
+        self.parts = ((self._updates, 0), (self._batches, EPOCH_BYTES))  # bytes that purging keeps
 
     @property
     def size(self) -> int:
@@ -76,12 +77,6 @@ class LogFiles:
             return None
         return int(checked_json.read(self.folder, CUT)["steps"])
 
-    def blank(self, steps: set[int]) -> None:
-        """Overwrite the updates and the sample ids of some steps with zeros, for good."""
-        ordered = np.array(sorted(steps), dtype=np.int64)
-        self._updates.blank(ordered, keep=0)
-        self._batches.blank(ordered, keep=EPOCH_BYTES)
-
     def bytes_per_step(self) -> int:
         """Bytes that one step takes in the files, checksums and index included."""
         rows = (self._updates, self._batches)
@@ -89,9 +84,16 @@ class LogFiles:
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
-        for part in (self._updates, self._batches):
+        for part, _ in self.parts:
             yield from part.verify()
+        if request := self.history.purging:
+            yield f"the purge of request {request} was interrupted: repeat it"
         try:
             len(self)
+            purged = np.array(sorted(self.history.purged), dtype=np.int64)
+            for part, keep in self.parts:
+                for steps, rows in part.blocks(purged):
+                    for step in steps[rows[:, keep:].any(axis=1)]:
+                        yield f"step {step} is purged, but still in {part.name}: repeat the purge"
         except InputError as error:
             yield str(error)

@@ -1,26 +1,27 @@
 """Final deletion: the updates and the sample ids of a request's steps leave the log.
 
-The history announces it first, so that from then on these steps count as gone, and notes its end.
-Killed in between, the same command completes it.
+The history says so first, so that these steps count as gone from then on, and once more at the
+end. Killed in between, the same command completes it.
 """
 
+import numpy as np
+
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log import checkpoint
+from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import StoredLog
 
 ELSEWHERE = (
-    "copies of the log, weights from before this request, and what snapshots or an object store "
-    "keep of files that were overwritten"
+    "with the ids of their batches. Yours to delete: copies of the log, weights from before this "
+    "request, and what a disk, snapshots or an object store keep of files that were replaced"
 )
-"""What no program can reach from here."""
 
 
 def purge(log: StoredLog, request: int) -> Entry:
     """Overwrite the updates and the sample ids of all steps that a request affects, for good.
 
-    The request can no longer be undone, and weights that still hold these steps can no longer be
-    changed: keep those that it led to. What is :data:`ELSEWHERE` is the owner's to delete.
+    It can no longer be undone, and weights that still hold these steps can no longer be changed:
+    keep those it led to.
 
     Args:
         log: the log.
@@ -30,24 +31,23 @@ def purge(log: StoredLog, request: int) -> Entry:
         The new line of the history.
 
     Raises:
-        InputError: no such request stands, files are damaged or cannot be written, or another
+        InputError: no such request stands, a file is damaged or cannot be written, or another
             process is writing to the log.
     """
     with log.locked():
-        requests = log.history.requests()
+        requests, entries = log.history.requests(), log.history.entries
         if request not in requests:
             raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
-        asked, last = to_ranges(requests[request]), log.history.entries[-1]
+        last, asked = entries[-1], to_ranges(requests[request])
         if not requests[request] <= log.history.purged:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
             log.history.append(Entry("purge", request, asked, last.weights, last.subtracted))
         try:
-            log.blank(log.history.purged)
-            for name in (checkpoint.FILE, f"{checkpoint.FILE}.new"):  # they still hold these steps
+            for part, keep in log.parts:
+                part.blank(np.array(sorted(log.history.purged)), keep)
+            for name in (CHECKPOINT, f"{CHECKPOINT}.new"):  # they still hold these steps
                 log.folder.remove(name)
         except OSError as error:
-            raise InputError(
-                f"the purge is not complete: {error}; mend that and repeat it"
-            ) from error
+            raise InputError(f"the purge is not complete: {error}; mend it and repeat") from error
         log.history.append(Entry("purged", request, asked, last.weights, last.subtracted))
-        return log.history.entries[-1]
+    return log.history.entries[-1]

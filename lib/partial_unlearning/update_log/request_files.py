@@ -99,28 +99,18 @@ def _tell(plan: Preview, about: Description) -> None:
 
 
 def answer(
-    path: str,
-    weights: Path,
-    ids: Path | None,
-    request: int | None,
-    out: Path | None,
-    *,
-    final: bool = False,
-) -> None:
+    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None
+) -> Entry | None:
     """Forget the samples of a file, or undo a request; without ``out`` only say what it would do.
-
-    A ``final`` request is purged from the log.
 
     Raises:
         InputError: as :func:`forget` and :func:`undo`, or a file cannot be read or written.
     """
     log = open_log(path)
-    if final and ids and out and _completed(log, ids, out):
-        return
     tensors, metadata = read_weights(weights)
     if out is None:
         _plan(log, tensors, ids, request)
-        return
+        return None
 
     def save() -> None:
         write_weights(out, tensors, metadata, log.description.tied)
@@ -132,27 +122,22 @@ def answer(
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:
         click.echo(UNCHANGED[entry.kind])
-    if final:
-        tell_purge(log, purge(log, entry.request))
+    return entry
 
 
-def _completed(log: StoredLog, ids: Path, out: Path) -> bool:
+def make_final(path: str, request: int) -> None:
+    """Purge a request that stands; say what that took, and what it cannot reach."""
+    steps = len(from_ranges(purge(open_log(path), request).asked))
+    click.echo(f"request {request} is final: {steps} steps are purged, {ELSEWHERE}")
+
+
+def completed(path: str, ids: Path, out: Path) -> bool:
     """Complete a purge that was interrupted; whether it was that of these ids and weights."""
-    if (request := log.history.purging) is None:
+    log = open_log(path)
+    if log.history.purging is None:
         return False
-    entry = purge(log, request)
-    tell_purge(log, entry)
-    if log.seen_in(np.array(read_ids(ids)))[0]:
-        return False
-    if log.description.digest(read_weights(out)[0]) != entry.weights:
-        raise InputError(f"{out} does not hold the weights of that request, {entry.weights[:12]}")
-    return True
-
-
-def tell_purge(log: StoredLog, entry: Entry) -> None:
-    """Say what a purge took from the log, and what it could not reach."""
-    gone = len(from_ranges(entry.asked))
-    click.echo(
-        f"request {entry.request} is final: {gone} steps are purged from the log, with the ids of "
-        f"their batches ({len(log.history.purged)} in all). Yours to delete: {ELSEWHERE}"
-    )
+    make_final(path, log.history.purging)
+    mine, weights = not log.seen_in(np.array(read_ids(ids)))[0], log.history.entries[-1].weights
+    if mine and log.description.digest(read_weights(out)[0]) != weights:
+        raise InputError(f"{out} does not hold the weights {weights[:12]} of that request")
+    return mine

@@ -124,22 +124,22 @@ class Rows:
                 yield part, self.at(int(part[0]) // self.per_shard, part % self.per_shard)
 
     def blank(self, steps: np.ndarray, keep: int) -> None:
-        """Overwrite the rows of ``steps`` with zeros, but for their first ``keep`` bytes.
-
-        A row may stand in two files, when a process was killed that replaced one by the other.
-        """
-        for shard in np.unique(steps // self.per_shard).tolist():
-            starts = (steps[steps // self.per_shard == shard] % self.per_shard) * self.slot
-            for name in (self._shard(shard), self._tail(shard)):
-                inside = starts[starts + self.slot <= (self.folder.size(name) or 0)].tolist()
-                heads = (self.folder.read(name, (at, at + keep)).tobytes() for at in inside)
-                rows = [head[:keep].ljust(self.row_bytes, b"\0") for head in heads]
-                parts = [row + _checksum(row) for row in rows]
-                if parts:
-                    self.folder.overwrite(name, list(zip(inside, parts, strict=True)))
+        """Put zeros for rows, but for their first ``keep`` bytes, in whatever file they stand."""
         for name in self.folder.names(self.name):
-            if name.endswith(".new"):  # a copy that a killed process left
-                self.folder.remove(f"{self.name}/{name}")
+            path, match = f"{self.name}/{name}", _FILE.fullmatch(name)
+            if name.endswith(".new"):  # a killed process left it
+                self.folder.remove(path)
+            mine = steps // self.per_shard == int(match[1] or match[2]) if match else steps < 0
+            content = self.folder.read(path) if mine.any() else np.zeros(0, dtype=np.uint8)
+            for start in (steps[mine] % self.per_shard * self.slot).tolist():
+                row = content[start : start + self.row_bytes]
+                row[keep:] = 0
+                checksum = content[start + self.row_bytes : start + self.slot]
+                checksum[:] = np.frombuffer(_checksum(row.tobytes()), dtype=np.uint8)[
+                    : len(checksum)
+                ]
+            if len(content):
+                self.folder.put(path, content.tobytes())
 
     def index(self) -> bytes:
         """The end of a full shard: where each row lies, and a checksum."""
