@@ -20,6 +20,7 @@ VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 _HEAD = struct.Struct("<II")  # epoch and number of ids
 EPOCH_BYTES = 4  # at the start of a batch's row; the rest is about its samples
+_UNCHANGED = 0x80  # in the highest byte of the number of ids: the step changed no weight
 
 
 def _whole_words(bits: int) -> int:
@@ -146,6 +147,15 @@ class BatchCodec:
         padding = row[:1].tobytes() * (self.batch_size - len(row))  # one of its own ids
         return _HEAD.pack(epoch, len(row)) + row.tobytes() + padding
 
+    def mark_unchanged(self, row: bytes) -> bytes:
+        """The row of a batch, saying that its step changed no weight."""
+        last = _HEAD.size - 1
+        return row[:last] + bytes([row[last] | _UNCHANGED]) + row[last + 1 :]
+
+    def unchanged(self, rows: np.ndarray) -> np.ndarray:
+        """Which rows ``(n, nbytes)`` say that their step changed no weight, bool ``(n,)``."""
+        return rows[:, _HEAD.size - 1] >= _UNCHANGED
+
     def padded_ids(self, rows: np.ndarray) -> np.ndarray:
         """Ids of rows ``(n, nbytes)``, shape ``(n, batch_size)``; short batches repeat an id."""
         return np.ascontiguousarray(rows[:, _HEAD.size :]).view(self.ids)
@@ -153,4 +163,5 @@ class BatchCodec:
     def decode(self, row: np.ndarray) -> tuple[int, np.ndarray]:
         """Epoch and sample ids, int64, of a row."""
         epoch, count = _HEAD.unpack(row[: _HEAD.size].tobytes())
+        count &= ~(_UNCHANGED << 24)
         return epoch, self.padded_ids(row[None])[0, :count].astype(np.int64)

@@ -86,10 +86,10 @@ def forget_command(
         raise InputError("give --out, the file to write the new weights to, or --dry-run")
     from partial_unlearning.update_log.request_files import answer, completed, make_final
 
-    if final and completed(path, ids, out):
+    if final and ids and out and completed(path, ids, out):
         return
     entry = answer(path, weights, ids, request, None if dry_run else out)
-    if final:
+    if final and entry:
         make_final(path, entry.request)
 
 

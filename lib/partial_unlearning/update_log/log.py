@@ -1,6 +1,7 @@
 """The update log on disk: recorded updates, their batches, and the history of requests."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -23,6 +24,12 @@ from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
 from partial_unlearning.update_log.update_rows import RowBlock, add_rows
+
+UNCHANGED = (
+    "recorded no change of any weight: a scaler skipped them, the learning rate was 0, or "
+    "gradients were accumulated. Then later steps hold what these samples did, and are not found "
+    "by their ids: call step() once after optimizer.step(), with the ids of all its micro-batches"
+)
 
 
 class Batch(NamedTuple):
@@ -147,6 +154,12 @@ class StoredLog(LogFiles):
             steps += block[hits.any(axis=1)].tolist()
         return steps, seen
 
+    def unchanged(self, steps: Iterable[int]) -> set[int]:
+        """Those of ``steps`` of which no change of a weight was recorded."""
+        blocks = self._batches.blocks(np.unique(np.fromiter(steps, dtype=np.int64)))
+        marked = self.description.batches.unchanged
+        return {int(step) for part, rows in blocks for step in part[marked(rows)]}
+
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
         yield from super().verify()
@@ -228,8 +241,13 @@ class LogWriter(StoredLog):
         pending, encode = self._pending, self.description.batches.encode
         self._pending, self._next = [], -1  # nothing can follow until everything is written
         try:
-            self._batches.extend([encode(batch.epoch, batch.ids) for _, batch in pending])
-            self._updates.extend(self._block.rows[: len(pending)])
+            updates, about = self._block.rows[: len(pending)], self.description
+            batches = [encode(batch.epoch, batch.ids) for _, batch in pending]
+            for place, row in enumerate(updates):
+                if about.updates.unchanged(row):
+                    batches[place] = about.batches.mark_unchanged(batches[place])
+            self._batches.extend(batches)
+            self._updates.extend(updates)
         except (OSError, InputError) as error:
             steps = f"{pending[0][0]} to {pending[-1][0]}"
             raise InputError(f"cannot record steps {steps}: {error}") from error
@@ -252,6 +270,8 @@ class LogWriter(StoredLog):
             subtracted: steps that were subtracted from the weights training started with.
         """
         self.flush()
+        if steps := len(self.unchanged(range(len(self)))):
+            warnings.warn(f"{steps} of {len(self)} steps {UNCHANGED}", stacklevel=2)
         if model is not None and len(self):
             digest = self.description.digest(model)
             entry = Entry("trained", 0, [[0, len(self)]], digest, to_ranges(subtracted))

@@ -73,7 +73,8 @@ class ModelDescription(Description):
             code: Positions = Seeded(self.mask.kept())
         else:
             code = stored_code(self.positions, self.size, self.kept)
-        return UpdateCodec(code, self.kept, getattr(torch, self.values))
+        buffers = (~self.layout.is_weight).nonzero().ravel().numpy()
+        return UpdateCodec(code, self.kept, getattr(torch, self.values), buffers)
 
     def digest(self, weights: State) -> str:
         """SHA-256 of the flat vector of a model, by which its weights are known."""

@@ -14,14 +14,20 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, from_ranges
-from partial_unlearning.update_log.log import StoredLog, open_log
+from partial_unlearning.update_log.log import UNCHANGED, StoredLog, open_log
 from partial_unlearning.update_log.purge import ELSEWHERE, purge
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
 
-UNCHANGED = {
-    "forget": "they are as before: all of it was subtracted already",
-    "undo": "they are as before: other requests still ask for these steps",
-}
+
+def _why_as_before(plan: Preview) -> str:
+    """Why the weights that a request led to are those it was given."""
+    if plan.before != plan.after:
+        return "what was recorded of these steps is nothing, or too little for the weights' type"
+    if plan.kind == "undo" and not plan.asked <= plan.after:
+        return "what only this request asks for was not subtracted from them"
+    if plan.kind == "undo":
+        return "other requests still ask for these steps"
+    return "all of it was subtracted already" if plan.subtracted else "nothing of it was recorded"
 
 
 def read_ids(path: Path) -> list[int]:
@@ -87,6 +93,8 @@ def _tell(plan: Preview, about: Description) -> None:
         f"({plan.affected_fraction:.1%} of the training); "
         f"{len(plan.subtracted)} of them are subtracted already"
     )
+    if plan.unchanged:
+        click.echo(f"warning: {len(plan.unchanged)} of these steps {UNCHANGED}", err=True)
     if plan.also:
         click.echo(f"{len(plan.also)} more steps of earlier requests are still in these weights")
     click.echo(
@@ -121,7 +129,7 @@ def answer(
         entry = carry_out(log, tensors, plan, save)
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:
-        click.echo(UNCHANGED[entry.kind])
+        click.echo(f"they are as before: {_why_as_before(plan)}")
     return entry
 
 

@@ -1,5 +1,6 @@
 """Deletion requests: from sample ids to weights without the steps that saw them."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
 from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.history import Entry, to_ranges
-from partial_unlearning.update_log.log import StoredLog
+from partial_unlearning.update_log.log import UNCHANGED, StoredLog
 
 NEARLY_ALL = 0.9
 
@@ -27,6 +28,7 @@ class Preview:
         weights: digest of these weights.
         steps: number of steps in the log.
         row_bytes: bytes of a stored update.
+        unchanged: those of ``asked`` of which no change of a weight was recorded.
     """
 
     kind: str
@@ -37,11 +39,12 @@ class Preview:
     weights: str
     steps: int
     row_bytes: int
+    unchanged: set[int]
 
     @property
     def subtracted(self) -> set[int]:
-        """Affected steps that are subtracted from these weights already."""
-        return self.asked & self.before
+        """Affected steps of which something is subtracted from these weights already."""
+        return (self.asked & self.before) - self.unchanged
 
     @property
     def also(self) -> set[int]:
@@ -79,7 +82,8 @@ def _plan(
     digest = about.digest(weights)
     before = log.history.subtracted(digest)
     log.known(before ^ after)  # refuses steps that are purged
-    return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes)
+    still = log.unchanged(asked - log.history.purged)
+    return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes, still)
 
 
 def preview(log: StoredLog, weights: State, ids: Tensor | Sequence[int]) -> Preview:
@@ -167,7 +171,10 @@ def forget(
             process is writing to the log.
     """
     with log.locked():
-        return carry_out(log, weights, preview(log, weights, ids), save)
+        plan = preview(log, weights, ids)
+        if plan.unchanged:
+            warnings.warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}", stacklevel=2)
+        return carry_out(log, weights, plan, save)
 
 
 def undo(

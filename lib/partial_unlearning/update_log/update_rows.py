@@ -15,11 +15,15 @@ GROUP = 1 << 19  # values converted to float32 at a time, so that they stay in t
 
 @dataclass(frozen=True)
 class UpdateCodec:
-    """An update of ``kept`` entries as a row: the code of its positions, values of ``dtype``."""
+    """An update of ``kept`` entries as a row: the code of its positions, values of ``dtype``.
+
+    The positions ``buffers`` are those of statistics.
+    """
 
     positions: Positions
     kept: int
     dtype: torch.dtype
+    buffers: np.ndarray
 
     def values_of(self, rows: np.ndarray) -> Tensor:
         """Stored values of rows ``(n, nbytes)``, shape ``(n, kept)``, in the rows' own memory."""
@@ -28,6 +32,13 @@ class UpdateCodec:
     def positions_of(self, row: np.ndarray) -> Tensor:
         """Positions of one row ``(nbytes,)``, int64, shape ``(kept,)``."""
         return torch.from_numpy(self.positions.decode(row[: self.positions.nbytes]))
+
+    def unchanged(self, row: np.ndarray) -> bool:
+        """Whether the update of a row ``(nbytes,)`` changes no weight, buffers at most."""
+        values = row[self.positions.nbytes :].view(f"u{self.dtype.itemsize}") << 1  # -0 is 0
+        if np.count_nonzero(values) > len(self.buffers):
+            return False
+        return bool(np.isin(self.positions_of(row).numpy()[values != 0], self.buffers).all())
 
 
 class RowBlock:
