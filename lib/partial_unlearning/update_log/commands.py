@@ -69,6 +69,7 @@ def verify(path: str) -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the new weights."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--wrapped", is_flag=True, help="Names of a compiled or wrapped model are meant.")
 @click.option("--final", is_flag=True, help="Also purge it from the log, for good.")
 def forget_command(
     path: str,
@@ -77,6 +78,7 @@ def forget_command(
     request: int | None,
     out: Path | None,
     dry_run: bool,
+    wrapped: bool,
     final: bool,
 ) -> None:
     """Subtract what training learned in every step that saw the given samples."""
@@ -88,7 +90,7 @@ def forget_command(
 
     if final and ids and out and completed(path, ids, out):
         return
-    entry = answer(path, weights, ids, request, None if dry_run else out)
+    entry = answer(path, weights, ids, request, None if dry_run else out, wrapped)
     if final and entry:
         make_final(path, entry.request)
 

@@ -22,6 +22,7 @@ from partial_unlearning.update_log.codecs import (
     stored_code,
 )
 from partial_unlearning.update_log.description import Description
+from partial_unlearning.update_log.names import renamed
 from partial_unlearning.update_log.update_rows import UpdateCodec
 
 SHARD_BYTES = 8 << 20  # memory a reader needs; many steps of a small model, one of a large one
@@ -81,9 +82,21 @@ class ModelDescription(Description):
         vector = self.layout.vector(weights).cpu().numpy().astype("<f4", copy=False)
         return hashlib.sha256(vector.data).hexdigest()
 
+    def unwrapped(self, weights: State) -> dict[str, Tensor]:
+        """The tensors by the log's names, where theirs differ by words of wrappers only."""
+        given = weights.state_dict() if isinstance(weights, nn.Module) else weights
+        ours = renamed(given, {*self.names, *self.tied})
+        return {ours.get(name, name): tensor for name, tensor in given.items()}
+
     def check(self, weights: State) -> None:
         """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
         given = weights.state_dict() if isinstance(weights, nn.Module) else weights
+        for name, ours in renamed(given, {*self.names, *self.tied}).items():
+            words = ".".join(sorted({*name.split(".")} ^ {*ours.split(".")}))
+            raise InputError(
+                f"{name} is {ours} in this log: the names differ by {words}. as those of compiled "
+                "or wrapped models do; give --wrapped, in Python log.description.unwrapped(weights)"
+            )
         for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True):
             expected = f"{name} {shape} {dtype}"
             if name not in given:

@@ -107,7 +107,12 @@ def _tell(plan: Preview, about: Description) -> None:
 
 
 def answer(
-    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None
+    path: str,
+    weights: Path,
+    ids: Path | None,
+    request: int | None,
+    out: Path | None,
+    wrapped: bool = False,
 ) -> Entry | None:
     """Forget the samples of a file, or undo a request; without ``out`` only say what it would do.
 
@@ -116,8 +121,9 @@ def answer(
     """
     log = open_log(path)
     tensors, metadata = read_weights(weights)
+    named = log.description.unwrapped(tensors) if wrapped else tensors
     if out is None:
-        _plan(log, tensors, ids, request)
+        _plan(log, named, ids, request)
         return None
 
     def save() -> None:
@@ -125,8 +131,8 @@ def answer(
         shutil.copymode(weights, out)  # private weights stay private
 
     with log.locked():  # from the plan to its end: nobody changes the history in between
-        plan = _plan(log, tensors, ids, request)
-        entry = carry_out(log, tensors, plan, save)
+        plan = _plan(log, named, ids, request)
+        entry = carry_out(log, named, plan, save)
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:
         click.echo(f"they are as before: {_why_as_before(plan)}")
@@ -146,6 +152,7 @@ def completed(path: str, ids: Path, out: Path) -> bool:
         return False
     make_final(path, log.history.purging)
     mine, weights = not log.seen_in(np.array(read_ids(ids)))[0], log.history.entries[-1].weights
-    if mine and log.description.digest(read_weights(out)[0]) != weights:
+    named = log.description.unwrapped(read_weights(out)[0]) if mine else {}
+    if mine and log.description.digest(named) != weights:
         raise InputError(f"{out} does not hold the weights {weights[:12]} of that request")
     return mine
