@@ -1,27 +1,37 @@
 """Reading a few entries of a model's state, again and again, at little cost."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from partial_unlearning.state import Layout
+from partial_unlearning.errors import InputError
+from partial_unlearning.state import Layout, unequal
 
 TOGETHER = 1 << 14
 """Entries up to which neighbouring tensors are copied to be read as one. To copy 64 kB takes a few
 microseconds; so does a call, and ten times as long when training has emptied the caches."""
 
+CHANGE_BEFORE = (
+    "the model is another than at record(): change layers, types and devices first, then record() "
+    "to a new folder"
+)
+
 
 class _Flat:
     """A flat view of one tensor, made once and again when the tensor's memory is another."""
 
-    def __init__(self, home: Mapping[str, Tensor], name: str) -> None:
-        self.home, self.name, self.memory = home, name, -1
+    def __init__(self, home: Mapping[str, Tensor], leaf: str, name: str) -> None:
+        self.home, self.leaf, self.name, self.memory = home, leaf, name, -1
+        self.kind = home[leaf].shape, home[leaf].dtype, home[leaf].device
 
     def __call__(self) -> Tensor:
-        """The view of the tensor as the model has it now."""
-        tensor = self.home[self.name]
-        if tensor.data_ptr() != self.memory or not tensor.is_contiguous():
+        """The view of the tensor as the model has it now; InputError if it is of another kind."""
+        tensor = self.home.get(self.leaf)
+        if tensor is None or (tensor.data_ptr() != self.memory or not tensor.is_contiguous()):
+            if tensor is None or (tensor.shape, tensor.dtype, tensor.device) != self.kind:
+                raise InputError(f"{self.name} is gone, or of another kind; {CHANGE_BEFORE}")
             self.flat, self.memory = tensor.detach().reshape(-1), tensor.data_ptr()
         return self.flat
 
@@ -41,7 +51,7 @@ class _Run:
         self.copy = torch.cat([tensor() for tensor in tensors]) if len(tensors) > 1 else None
 
     def read(self, place: Tensor) -> None:
-        """Write the entries to ``place``, float32."""
+        """Write the entries to ``place``."""
         if self.copy is None:
             whole = self.tensors[0]()
         else:
@@ -64,34 +74,80 @@ def _runs(tensors: list[_Flat]) -> Iterator[list[_Flat]]:
     yield run
 
 
+def _change(before: Tensor, after: Tensor) -> Tensor:
+    """``after - before``, and zero where both are the same infinity."""
+    return torch.where(unequal(before, after), after - before, 0)
+
+
 class Reader:
     """Reads the entries of a model's vector at sorted positions, without building the vector.
 
     The cost of a reading is that of what is read, not that of the model; no memory is allocated.
+    What float32 cannot hold (float64, whole numbers) is read in a type that can.
 
     Args:
         model: the model to read.
         positions: sorted, int64, shape ``(k,)``, on the model's device.
         slots: how many readings there is room for.
-
-    Attributes:
-        values: a reading in each slot, float32, shape ``(slots, k)``.
+        stored: the type that changes of whole numbers must fit into exactly.
     """
 
-    def __init__(self, model: nn.Module, positions: Tensor, *, slots: int = 1) -> None:
-        self.values = torch.empty(slots, len(positions), device=positions.device)
-        self._runs: list[tuple[_Run, tuple[Tensor, ...]]] = []
+    def __init__(
+        self, model: nn.Module, positions: Tensor, slots: int, stored: torch.dtype = torch.float32
+    ) -> None:
+        layout, self._stored = Layout.of(model), stored
+        self._values = torch.zeros(
+            slots, len(positions), dtype=torch.float32, device=positions.device
+        )
+        self._runs: list[tuple[_Run, Tensor, Tensor]] = []  # with its readings, and its changes
+        homes = zip(layout.homes(model), layout.names, strict=True)
         start, first = 0, 0  # in the vector, and in the positions
-        for run in _runs([_Flat(*home) for home in Layout.of(model).homes(model)]):
-            end = start + sum(tensor().numel() for tensor in run)
+        for tensors in _runs([_Flat(*home, name) for home, name in homes]):
+            end = start + sum(tensor().numel() for tensor in tensors)
             last = int(torch.searchsorted(positions, end))
             if last > first:
-                places = self.values[:, first:last].unbind()
-                self._runs.append((_Run(run, positions[first:last] - start), places))
+                places, own = self._values[:, first:last], tensors[0]().dtype
+                wide = own if own == torch.float64 else torch.float32
+                readings = places.to(wide if own.is_floating_point else torch.int64)
+                self._runs.append((_Run(tensors, positions[first:last] - start), readings, places))
             start, first = end, last
+        self.places = [(run, readings.unbind()) for run, readings, _ in self._runs]
+        self._wide = [part for part in self._runs if part[1] is not part[2]]
 
-    def __call__(self, slot: int = 0) -> Tensor:
-        """Read the entries as they are now into a slot, and return that, shape ``(k,)``."""
-        for run, places in self._runs:
+    def __call__(self, slot: int = 0) -> None:
+        """Read the entries as they are now into a slot."""
+        for run, places in self.places:
             run.read(places[slot])
-        return self.values[slot]
+
+    def begin_with(self, other: "Reader", slot: int) -> None:
+        """Take into the first slot what another reader like this one, or it itself, has read."""
+        for (_, mine, _), (_, theirs, _) in zip(self._runs, other._runs, strict=True):
+            mine[0].copy_(theirs[slot])
+
+    def changes(self, count: int) -> Tensor:
+        """From each of the first readings to the next, float32 ``(count, k)``, in their place.
+
+        Raises:
+            InputError: a whole number changed by more than can be stored exactly.
+        """
+        readings = self._values[: count + 1]
+        finite = readings.norm().isfinite()  # one quick look at all of them
+        for before, after in pairwise(readings):
+            if finite:
+                torch.sub(after, before, out=before)
+            else:
+                before.copy_(_change(before, after))
+        for run, wide, places in self._wide:
+            change = _change(wide[:count], wide[1 : count + 1])
+            if wide.dtype == torch.int64 and not change.to(self._stored).long().equal(change):
+                raise InputError(
+                    f"{self._stored} does not hold a change of {run.tensors[0].name} exactly; create "
+                    "the log with values='float32', or register it with persistent=False"
+                )
+            places[:count] = change
+        return readings[:count]
+
+    def differing(self, other: "Reader") -> int:
+        """In how many entries the first readings of this one and of one like it differ."""
+        pairs = zip(self._runs, other._runs, strict=True)
+        return sum(int(unequal(mine[0], theirs[0]).sum()) for (_, mine, _), (_, theirs, _) in pairs)

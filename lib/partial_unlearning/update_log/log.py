@@ -228,19 +228,25 @@ class LogWriter(StoredLog):
         self._batches.flush()
         self._updates.flush()
 
-    def close(self, model: nn.Module | None = None, subtracted: Iterable[int] = ()) -> None:
+    def close(
+        self,
+        model: nn.Module | None = None,
+        subtracted: Iterable[int] = (),
+        inseparable: Iterable[int] = (),
+    ) -> None:
         """End recording.
 
         Args:
             model: the trained model, so that requests will know its weights; None leaves the
                 recording unfinished.
             subtracted: steps that were subtracted from the weights training started with.
+            inseparable: steps that cannot be subtracted any more, see :class:`Entry`.
         """
         self.flush()
         if model is not None and len(self):
-            digest = self.description.digest(model)
-            entry = Entry("trained", 0, [[0, len(self)]], digest, to_ranges(subtracted))
-            self.history.append(entry)
+            digest, lost = self.description.digest(model), to_ranges(inseparable)
+            held = {"subtracted": to_ranges(subtracted), "inseparable": lost}
+            self.history.append(Entry("trained", 0, [[0, len(self)]], digest, **held))
         self._batches.close()
         self._updates.close()
         self.folder.unlock()

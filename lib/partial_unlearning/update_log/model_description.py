@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, build_mask
-from partial_unlearning.state import Layout, State
+from partial_unlearning.state import Layout, State, named_tensors, ties, unequal
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.codecs import (
     VALUE_BYTES,
@@ -26,6 +26,18 @@ from partial_unlearning.update_log.update_rows import UpdateCodec
 
 SHARD_BYTES = 8 << 20  # memory a reader needs; many steps of a small model, one of a large one
 BUFFERS = ("subtract", "keep")
+TYPES = (
+    "float64",
+    "float32",
+    "float16",
+    "bfloat16",
+    "int64",
+    "int32",
+    "int16",
+    "int8",
+    "uint8",
+    "bool",
+)
 
 
 def _positions_digest(positions: Tensor) -> str:
@@ -46,7 +58,8 @@ class ModelDescription(Description):
         starts = (0, *self.layer_ends[:-1])
         slices = tuple(slice(*ends) for ends in zip(starts, self.layer_ends, strict=True))
         shapes = tuple(map(torch.Size, self.shapes))
-        return Layout(self.names, shapes, self.layers, slices, frozenset(self.buffer_names))
+        buffers = frozenset(self.buffer_names)
+        return Layout(self.names, shapes, self.layers, slices, buffers, self.tied)
 
     @cached_property
     def mask(self) -> Mask:
@@ -76,30 +89,44 @@ class ModelDescription(Description):
         return UpdateCodec(code, self.kept, getattr(torch, self.values))
 
     def digest(self, weights: State) -> str:
-        """SHA-256 of the flat vector of a model, by which its weights are known."""
-        vector = self.layout.vector(weights).cpu().numpy().astype("<f4", copy=False)
-        return hashlib.sha256(vector.data).hexdigest()
+        """SHA-256 of the tensors of a model, in their own types, by which its weights are known."""
+        sha = hashlib.sha256()
+        for tensor in self.layout.tensors(weights):
+            sha.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return sha.hexdigest()
 
     def check(self, weights: State) -> None:
         """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
-        given = weights.state_dict() if isinstance(weights, nn.Module) else weights
-        for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True):
-            expected = f"{name} {shape} {dtype}"
-            if name not in given:
-                raise InputError(f"wrong model for this log: it has no tensor {expected}")
-            found = f"{name} {tuple(given[name].shape)} {_dtype_name(given[name])}"
-            if found != expected:
-                raise InputError(f"wrong model for this log: it has {found}, the log {expected}")
-        unknown = sorted(set(given) - set(self.names) - set(self.tied))
-        if unknown:
-            raise InputError(f"wrong model for this log, which knows no tensor {unknown[0]}")
+        given, wrong = named_tensors(weights), "wrong model for this log"
+        known = dict(zip(self.names, zip(self.shapes, self.dtypes, strict=True), strict=True))
+        first_of = {name: name for name in self.names} | self.tied
+        for name, tensor in given.items():
+            if name not in first_of:
+                raise InputError(f"{wrong}, which knows no tensor {name}")
+            found = tuple(tensor.shape), _dtype_name(tensor)
+            if found != (expected := known[first_of[name]]):
+                raise InputError(f"{wrong}: it has {name} {found}, the log {name} {expected}")
+        for name, places in zip(self.names, self.layout.places(weights), strict=True):
+            if not places:
+                raise InputError(f"{wrong}: it has no tensor {name} {known[name]}")
+            if any(unequal(places[0], other).any() for other in places[1:]):
+                raise InputError(f"{name} is tied, but has other values under its other names")
+        for name, first in ties(given).items():
+            if first_of[name] != first_of[first]:
+                raise InputError(f"{wrong}: {name} and {first} are one memory now")
 
 
-def _tied(model: nn.Module, names: tuple[str, ...]) -> dict[str, str]:
-    """Further names of a tensor -> the name it has in the layout."""
-    tensors = model.state_dict(keep_vars=True)
-    known = {id(tensors[name]): name for name in names}
-    return {name: known[id(t)] for name, t in tensors.items() if name not in names}
+def _refuse_unrecordable(model: nn.Module) -> None:
+    """Raise InputError for tensors whose changes cannot be added up."""
+    for name, tensor in named_tensors(model).items():
+        if nn.parameter.is_lazy(tensor) or tensor.is_meta:
+            raise InputError(f"{name} has no values yet; run the model once, or load its weights")
+        plain = type(tensor.detach()) is Tensor and tensor.layout == torch.strided
+        if not plain or _dtype_name(tensor) not in TYPES:
+            raise InputError(
+                f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors of "
+                f"{', '.join(TYPES)} can be recorded (complex ones as view_as_real)"
+            )
 
 
 def describe(
@@ -115,10 +142,11 @@ def describe(
     for name, value, choices in (("values", values, VALUE_BYTES), ("buffers", buffers, BUFFERS)):
         if value not in choices:
             raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
+    _refuse_unrecordable(model)
     first, last = sparsity
     layout = Layout.of(model)
     mask = build_mask(strategy, layout, sparsity_first=first, sparsity_last=last, seed=seed)
-    kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size))
+    kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size, device="cpu"))
     if not len(kept):
         raise InputError(
             f"pruning from {first} to {last} keeps nothing: there is no log to make; choose a "
@@ -128,7 +156,7 @@ def describe(
         names=layout.names,
         shapes=tuple(map(tuple, layout.shapes)),
         dtypes=tuple(map(_dtype_name, layout.tensors(model))),
-        tied=_tied(model, layout.names),
+        tied=dict(layout.tied),
         layers=layout.layers,
         layer_ends=tuple(part.stop for part in layout.slices),
         buffer_names=tuple(sorted(layout.buffers)),

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.recorders.background import BackgroundRecorder
 from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.update_log.checkpoint import (
+    FILE,
     Stateful,
     read_checkpoint,
     restore,
@@ -41,9 +42,11 @@ class Recording:
         self._generators = list(generators)
         self.steps, self.epoch = len(log), 0
         self._subtracted: set[int] = set()
+        self._inseparable: set[int] = set()
         self._resume()
+        self._begun = self.steps
         kind = BackgroundRecorder if log.mask.fixed else UpdateRecorder
-        self._recorder = kind(log.mask, log)
+        self._recorder = kind(log.mask, log, getattr(torch, log.description.values))
         self._recorder.on_train_begin(model)
 
     def _resume(self) -> None:
@@ -65,12 +68,17 @@ class Recording:
                 f"load its last weights ({last}) into the model first, or record to a new folder"
             )
         if ended:
-            self._subtracted = self.log.history.subtracted(digest)
+            entry = self.log.history.entry(digest)
+            self._subtracted = from_ranges(entry.subtracted)
+            self._inseparable = from_ranges(entry.inseparable)
             self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
         self._cut(ended)
 
-    def _go_to(self, steps: int, epoch: int, subtracted: list[list[int]]) -> None:
+    def _go_to(
+        self, steps: int, epoch: int, subtracted: list[list[int]], inseparable: list[list[int]]
+    ) -> None:
         self.epoch, self._subtracted = epoch, from_ranges(subtracted)
+        self._inseparable = from_ranges(inseparable)
         if steps < self.log.history.trained_steps:  # it had ended, but its weights were lost
             self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
         self._cut(steps)
@@ -98,10 +106,46 @@ class Recording:
         self.log.announce(self.steps, Batch(epoch, ids))
         self._recorder.on_step_end(self.steps, self.model)
         self.steps += 1
+        if self.steps == self._begun + 1:
+            self._check()  # once: it finds a layer that was replaced after record()
 
-    def restart(self) -> None:
-        """Read the model anew: what has changed it since the last step is part of no update."""
+    def _check(self) -> None:
+        """Wait for all steps; InputError unless the model is where the last one left it."""
         self._recorder.on_epoch_end(self.epoch, self.model)
+        self.log.description.check(self.model)
+        if moved := self._recorder.moved(self.model):
+            raise InputError(
+                f"{moved} recorded entries of the model are not as step() read them last: other "
+                "weights were loaded (the best, an average), a layer was replaced after record(), "
+                "or step() was left out or called before optimizer.step(). Put the last weights "
+                "back; or say restart(steps) if the model holds the first so many steps, and "
+                "restart() if it is unknown which: requests for steps before it are then refused"
+            )
+
+    def restart(self, steps: int | None = None) -> None:
+        """Read the model anew: what has changed it since the last step is part of no update.
+
+        Args:
+            steps: how many of the first steps the model holds, and it holds no others: the rest
+                is cut off the log. None: unknown; if the model has changed, none of the steps so
+                far can be subtracted from it any more.
+
+        Raises:
+            InputError: more steps than there are, or fewer than when recording ended last.
+        """
+        self._recorder.on_epoch_end(self.epoch, self.model)
+        self.log.description.check(self.model)
+        if steps is None:
+            if self._recorder.moved(self.model):
+                self._inseparable = set(range(self.steps)) - self._subtracted
+        elif not self.log.history.trained_steps <= steps <= self.steps:
+            least = self.log.history.trained_steps
+            raise InputError(f"restart({steps}): give a number of steps, {least}..{self.steps}")
+        elif steps < self.steps:
+            self.log.folder.remove(FILE)  # a checkpoint may be of steps that go
+            self.log.flush()
+            self._cut(steps)
+        self._begun = self.steps
         self._recorder.on_train_begin(self.model)
 
     def checkpoint(self, epoch: int) -> None:
@@ -111,20 +155,39 @@ class Recording:
             epoch: the one to begin with, counted from 0.
 
         Raises:
-            InputError: steps could not be written.
+            InputError: steps could not be written, or something else changed the model since.
         """
-        self._recorder.on_epoch_end(epoch, self.model)
+        self._check()
         self.log.flush()
-        position = {"steps": self.steps, "epoch": epoch, "subtracted": to_ranges(self._subtracted)}
+        held = {"subtracted": self._subtracted, "inseparable": self._inseparable}
+        ranges = {name: to_ranges(steps) for name, steps in held.items()}
+        position = {"steps": self.steps, "epoch": epoch, **ranges}
         write_checkpoint(self.log.folder, self._parts, self._generators, position)
 
     def close(self) -> None:
         """End recording: from now on requests know the model's weights.
 
         The checkpoint stays until the first request, in case the weights are not saved yet.
+
+        Raises:
+            InputError: as :meth:`checkpoint`; recording has not ended then.
         """
-        self._recorder.on_epoch_end(self.epoch, self.model)
-        self.log.close(self.model, self._subtracted)
+        self._check()
+        self.log.close(self.model, self._subtracted, self._inseparable)
+
+
+def gather_ids(ids: Tensor) -> Tensor:
+    """The sample ids of a step that several processes share; all of them call it.
+
+    Args:
+        ids: those of this process, int64, shape ``(n,)``.
+
+    Returns:
+        Those of all processes, in all processes.
+    """
+    parts = [ids] * distributed.get_world_size()
+    distributed.all_gather_object(parts, ids.cpu())
+    return torch.cat(parts)
 
 
 def record(
@@ -134,6 +197,7 @@ def record(
     keep: Sequence[Stateful] = (),
     generators: Sequence[torch.Generator] = (),
     resume: bool = False,
+    gathered: bool = False,
     **settings: Any,  # noqa: ANN401 (those of create)
 ) -> Recording:
     """Begin to record, or go on with it.
@@ -146,13 +210,16 @@ def record(
         resume: go on where the log's checkpoint was made (from the start, if there is none), or
             after its end if ``model`` has the weights it ended with; begin a new log if there is
             none.
+        gathered: where several processes train together: one of them records, and the ids it
+            gives are those of all of them (:func:`gather_ids`).
         settings: of a new log, see :func:`create`.
 
     Returns:
         What the loop tells of its steps.
 
     Raises:
-        InputError: there is a log and ``resume`` is not set, or it is of another model.
+        InputError: there is a log and ``resume`` is not set, or it is of another model; or this
+            is one of several processes and ``gathered`` is not set.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -168,6 +235,13 @@ def record(
         >>> recording.log.affected_steps([6])
         [1]
     """
+    together = distributed.is_available() and distributed.is_initialized()
+    if together and distributed.get_world_size() > 1 and not gathered:
+        raise InputError(
+            f"{distributed.get_world_size()} processes train together, and each sees only its own "
+            "sample ids: record(..., gathered=True) in one of them, with a batch_size for all, "
+            "and give it gather_ids(ids), which all of them call"
+        )
     known = resume and exists(path)
     log = append_to(path, model) if known else create(path, model, **settings)
     return Recording(model, log, keep, generators)

@@ -8,7 +8,7 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.history import Entry, to_ranges
+from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import StoredLog
 
 NEARLY_ALL = 0.9
@@ -78,6 +78,12 @@ def _plan(
     about.check(weights)
     digest = about.digest(weights)
     before = log.history.subtracted(digest)
+    if lost := (after - before) & from_ranges(log.history.entry(digest).inseparable):
+        raise InputError(
+            f"{len(lost)} steps, the first is {min(lost)}, cannot be subtracted from these weights: "
+            "they were changed afterwards by other than a step (restart() was told so); give weights "
+            "of before, or train again without these samples"
+        )
     return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes)
 
 
@@ -112,10 +118,8 @@ def _subtract(log: StoredLog, weights: State, plan: Preview) -> None:
     update = log.sum(plan.after - plan.before)
     if plan.before - plan.after:
         update -= log.sum(plan.before - plan.after)
-    layout = log.description.layout
-    if log.description.buffers == "keep":
-        update *= layout.is_weight
-    layout.subtract(weights, update)
+    keep = log.description.buffers == "keep"
+    log.description.layout.subtract(weights, update, keep_buffers=keep)
 
 
 def carry_out(
@@ -131,7 +135,9 @@ def carry_out(
     digest = log.description.digest(weights)
     if save:
         save()
-    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
+    lost = log.history.entry(plan.weights).inseparable
+    asked, after = to_ranges(plan.asked), to_ranges(plan.after)
+    entry = Entry(plan.kind, plan.request, asked, digest, after, inseparable=lost)
     log.history.append(entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     return entry
