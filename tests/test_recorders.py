@@ -48,14 +48,14 @@ def train(model: nn.Module, recorders: list[Callback], steps: int) -> list[torch
 
 def reading(reader: Reader) -> torch.Tensor:
     reader(0)
-    return torch.cat([places[0].float() for _, places in reader.places])
+    return torch.cat([places[0].float() for places in reader.readings])
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_gathering_equals_indexing_the_whole_vector(name):
     model = small(name)
     layout = Layout.of(model)
-    for fraction in (0.0, 0.5, 0.99, 1.0):
+    for fraction in (0.0, 0.5, 0.99):
         mask = build_mask("random", layout, sparsity_first=fraction, sparsity_last=fraction, seed=3)
         gathered = reading(Reader(model, mask.positions, 1))
         assert torch.equal(gathered, layout.vector(model)[mask.positions])

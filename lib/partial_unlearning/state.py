@@ -20,25 +20,22 @@ _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 State = nn.Module | Mapping[str, Tensor]
 """A model, or its tensors by name as read from a file."""
 
-WHOLE = 1 << 24
-"""Below it, float32 holds every whole number exactly."""
 
-
-def _own_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
-    """The named weights and saved buffers of a module itself, without those of its children."""
+def _own_tensors(path: str, module: nn.Module) -> list[tuple[str, Tensor]]:
+    """The weights and saved buffers of the module at a path, without those of its children."""
     unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
-    own = {**module._parameters, **module._buffers}.items()
-    return [(name, tensor) for name, tensor in own if tensor is not None and name not in unsaved]
+    own = {**module._parameters, **module._buffers}
+    saved = [(name, own[name]) for name in own if name not in unsaved]
+    return [(f"{path}.{name}".lstrip("."), tensor) for name, tensor in saved if tensor is not None]
 
 
 def named_tensors(model: State) -> dict[str, Tensor]:
     """Every weight and saved buffer under every name it has; what else a file holds is left out."""
     if not isinstance(model, nn.Module):
-        tensors = {name: value for name, value in model.items() if isinstance(value, Tensor)}
-        return {name: tensors[name] for name in tensors if not name.endswith("_extra_state")}
+        state = {name: model[name] for name in model if not name.endswith("_extra_state")}
+        return {name: value for name, value in state.items() if isinstance(value, Tensor)}
     modules = model.named_modules(remove_duplicate=False)
-    pairs = ((path, pair) for path, module in modules for pair in _own_tensors(module))
-    return {f"{path}.{name}".lstrip("."): tensor for path, (name, tensor) in pairs}
+    return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
 
 
 def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
@@ -56,8 +53,7 @@ def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     for (_, end, one), (start, _, other) in pairwise(sorted(spans)):
         if start < end:
             raise InputError(
-                f"{one} and {other} overlap in memory, so what moves one moves the other; make "
-                "them the same parameter, or two of their own (clone())"
+                f"{one} and {other} overlap in memory; clone() one, or make them the same"
             )
     return further
 
@@ -73,8 +69,7 @@ def _layers(
     """Yield (layer name, its named tensors) from the first layer to the last."""
     layer: tuple[str, list[tuple[str, Tensor]]] | None = None
     for path, module in model.named_modules():
-        own = [(f"{path}.{name}".lstrip("."), tensor) for name, tensor in _own_tensors(module)]
-        new = [(name, tensor) for name, tensor in own if name not in tied]  # a tied one counts once
+        new = [pair for pair in _own_tensors(path, module) if pair[0] not in tied]
         if not new:
             continue
         if layer and isinstance(module, _NORMS):
@@ -91,21 +86,19 @@ def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
     """``tensor - update`` in the tensor's own type, and as it was where the update is zero."""
     moved = update != 0
     if tensor.dtype.is_floating_point:
-        new = (tensor.to(torch.promote_types(tensor.dtype, torch.float32)) - update).to(
-            tensor.dtype
-        )
+        wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+        new = (wide - update).to(tensor.dtype)
         right = new.isfinite()
     else:
         whole = tensor.to(torch.int64) - update.round().to(torch.int64)
         if tensor.dtype == torch.bool:
             whole %= 2  # each change was a flip
         new = whole.to(tensor.dtype)
-        right = (new == whole) & (update.abs() < WHOLE)
+        right = (new == whole) & (update.abs() < 1 << 24)  # else float32 was not exact
     if not (right | ~moved).all():
         raise InputError(
-            f"nothing was changed: {name} less these steps is no number of type {tensor.dtype}. "
-            "If training diverged, train again without these samples; if it is a buffer that is "
-            "no sum of changes, record with buffers='keep'"
+            f"nothing was changed: {name} without these steps is no number of {tensor.dtype}; "
+            "train again without these samples, or record such a buffer with buffers='keep'"
         )
     return torch.where(moved, new, tensor)
 
@@ -115,8 +108,8 @@ class Layout:
     """Where each tensor and each layer of a model lies in its flat vector.
 
     Buffers (the running statistics of batch normalisation) are part of the vector: an update
-    changes them too. Counters are carried as floats and rounded when written back. Several names
-    of one memory (tied weights) are one tensor of it.
+    changes them too. Counters are carried as floats and rounded when written back. Tied weights
+    count once.
 
     Attributes:
         names: tensor names, in the order of the vector.
@@ -165,9 +158,9 @@ class Layout:
     @property
     def is_weight(self) -> Tensor:
         """Whether each entry is a trained weight, not a statistic; bool, shape ``(size,)``."""
-        sizes = [shape.numel() for shape in self.shapes]
+        sizes = torch.tensor([shape.numel() for shape in self.shapes], device="cpu")
         kinds = torch.tensor([name not in self.buffers for name in self.names], device="cpu")
-        return kinds.repeat_interleave(torch.tensor(sizes, device="cpu"))
+        return kinds.repeat_interleave(sizes)
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -214,11 +207,8 @@ class Layout:
     def subtract(self, model: State, update: Tensor, *, keep_buffers: bool = False) -> None:
         """Take ``update`` of shape ``(size,)`` away from the model: w' = w - update (Eq. 4).
 
-        Each tensor is changed in its own type, under all its names, and only where the update is
-        not zero; with ``keep_buffers`` statistics are left alone.
-
-        Raises:
-            InputError: a result is no number or out of its type's range; nothing was changed.
+        Each tensor is changed in its own type, under all its names, where the update is not zero;
+        ``keep_buffers`` leaves statistics alone. InputError (and no change) if one is no number.
 
         >>> model = nn.LayerNorm(2)  # weight 1, bias 0
         >>> Layout.of(model).subtract(model, torch.tensor([0.5, 0.0, 0.0, 2.0]))
@@ -229,9 +219,8 @@ class Layout:
         changed = []
         for name, places, part in zip(self.names, self.places(model), parts, strict=True):
             if part.any() and not (keep_buffers and name in self.buffers):
-                tensor = places[0]
-                new = _less(name, tensor, part.view(tensor.shape).to(tensor.device))
-                changed.append((places, new))
+                part = part.view(places[0].shape).to(places[0].device)
+                changed.append((places, _less(name, places[0], part)))
         for places, new in changed:  # only now: a refusal leaves everything as it was
             for place in places:
                 place.copy_(new)

@@ -40,22 +40,14 @@ class BackgroundRecorder(UpdateRecorder):
         self._steps: list[int] = []  # read, and not yet handed over
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._job: Future[None] | None = None
-        self._prepared_for: tuple[nn.Module, torch.device] | None = None
 
     def on_train_begin(self, model: nn.Module) -> None:
         """Read the initial weights."""
-        device = next(model.parameters()).device
-        if (model, device) != self._prepared_for:  # memory used before is quicker than new memory
-            self._prepare(model, device)
-        self._reader(0)
-
-    def _prepare(self, model: nn.Module, device: torch.device) -> None:
-        """Make room for readings of a model."""
-        self._prepared_for = model, device
-        self._positions = kept = self.mask.kept().to(device)
+        self._positions = kept = self.mask.kept().to(next(model.parameters()).device)
         self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(kept), 1))))
         slots = self._together + 1
         self._reader, self._spare = (Reader(model, kept, slots, self.stored) for _ in range(2))
+        self._reader(0)
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
         """Read the model.

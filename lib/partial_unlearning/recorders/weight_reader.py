@@ -1,7 +1,6 @@
 """Reading a few entries of a model's state, again and again, at little cost."""
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -74,11 +73,6 @@ def _runs(tensors: list[_Flat]) -> Iterator[list[_Flat]]:
     yield run
 
 
-def _change(before: Tensor, after: Tensor) -> Tensor:
-    """``after - before``, and zero where both are the same infinity."""
-    return torch.where(unequal(before, after), after - before, 0)
-
-
 class Reader:
     """Reads the entries of a model's vector at sorted positions, without building the vector.
 
@@ -90,64 +84,64 @@ class Reader:
         positions: sorted, int64, shape ``(k,)``, on the model's device.
         slots: how many readings there is room for.
         stored: the type that changes of whole numbers must fit into exactly.
+
+    Attributes:
+        readings: of each run of entries, a reading in each slot.
     """
 
     def __init__(
         self, model: nn.Module, positions: Tensor, slots: int, stored: torch.dtype = torch.float32
     ) -> None:
         layout, self._stored = Layout.of(model), stored
-        self._values = torch.zeros(
-            slots, len(positions), dtype=torch.float32, device=positions.device
-        )
-        self._runs: list[tuple[_Run, Tensor, Tensor]] = []  # with its readings, and its changes
+        self._changes = positions.new_empty(slots - 1, len(positions), dtype=torch.float32)
+        self.readings: list[Tensor] = []
+        self._runs: list[tuple[_Run, tuple[Tensor, ...], Tensor]] = []
         homes = zip(layout.homes(model), layout.names, strict=True)
         start, first = 0, 0  # in the vector, and in the positions
         for tensors in _runs([_Flat(*home, name) for home, name in homes]):
             end = start + sum(tensor().numel() for tensor in tensors)
             last = int(torch.searchsorted(positions, end))
             if last > first:
-                places, own = self._values[:, first:last], tensors[0]().dtype
-                wide = own if own == torch.float64 else torch.float32
-                readings = places.to(wide if own.is_floating_point else torch.int64)
-                self._runs.append((_Run(tensors, positions[first:last] - start), readings, places))
+                own = tensors[0]().dtype
+                floats = torch.promote_types(own, torch.float32)
+                kind = floats if own.is_floating_point else torch.int64
+                readings = positions.new_empty(slots, last - first, dtype=kind)
+                run = _Run(tensors, positions[first:last] - start)
+                self._runs.append((run, readings.unbind(), self._changes[:, first:last]))
+                self.readings.append(readings)
             start, first = end, last
-        self.places = [(run, readings.unbind()) for run, readings, _ in self._runs]
-        self._wide = [part for part in self._runs if part[1] is not part[2]]
 
     def __call__(self, slot: int = 0) -> None:
         """Read the entries as they are now into a slot."""
-        for run, places in self.places:
+        for run, places, _ in self._runs:
             run.read(places[slot])
 
     def begin_with(self, other: "Reader", slot: int) -> None:
         """Take into the first slot what another reader like this one, or it itself, has read."""
-        for (_, mine, _), (_, theirs, _) in zip(self._runs, other._runs, strict=True):
+        for mine, theirs in zip(self.readings, other.readings, strict=True):
             mine[0].copy_(theirs[slot])
 
     def changes(self, count: int) -> Tensor:
-        """From each of the first readings to the next, float32 ``(count, k)``, in their place.
+        """From each of the first readings to the next, float32 ``(count, k)``, until the next call.
 
         Raises:
             InputError: a whole number changed by more than can be stored exactly.
         """
-        readings = self._values[: count + 1]
-        finite = readings.norm().isfinite()  # one quick look at all of them
-        for before, after in pairwise(readings):
-            if finite:
-                torch.sub(after, before, out=before)
-            else:
-                before.copy_(_change(before, after))
-        for run, wide, places in self._wide:
-            change = _change(wide[:count], wide[1 : count + 1])
-            if wide.dtype == torch.int64 and not change.to(self._stored).long().equal(change):
+        pairs = [(readings[:count], readings[1 : count + 1]) for readings in self.readings]
+        for (run, _, places), (before, after) in zip(self._runs, pairs, strict=True):
+            change = torch.sub(after, before, out=places[:count])
+            if after.dtype == torch.int64 and (change.to(self._stored) != after - before).any():
                 raise InputError(
-                    f"{self._stored} does not hold a change of {run.tensors[0].name} exactly; create "
-                    "the log with values='float32', or register it with persistent=False"
+                    f"{self._stored} does not hold a change of {run.tensors[0].name} exactly; "
+                    "create the log with values='float32', or register it with persistent=False"
                 )
-            places[:count] = change
-        return readings[:count]
+        changes = self._changes[:count]
+        if not changes.sum().isfinite():  # one quick look at all of them
+            for (_, _, places), pair in zip(self._runs, pairs, strict=True):
+                places[:count].masked_fill_(~unequal(*pair), 0)  # the same infinity, or NaN
+        return changes
 
     def differing(self, other: "Reader") -> int:
         """In how many entries the first readings of this one and of one like it differ."""
-        pairs = zip(self._runs, other._runs, strict=True)
-        return sum(int(unequal(mine[0], theirs[0]).sum()) for (_, mine, _), (_, theirs, _) in pairs)
+        pairs = zip(self.readings, other.readings, strict=True)
+        return sum(int(unequal(mine[0], theirs[0]).sum()) for mine, theirs in pairs)

@@ -7,7 +7,7 @@ from typing import Any
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
 
-FORMAT = 2
+FORMAT = 3
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
 

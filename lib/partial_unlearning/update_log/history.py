@@ -50,7 +50,7 @@ class Entry:
     request: int
     asked: list[list[int]]
     weights: str
-    subtracted: list[list[int]]
+    subtracted: list[list[int]] = field(default_factory=list)
     time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     inseparable: list[list[int]] = field(default_factory=list)
 
@@ -123,7 +123,3 @@ class History:
             f"the result of a request; the last ones are {entries[-1].weights[:12]}. Give those: "
             "from others nothing can be subtracted, since it is unknown what they hold"
         )
-
-    def subtracted(self, weights: str) -> set[int]:
-        """The steps already subtracted in the weights of this digest; raises as :meth:`entry`."""
-        return from_ranges(self.entry(weights).subtracted)

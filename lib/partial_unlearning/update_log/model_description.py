@@ -26,18 +26,7 @@ from partial_unlearning.update_log.update_rows import UpdateCodec
 
 SHARD_BYTES = 8 << 20  # memory a reader needs; many steps of a small model, one of a large one
 BUFFERS = ("subtract", "keep")
-TYPES = (
-    "float64",
-    "float32",
-    "float16",
-    "bfloat16",
-    "int64",
-    "int32",
-    "int16",
-    "int8",
-    "uint8",
-    "bool",
-)
+TYPES = "float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool"
 
 
 def _positions_digest(positions: Tensor) -> str:
@@ -98,34 +87,39 @@ class ModelDescription(Description):
     def check(self, weights: State) -> None:
         """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
         given, wrong = named_tensors(weights), "wrong model for this log"
-        known = dict(zip(self.names, zip(self.shapes, self.dtypes, strict=True), strict=True))
-        first_of = {name: name for name in self.names} | self.tied
+        kinds = {
+            name: f"{shape} {dtype}"
+            for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True)
+        }
+        first = {name: name for name in self.names} | self.tied
         for name, tensor in given.items():
-            if name not in first_of:
+            if name not in first:
                 raise InputError(f"{wrong}, which knows no tensor {name}")
-            found = tuple(tensor.shape), _dtype_name(tensor)
-            if found != (expected := known[first_of[name]]):
-                raise InputError(f"{wrong}: it has {name} {found}, the log {name} {expected}")
+            found, kind = f"{tuple(tensor.shape)} {_dtype_name(tensor)}", kinds[first[name]]
+            if found != kind:
+                raise InputError(f"{wrong}: it has {name} {found}, the log {name} {kind}")
         for name, places in zip(self.names, self.layout.places(weights), strict=True):
             if not places:
-                raise InputError(f"{wrong}: it has no tensor {name} {known[name]}")
+                raise InputError(f"{wrong}: it has no tensor {name} {kinds[name]}")
             if any(unequal(places[0], other).any() for other in places[1:]):
                 raise InputError(f"{name} is tied, but has other values under its other names")
-        for name, first in ties(given).items():
-            if first_of[name] != first_of[first]:
-                raise InputError(f"{wrong}: {name} and {first} are one memory now")
+        if again := [pair for pair in ties(given).items() if first[pair[0]] != first[pair[1]]]:
+            raise InputError(f"{wrong}: {' and '.join(again[0])} have become one tensor")
 
 
 def _refuse_unrecordable(model: nn.Module) -> None:
     """Raise InputError for tensors whose changes cannot be added up."""
     for name, tensor in named_tensors(model).items():
-        if nn.parameter.is_lazy(tensor) or tensor.is_meta:
-            raise InputError(f"{name} has no values yet; run the model once, or load its weights")
-        plain = type(tensor.detach()) is Tensor and tensor.layout == torch.strided
-        if not plain or _dtype_name(tensor) not in TYPES:
+        empty = nn.parameter.is_lazy(tensor) or tensor.is_meta
+        if (
+            empty
+            or type(tensor.detach()) is not Tensor
+            or _dtype_name(tensor) not in TYPES.split(", ")
+        ):
             raise InputError(
-                f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors of "
-                f"{', '.join(TYPES)} can be recorded (complex ones as view_as_real)"
+                f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors with "
+                f"values of {TYPES} can be recorded: run lazy layers once, and keep "
+                "complex weights as view_as_real"
             )
 
 

@@ -17,7 +17,7 @@ from partial_unlearning.update_log.checkpoint import (
     restore,
     write_checkpoint,
 )
-from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
+from partial_unlearning.update_log.history import Entry
 from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
 
 
@@ -41,10 +41,9 @@ class Recording:
         self._parts: list[Stateful] = [model, *keep]
         self._generators = list(generators)
         self.steps, self.epoch = len(log), 0
-        self._subtracted: set[int] = set()
-        self._inseparable: set[int] = set()
+        self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
-        self._begun = self.steps
+        self._first = self.steps
         kind = BackgroundRecorder if log.mask.fixed else UpdateRecorder
         self._recorder = kind(log.mask, log, getattr(torch, log.description.values))
         self._recorder.on_train_begin(model)
@@ -69,16 +68,12 @@ class Recording:
             )
         if ended:
             entry = self.log.history.entry(digest)
-            self._subtracted = from_ranges(entry.subtracted)
-            self._inseparable = from_ranges(entry.inseparable)
+            self._held = {"subtracted": entry.subtracted, "inseparable": entry.inseparable}
             self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
         self._cut(ended)
 
-    def _go_to(
-        self, steps: int, epoch: int, subtracted: list[list[int]], inseparable: list[list[int]]
-    ) -> None:
-        self.epoch, self._subtracted = epoch, from_ranges(subtracted)
-        self._inseparable = from_ranges(inseparable)
+    def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
+        self.epoch, self._held = epoch, held
         if steps < self.log.history.trained_steps:  # it had ended, but its weights were lost
             self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
         self._cut(steps)
@@ -106,8 +101,8 @@ class Recording:
         self.log.announce(self.steps, Batch(epoch, ids))
         self._recorder.on_step_end(self.steps, self.model)
         self.steps += 1
-        if self.steps == self._begun + 1:
-            self._check()  # once: it finds a layer that was replaced after record()
+        if self.steps == self._first + 1:  # once: it finds a layer replaced after record()
+            self._check()
 
     def _check(self) -> None:
         """Wait for all steps; InputError unless the model is where the last one left it."""
@@ -115,37 +110,34 @@ class Recording:
         self.log.description.check(self.model)
         if moved := self._recorder.moved(self.model):
             raise InputError(
-                f"{moved} recorded entries of the model are not as step() read them last: other "
-                "weights were loaded (the best, an average), a layer was replaced after record(), "
-                "or step() was left out or called before optimizer.step(). Put the last weights "
-                "back; or say restart(steps) if the model holds the first so many steps, and "
-                "restart() if it is unknown which: requests for steps before it are then refused"
+                f"{moved} recorded entries are not as step() read them last: other weights were "
+                "loaded (the best, an average), a layer was replaced after record(), or step() was "
+                "left out or called before optimizer.step(). Put the last weights back; or call "
+                "restart(steps) if the model holds just the first so many steps, else restart()"
             )
 
     def restart(self, steps: int | None = None) -> None:
         """Read the model anew: what has changed it since the last step is part of no update.
 
         Args:
-            steps: how many of the first steps the model holds, and it holds no others: the rest
-                is cut off the log. None: unknown; if the model has changed, none of the steps so
-                far can be subtracted from it any more.
+            steps: the model holds just the first so many; the others are cut off. None: it cannot
+                be said, and if the model has changed, no step so far can be subtracted any more.
 
         Raises:
-            InputError: more steps than there are, or fewer than when recording ended last.
+            InputError: another model, more steps than there are, or fewer than at the last close().
         """
         self._recorder.on_epoch_end(self.epoch, self.model)
         self.log.description.check(self.model)
+        self.log.flush()
+        least = self.log.history.trained_steps
         if steps is None:
             if self._recorder.moved(self.model):
-                self._inseparable = set(range(self.steps)) - self._subtracted
-        elif not self.log.history.trained_steps <= steps <= self.steps:
-            least = self.log.history.trained_steps
-            raise InputError(f"restart({steps}): give a number of steps, {least}..{self.steps}")
+                self._held["inseparable"] = [[0, self.steps]]
+        elif not least <= steps <= self.steps:
+            raise InputError(f"restart({steps}): the log can go on from step {least}..{self.steps}")
         elif steps < self.steps:
-            self.log.folder.remove(FILE)  # a checkpoint may be of steps that go
-            self.log.flush()
+            self.log.folder.remove(FILE)  # the checkpoint may be of steps that go
             self._cut(steps)
-        self._begun = self.steps
         self._recorder.on_train_begin(self.model)
 
     def checkpoint(self, epoch: int) -> None:
@@ -159,9 +151,7 @@ class Recording:
         """
         self._check()
         self.log.flush()
-        held = {"subtracted": self._subtracted, "inseparable": self._inseparable}
-        ranges = {name: to_ranges(steps) for name, steps in held.items()}
-        position = {"steps": self.steps, "epoch": epoch, **ranges}
+        position = {"steps": self.steps, "epoch": epoch, **self._held}
         write_checkpoint(self.log.folder, self._parts, self._generators, position)
 
     def close(self) -> None:
@@ -173,7 +163,7 @@ class Recording:
             InputError: as :meth:`checkpoint`; recording has not ended then.
         """
         self._check()
-        self.log.close(self.model, self._subtracted, self._inseparable)
+        self.log.close(self.model, **self._held)
 
 
 def gather_ids(ids: Tensor) -> Tensor:
@@ -218,8 +208,8 @@ def record(
         What the loop tells of its steps.
 
     Raises:
-        InputError: there is a log and ``resume`` is not set, or it is of another model; or this
-            is one of several processes and ``gathered`` is not set.
+        InputError: there is a log and ``resume`` is not set, or it is of another model; or several
+            processes train together and ``gathered`` is not set.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -235,12 +225,11 @@ def record(
         >>> recording.log.affected_steps([6])
         [1]
     """
-    together = distributed.is_available() and distributed.is_initialized()
-    if together and distributed.get_world_size() > 1 and not gathered:
+    grouped = distributed.is_available() and distributed.is_initialized()
+    if grouped and distributed.get_world_size() > 1 and not gathered:
         raise InputError(
-            f"{distributed.get_world_size()} processes train together, and each sees only its own "
-            "sample ids: record(..., gathered=True) in one of them, with a batch_size for all, "
-            "and give it gather_ids(ids), which all of them call"
+            "each of several processes sees only its own sample ids: record(..., gathered=True) in "
+            "one of them, batch_size of all, and step(gather_ids(ids)); all call gather_ids"
         )
     known = resume and exists(path)
     log = append_to(path, model) if known else create(path, model, **settings)

@@ -77,12 +77,12 @@ def _plan(
     about = log.description
     about.check(weights)
     digest = about.digest(weights)
-    before = log.history.subtracted(digest)
-    if lost := (after - before) & from_ranges(log.history.entry(digest).inseparable):
+    held = log.history.entry(digest)
+    before = from_ranges(held.subtracted)
+    if lost := (after ^ before) & from_ranges(held.inseparable):
         raise InputError(
-            f"{len(lost)} steps, the first is {min(lost)}, cannot be subtracted from these weights: "
-            "they were changed afterwards by other than a step (restart() was told so); give weights "
-            "of before, or train again without these samples"
+            f"{len(lost)} steps, the first is {min(lost)}, cannot be subtracted: something else "
+            "changed the weights after them (see Recording.restart); train again without them"
         )
     return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes)
 
@@ -135,8 +135,8 @@ def carry_out(
     digest = log.description.digest(weights)
     if save:
         save()
-    lost = log.history.entry(plan.weights).inseparable
     asked, after = to_ranges(plan.asked), to_ranges(plan.after)
+    lost = log.history.entry(plan.weights).inseparable
     entry = Entry(plan.kind, plan.request, asked, digest, after, inseparable=lost)
     log.history.append(entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
