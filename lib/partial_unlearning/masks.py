@@ -96,7 +96,7 @@ class FixedMask:
         parts = []
         for part, fraction in zip(layout.slices, sparsity, strict=True):
             size = part.stop - part.start
-            order = torch.randperm(size, generator=generator)
+            order = torch.randperm(size, generator=generator, device="cpu")
             parts.append(part.start + order[: kept_count(fraction, size)].sort().values)
         return cls(torch.cat(parts))
 
@@ -107,7 +107,7 @@ class FixedMask:
 
 def keep_all(layout: Layout) -> FixedMask:
     """The mask that prunes nothing: with it Eq. 7 is Eq. 4."""
-    return FixedMask(torch.arange(layout.size))
+    return FixedMask(torch.arange(layout.size, device="cpu"))
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
 
 FORMAT = 3
-"""Version of everything in a log. Raise it when older code would misread what is written.
-
-Of version 2, steps that changed no weight are not marked, and none are purged.
-"""
+"""Version of everything in a log. Raise it when older code would misread what is written."""
 
 
 def digest(content: Any) -> str:  # noqa: ANN401 (anything that JSON can hold)
@@ -37,12 +34,12 @@ def read(folder: Folder, name: str) -> dict[str, Any]:
         raise InputError(f"{path} is missing: this is no update log, or a part of one") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged: {error}; restore it from a copy") from error
-    if isinstance(version, int) and version not in (2, FORMAT):
+    if isinstance(version, int) and version != FORMAT:
         raise InputError(
             f"{path} has format {version}; this version of the library reads format {FORMAT}. Use "
             "the version that wrote the log"
         )
     whole = found == {"zarr_format": 3, "node_type": "group"} and len(attributes) == 3
-    if not whole or not isinstance(version, int) or digest(content) != recorded:
+    if not whole or version != FORMAT or digest(content) != recorded:
         raise InputError(f"{path} is damaged: its digest does not match; restore it from a copy")
     return dict(content)

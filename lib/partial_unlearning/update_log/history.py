@@ -42,14 +42,17 @@ class Entry:
         weights: digest of the weights it led to.
         subtracted: ranges of all steps subtracted in these weights.
         time: when, in UTC.
+        inseparable: ranges of steps that cannot be subtracted from these weights, since something
+            other than a step changed them afterwards.
     """
 
     kind: str
     request: int
     asked: list[list[int]]
     weights: str
-    subtracted: list[list[int]]
+    subtracted: list[list[int]] = field(default_factory=list)
     time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    inseparable: list[list[int]] = field(default_factory=list)
 
 
 class History:
@@ -115,8 +118,8 @@ class History:
         """Whether an entry led to the weights of this digest."""
         return any(entry.weights == weights for entry in self.entries)
 
-    def subtracted(self, weights: str) -> set[int]:
-        """The steps already subtracted in the weights of this digest.
+    def entry(self, weights: str) -> Entry:
+        """The last entry that led to the weights of this digest.
 
         Raises:
             InputError: the log does not know these weights.
@@ -124,9 +127,9 @@ class History:
         entries = self.entries
         for entry in reversed(entries):
             if entry.weights == weights:
-                return from_ranges(entry.subtracted)
+                return entry
         if not entries:  # recording has not ended: whatever it reached so far
-            return set()
+            return Entry("trained", 0, [], weights, [])
         raise InputError(
             f"these weights (digest {weights[:12]}) are neither those at the end of recording nor "
             f"the result of a request; the last ones are {entries[-1].weights[:12]}. Give those: "

@@ -19,7 +19,7 @@ from partial_unlearning.update_log import checked_json
 from partial_unlearning.update_log.checkpoint import read_checkpoint
 from partial_unlearning.update_log.codecs import BatchCodec, id_type
 from partial_unlearning.update_log.folder import Folder
-from partial_unlearning.update_log.history import Entry, History, to_ranges
+from partial_unlearning.update_log.history import Entry, History
 from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
@@ -261,21 +261,20 @@ class LogWriter(StoredLog):
         self._batches.flush()
         self._updates.flush()
 
-    def close(self, model: nn.Module | None = None, subtracted: Iterable[int] = ()) -> None:
+    def close(self, model: nn.Module | None = None, **held: list[list[int]]) -> None:
         """End recording.
 
         Args:
             model: the trained model, so that requests will know its weights; None leaves the
                 recording unfinished.
-            subtracted: steps that were subtracted from the weights training started with.
+            held: ``subtracted`` and ``inseparable`` of its :class:`Entry`, by default none.
         """
         self.flush()
         if steps := len(self.unchanged(range(len(self)))):
             warnings.warn(f"{steps} of {len(self)} steps {UNCHANGED}", stacklevel=2)
         if model is not None and len(self):
             digest = self.description.digest(model)
-            entry = Entry("trained", 0, [[0, len(self)]], digest, to_ranges(subtracted))
-            self.history.append(entry)
+            self.history.append(Entry("trained", 0, [[0, len(self)]], digest, **held))  # type: ignore[arg-type]
         self._batches.close()
         self._updates.close()
         self.folder.unlock()

@@ -4,6 +4,8 @@ The history says so first, so that these steps count as gone from then on, and o
 end. Killed in between, the same command completes it.
 """
 
+from dataclasses import asdict
+
 import numpy as np
 
 from partial_unlearning.errors import InputError
@@ -38,10 +40,11 @@ def purge(log: StoredLog, request: int) -> Entry:
         requests, entries = log.history.requests(), log.history.entries
         if request not in requests:
             raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
-        last, asked = entries[-1], to_ranges(requests[request])
+        asked, held = to_ranges(requests[request]), asdict(entries[-1])
+        kept = {name: held[name] for name in ("weights", "subtracted", "inseparable")}
         if not requests[request] <= log.history.purged:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
-            log.history.append(Entry("purge", request, asked, last.weights, last.subtracted))
+            log.history.append(Entry("purge", request, asked, **kept))
         try:
             for part, keep in log.parts:
                 part.blank(np.array(sorted(log.history.purged)), keep)
@@ -49,5 +52,5 @@ def purge(log: StoredLog, request: int) -> Entry:
                 log.folder.remove(name)
         except OSError as error:
             raise InputError(f"the purge is not complete: {error}; mend it and repeat") from error
-        log.history.append(Entry("purged", request, asked, last.weights, last.subtracted))
+        log.history.append(Entry("purged", request, asked, **kept))
     return log.history.entries[-1]

@@ -9,7 +9,7 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.history import Entry, to_ranges
+from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog
 
 NEARLY_ALL = 0.9
@@ -80,7 +80,13 @@ def _plan(
     about = log.description
     about.check(weights)
     digest = about.digest(weights)
-    before = log.history.subtracted(digest)
+    held = log.history.entry(digest)
+    before = from_ranges(held.subtracted)
+    if lost := (after ^ before) & from_ranges(held.inseparable):
+        raise InputError(
+            f"{len(lost)} steps, the first is {min(lost)}, cannot be subtracted: something else "
+            "changed the weights after them (see Recording.restart); train again without them"
+        )
     log.known(before ^ after)  # refuses steps that are purged
     still = log.unchanged(asked - log.history.purged)
     return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes, still)
@@ -119,10 +125,8 @@ def _subtract(log: StoredLog, weights: State, plan: Preview) -> None:
     update = log.sum(plan.after - plan.before)
     if plan.before - plan.after:
         update -= log.sum(plan.before - plan.after)
-    layout = log.description.layout
-    if log.description.buffers == "keep":
-        update *= layout.is_weight
-    layout.subtract(weights, update)
+    keep = log.description.buffers == "keep"
+    log.description.layout.subtract(weights, update, keep_buffers=keep)
 
 
 def carry_out(
@@ -138,7 +142,9 @@ def carry_out(
     digest = log.description.digest(weights)
     if save:
         save()
-    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
+    asked, after = to_ranges(plan.asked), to_ranges(plan.after)
+    lost = log.history.entry(plan.weights).inseparable
+    entry = Entry(plan.kind, plan.request, asked, digest, after, inseparable=lost)
     log.history.append(entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     return entry

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -74,12 +75,13 @@ def _add_values(total: Tensor, values: Tensor) -> None:
 
 def add_rows(codec: UpdateCodec, blocks: Iterable[np.ndarray], size: int) -> Tensor:
     """The sum of the updates in ``blocks`` of rows, dense, float32, shape ``(size,)``."""
+    zeros = partial(torch.zeros, dtype=torch.float32, device="cpu")  # whatever the defaults are
     if isinstance(codec.positions, Seeded):  # one place for each value: scatter once, at the end
-        total = torch.zeros(codec.kept)
+        total = zeros(codec.kept)
         for rows in blocks:
             _add_values(total, codec.values_of(rows))
-        return torch.zeros(size).index_add_(0, codec.positions.positions, total)
-    total = torch.zeros(size)
+        return zeros(size).index_add_(0, codec.positions.positions, total)
+    total = zeros(size)
     for rows in blocks:
         for row, values in zip(rows, codec.values_of(rows), strict=True):
             total.index_add_(0, codec.positions_of(row), values.to(torch.float32))
