@@ -819,20 +819,20 @@ def test_arithmetic_of_mixed_types_records_each_in_its_own(tmp_path):
     class Mixed(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.single, self.double = nn.Linear(6, 4), nn.Linear(4, 3).double()
+            self.one, self.two = nn.Linear(6, 4), nn.Linear(4, 3).double()
             self.register_buffer("count", torch.tensor(2**53))
 
         def forward(self, x: Tensor) -> Tensor:
             self.count += 1
-            return self.double(self.single(x).double())
+            return self.two(self.one(x).double())
 
     model = Mixed()
     before = state(model)
     log = recorded(model, tmp_path / "log")
     forget(log, model, IDS)  # every step
     assert model.count.item() == 2**53
-    assert torch.allclose(model.double.weight, before["double.weight"], atol=1e-8, rtol=0)
-    assert torch.allclose(model.single.weight, before["single.weight"], atol=1e-6, rtol=0)
+    assert torch.allclose(model.two.weight, before["two.weight"], atol=1e-8, rtol=0)
+    assert torch.allclose(model.one.weight, before["one.weight"], atol=1e-6, rtol=0)
 
 
 # --- 9: several processes ----------------------------------------------------------------------

@@ -38,7 +38,8 @@ def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[f
     [1.0, 0.75, 0.5]
     """
     _check_fractions("the first or last layer's fraction", [first_layer, last_layer])
-    return torch.linspace(first_layer, last_layer, layers, dtype=torch.float64).tolist()
+    line = torch.linspace(first_layer, last_layer, layers, dtype=torch.float64, device="cpu")
+    return line.tolist()
 
 
 def kept_count(sparsity: float, size: int) -> int:

@@ -99,6 +99,6 @@ class UpdateRecorder(Callback):
 
     def moved(self, model: nn.Module) -> int:
         """How many kept entries of the model are not as read last, once an epoch has ended."""
-        now = Reader(model, self._positions, 1)
+        now = Reader(model, self._positions.to(next(model.parameters()).device), 1)
         now(0)
         return now.differing(self._reader)

@@ -130,7 +130,10 @@ class Reader:
         pairs = [(readings[:count], readings[1 : count + 1]) for readings in self.readings]
         for (run, _, places), (before, after) in zip(self._runs, pairs, strict=True):
             change = torch.sub(after, before, out=places[:count])
-            if after.dtype == torch.int64 and (change.to(self._stored) != after - before).any():
+            if (
+                after.dtype == torch.int64
+                and (change.to(self._stored).long() != after - before).any()
+            ):
                 raise InputError(
                     f"{self._stored} does not hold a change of {run.tensors[0].name} exactly; "
                     "create the log with values='float32', or register it with persistent=False"

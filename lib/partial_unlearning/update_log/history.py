@@ -42,8 +42,8 @@ class Entry:
         weights: digest of the weights it led to.
         subtracted: ranges of all steps subtracted in these weights.
         time: when, in UTC.
-        inseparable: ranges of steps that cannot be subtracted from these weights, since something
-            other than a step changed them afterwards.
+        inseparable: ranges of steps that cannot be subtracted any more, since something other than
+            a step changed the weights after them; of ``trained``.
     """
 
     kind: str
@@ -92,6 +92,12 @@ class History:
         ends = [entry.asked[-1][1] for entry in self.entries if not entry.request and entry.asked]
         return ends[-1] if ends else 0
 
+    @property
+    def inseparable(self) -> set[int]:
+        """Steps that cannot be subtracted from the weights that recording led to last."""
+        ends = [entry for entry in self.entries if not entry.request]
+        return from_ranges(ends[-1].inseparable) if ends else set()
+
     def requests(self) -> dict[int, set[int]]:
         """Number -> affected steps of each request that stands, that is, was not undone."""
         standing = {}
@@ -118,8 +124,8 @@ class History:
         """Whether an entry led to the weights of this digest."""
         return any(entry.weights == weights for entry in self.entries)
 
-    def entry(self, weights: str) -> Entry:
-        """The last entry that led to the weights of this digest.
+    def subtracted(self, weights: str) -> set[int]:
+        """The steps already subtracted in the weights of this digest.
 
         Raises:
             InputError: the log does not know these weights.
@@ -127,9 +133,9 @@ class History:
         entries = self.entries
         for entry in reversed(entries):
             if entry.weights == weights:
-                return entry
+                return from_ranges(entry.subtracted)
         if not entries:  # recording has not ended: whatever it reached so far
-            return Entry("trained", 0, [], weights, [])
+            return set()
         raise InputError(
             f"these weights (digest {weights[:12]}) are neither those at the end of recording nor "
             f"the result of a request; the last ones are {entries[-1].weights[:12]}. Give those: "

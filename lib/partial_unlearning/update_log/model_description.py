@@ -35,7 +35,7 @@ def _positions_digest(positions: Tensor) -> str:
 
 
 def _dtype_name(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+    return str(tensor.dtype).removeprefix("torch.") + " without values" * tensor.is_meta
 
 
 @dataclass(frozen=True)
@@ -125,12 +125,9 @@ class ModelDescription(Description):
 def _refuse_unrecordable(model: nn.Module) -> None:
     """Raise InputError for tensors whose changes cannot be added up."""
     for name, tensor in named_tensors(model).items():
-        empty = nn.parameter.is_lazy(tensor) or tensor.is_meta
-        if (
-            empty
-            or type(tensor.detach()) is not Tensor
-            or _dtype_name(tensor) not in TYPES.split(", ")
-        ):
+        other = nn.parameter.is_lazy(tensor) or type(tensor.detach()) is not Tensor
+        strided = not other and tensor.layout == torch.strided
+        if not strided or _dtype_name(tensor) not in TYPES.split(", "):
             raise InputError(
                 f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors with "
                 f"values of {TYPES} can be recorded: run lazy layers once, and keep "

@@ -17,7 +17,7 @@ from partial_unlearning.update_log.checkpoint import (
     restore,
     write_checkpoint,
 )
-from partial_unlearning.update_log.history import Entry
+from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
 
 
@@ -67,8 +67,8 @@ class Recording:
                 f"load its last weights ({last}) into the model first, or record to a new folder"
             )
         if ended:
-            entry = self.log.history.entry(digest)
-            self._held = {"subtracted": entry.subtracted, "inseparable": entry.inseparable}
+            self._held["subtracted"] = to_ranges(self.log.history.subtracted(digest))
+            self._held["inseparable"] = to_ranges(self.log.history.inseparable)
             self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
         self._cut(ended)
 

@@ -63,13 +63,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         raise InputError(f"cannot read {path} as safetensors weights: {error}") from error
 
 
-def write_weights(
-    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None, tied: dict[str, str]
-) -> None:
-    """Write tensors, whole or not at all; ``tied`` ones (name -> first name) under all names."""
-    for name, first in tied.items():
-        if name in tensors:
-            tensors[name] = tensors[first].clone()
+def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None) -> None:
+    """Write tensors, whole or not at all."""
     write_atomic(path, to_bytes(tensors, metadata))
 
 
@@ -127,7 +122,7 @@ def answer(
         return None
 
     def save() -> None:
-        write_weights(out, tensors, metadata, log.description.tied)
+        write_weights(out, tensors, metadata)
         shutil.copymode(weights, out)  # private weights stay private
 
     with log.locked():  # from the plan to its end: nobody changes the history in between

@@ -9,7 +9,7 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
+from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog
 
 NEARLY_ALL = 0.9
@@ -80,9 +80,8 @@ def _plan(
     about = log.description
     about.check(weights)
     digest = about.digest(weights)
-    held = log.history.entry(digest)
-    before = from_ranges(held.subtracted)
-    if lost := (after ^ before) & from_ranges(held.inseparable):
+    before = log.history.subtracted(digest)
+    if lost := (before ^ after) & log.history.inseparable:
         raise InputError(
             f"{len(lost)} steps, the first is {min(lost)}, cannot be subtracted: something else "
             "changed the weights after them (see Recording.restart); train again without them"
@@ -142,9 +141,7 @@ def carry_out(
     digest = log.description.digest(weights)
     if save:
         save()
-    asked, after = to_ranges(plan.asked), to_ranges(plan.after)
-    lost = log.history.entry(plan.weights).inseparable
-    entry = Entry(plan.kind, plan.request, asked, digest, after, inseparable=lost)
+    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
     log.history.append(entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     return entry
