@@ -27,7 +27,7 @@ def _facts(log: LogFiles) -> dict[str, object]:
         "update": f"{about.kept} values in {about.values}, positions {about.positions}",
         "steps": steps,
         "bytes": f"{log.folder.total()}, {each} a step, {dense:.2%} of a dense float32 log",
-        "recording": "ended" if steps == log.history.trained_steps else "not ended",
+        "recording": "ended" if log.ended else "not ended",
         "versions": ", ".join(f"{name} {number}" for name, number in about.versions.items()),
     }
 
@@ -39,6 +39,8 @@ def info(path: str) -> None:
     log = LogFiles(Folder(path))
     for name, value in _facts(log).items():
         click.echo(f"{name:10}{value}")
+    if begun := log.history.announced:
+        click.echo(f"a {begun.kind} was cut short; repeat it")
     for entry in log.history.entries:
         steps = len(from_ranges(entry.asked))
         name = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
@@ -66,14 +68,22 @@ def verify(path: str) -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the new weights."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--unfinished", is_flag=True, help="The log was not closed; these are its weights.")
 def forget_command(
-    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None, dry_run: bool
+    path: str,
+    weights: Path,
+    ids: Path | None,
+    request: int | None,
+    out: Path | None,
+    dry_run: bool,
+    unfinished: bool,
 ) -> None:
     """Subtract what training learned in every step that saw the given samples."""
-    if (ids is None) == (request is None) or (dry_run and ids is None):
+    asked = request if ids is None else ids
+    if asked is None or None not in (ids, request) or (dry_run and ids is None):
         raise InputError("give either --ids, with or without --dry-run, or --undo")
     if out is None and not dry_run:
         raise InputError("give --out, the file to write the new weights to, or --dry-run")
     from partial_unlearning.update_log.request_files import answer  # loads torch
 
-    answer(path, weights, ids, request, None if dry_run else out)
+    answer(path, weights, asked, None if dry_run else out, unfinished)

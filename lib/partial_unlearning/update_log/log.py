@@ -15,11 +15,12 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log import checked_json
+from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import BatchCodec, id_type
+from partial_unlearning.update_log.codecs import BatchCodec, id_type, sample_ids, whole_number
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import Entry, History, to_ranges
-from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles
+from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
 from partial_unlearning.update_log.update_rows import RowBlock, add_rows
@@ -112,9 +113,9 @@ class StoredLog(LogFiles):
             Steps in ascending order, counted from 0 over the whole run.
 
         Raises:
-            InputError: no ids, or an id in no batch, so that nothing could be removed for it.
+            InputError: no ids, or none that are whole numbers, or one that is in no batch.
         """
-        asked = np.unique(ids.cpu().numpy() if isinstance(ids, Tensor) else ids)
+        asked = np.unique(sample_ids(ids))
         steps: list[int] = []
         seen = np.zeros(len(asked), dtype=bool)
         for block, rows in self._batches.blocks(np.arange(len(self))):
@@ -158,9 +159,10 @@ class LogWriter(StoredLog):
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
         folder.lock(ROOT)
         super().__init__(folder)
-        self._batch_of = {step: Batch(epoch, ids) for step, epoch, ids in plan or ()}
-        self._next = len(self)
-        self._pending: list[tuple[int, Batch]] = []
+        encode = self.description.batches.encode
+        self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
+        self._next, self._closed = len(self), False
+        self._pending: list[int] = []
         self._block = RowBlock(self.description.updates, self.description.pending)
         if self._batches.count() > self._next or self._cut_to() is not None:
             self.cut(self._next)  # killed after a batch, or while shortening
@@ -178,9 +180,14 @@ class LogWriter(StoredLog):
         self._batches.cut(steps)
         self.folder.remove(CUT)
 
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise InputError("recording has ended; record(..., resume=True) goes on with it")
+
     def announce(self, step: int, batch: Batch) -> None:
-        """Say which samples a step saw, before it is recorded, where there is no plan."""
-        self._batch_of[step] = Batch(batch.epoch, batch.ids.clone())  # the loop may reuse its own
+        """Say which samples a step saw, before it is recorded; InputError if there is no room."""
+        self._refuse_if_closed()
+        self._batch_of[step] = self.description.batches.encode(batch.epoch, batch.ids)
 
     def record(self, step: int, positions: Tensor, values: Tensor) -> None:
         """Append the update of the next step (Eq. 6): positions int64, values float, ``(k,)``.
@@ -200,9 +207,8 @@ class LogWriter(StoredLog):
         while len(values):
             part = values[: self.description.pending - len(self._pending)]
             self._block.set(len(self._pending), positions, part)
-            steps = range(self._next, self._next + len(part))
-            self._pending += [(step, self._batch_of[step]) for step in steps]
-            self._next, values = steps.stop, values[len(part) :]
+            self._pending += range(self._next, self._next + len(part))
+            self._next, values = self._next + len(part), values[len(part) :]
             if len(self._pending) == self.description.pending:
                 self._write()
 
@@ -210,20 +216,21 @@ class LogWriter(StoredLog):
         """Write the pending steps: first their batches, then their updates."""
         if not self._pending:
             return
-        pending, encode = self._pending, self.description.batches.encode
+        pending = self._pending
         self._pending, self._next = [], -1  # nothing can follow until everything is written
         try:
-            self._batches.extend([encode(batch.epoch, batch.ids) for _, batch in pending])
+            self._batches.extend([self._batch_of[step] for step in pending])
             self._updates.extend(self._block.rows[: len(pending)])
         except (OSError, InputError) as error:
-            steps = f"{pending[0][0]} to {pending[-1][0]}"
+            steps = f"{pending[0]} to {pending[-1]}"
             raise InputError(f"cannot record steps {steps}: {error}") from error
-        self._next = pending[-1][0] + 1
-        for step, _ in pending:
+        self._next = pending[-1] + 1
+        for step in pending:
             del self._batch_of[step]
 
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
+        self._refuse_if_closed()
         self._write()
         self._batches.flush()
         self._updates.flush()
@@ -241,6 +248,7 @@ class LogWriter(StoredLog):
             digest = self.description.digest(model)
             entry = Entry("trained", 0, [[0, len(self)]], digest, to_ranges(subtracted))
             self.history.append(entry)
+        self._closed = True
         self._batches.close()
         self._updates.close()
         self.folder.unlock()
@@ -255,7 +263,7 @@ def create(
     path: str | os.PathLike[str],
     model: nn.Module,
     *,
-    ids: Tensor | None = None,
+    ids: Tensor | Sequence[int] | None = None,
     batch_size: int | None = None,
     plan: BatchPlan | None = None,
     strategy: str = "random",
@@ -285,7 +293,7 @@ def create(
         The log, open for appending.
 
     Raises:
-        InputError: there is a log already, or a setting makes no sense.
+        InputError: there is a log or a part of one already, or a setting makes no sense.
     """
     if exists(path):
         raise InputError(
@@ -296,10 +304,12 @@ def create(
         batch_size = batch_size or max(len(batch) for _, _, batch in plan)
     if ids is None or batch_size is None:
         raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
-    batch = BatchCodec(batch_size, id_type(int(ids.max())))
+    largest = whole_number("the largest sample id", sample_ids(ids).max(initial=-1), 0, 2**63 - 1)
+    batch = BatchCodec(whole_number("batch_size", batch_size, 1, 2**31), id_type(largest))
     sparsity = (sparsity_first, sparsity_last)
     description = describe(model, batch, strategy, sparsity, seed, values, buffers)
     folder = Folder(path)
+    refuse_leavings(folder, CUT, CHECKPOINT)
     RowWriter(folder, "updates", description.update_bytes, description.per_shard).close()
     RowWriter(folder, "batches", batch.nbytes, description.per_shard).close()
     History(folder).write(())
@@ -334,6 +344,5 @@ def append_to(
     """
     if not exists(path):
         raise InputError(f"there is no update log at {path}; create it")
-    log = LogWriter(Folder(path), plan)
-    log.description.check(model)
-    return log
+    open_log(path, model)
+    return LogWriter(Folder(path), plan)

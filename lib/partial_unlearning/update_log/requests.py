@@ -1,14 +1,17 @@
 """Deletion requests: from sample ids to weights without the steps that saw them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.history import Entry, to_ranges
+from partial_unlearning.update_log.codecs import whole_number
+from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import StoredLog
 
 NEARLY_ALL = 0.9
@@ -70,6 +73,16 @@ class Preview:
         )
 
 
+def _before(log: StoredLog, digest: str, after: set[int]) -> set[int]:
+    """The steps subtracted in the weights of this digest; also in those of a killed process."""
+    begun = log.history.announced
+    if begun is None or begun.weights != digest or log.history.knows(digest):
+        return log.history.subtracted(digest)
+    if from_ranges(begun.subtracted) != after:
+        raise InputError(f"the {begun.kind} that led to these weights was cut short; repeat it")
+    return after
+
+
 def _plan(
     log: StoredLog, weights: State, kind: str, request: int, asked: set[int], after: set[int]
 ) -> Preview:
@@ -77,21 +90,30 @@ def _plan(
     about = log.description
     about.check(weights)
     digest = about.digest(weights)
-    before = log.history.subtracted(digest)
+    before = _before(log, digest, after)
     return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes)
 
 
-def preview(log: StoredLog, weights: State, ids: Tensor | Sequence[int]) -> Preview:
+def preview(
+    log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
+) -> Preview:
     """Look what :func:`forget` would do; nothing is changed.
 
     Args:
         log: the log of the training.
         weights: the trained model, or its tensors by name; or the result of a request.
         ids: sample ids, whole numbers, shape ``(n,)``.
+        unfinished: as for :func:`forget`.
 
     Raises:
         InputError: as :func:`forget`.
     """
+    if not (log.ended or (unfinished and not log.history.entries)):
+        raise InputError(
+            f"recording has not ended, so of no weights it is known that they hold the {len(log)} "
+            "steps of the log; go on with it and close it. Where that cannot be, and these are "
+            "the weights right after the last of them, say so: unfinished=True, or --unfinished"
+        )
     asked = set(log.affected_steps(ids))
     after = asked.union(*log.history.requests().values())
     request = 1 + max((entry.request for entry in log.history.entries), default=0)
@@ -101,7 +123,7 @@ def preview(log: StoredLog, weights: State, ids: Tensor | Sequence[int]) -> Prev
 def preview_undo(log: StoredLog, weights: State, request: int) -> Preview:
     """Look what :func:`undo` would do; raises as it does, changes nothing."""
     requests = log.history.requests()
-    if request not in requests:
+    if whole_number("the request", request, 1, 2**63) not in requests:
         raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
     asked = requests.pop(request)
     return _plan(log, weights, "undo", request, asked, set().union(*requests.values()))
@@ -114,26 +136,34 @@ def _subtract(log: StoredLog, weights: State, plan: Preview) -> None:
         update -= log.sum(plan.before - plan.after)
     layout = log.description.layout
     if log.description.buffers == "keep":
-        update *= layout.is_weight
+        update = torch.where(layout.is_weight, update, 0.0)
     layout.subtract(weights, update)
 
 
 def carry_out(
     log: StoredLog, weights: State, plan: Preview, save: Callable[[], object] | None = None
 ) -> Entry:
-    """Do what a preview says, in place, and note it down.
+    """Do what a preview says, in place, and note it down: before, as begun, and once it is done.
 
-    The caller holds the lock of the log since before the preview, and left the weights alone.
+    Whenever it is cut short, it can be repeated with the old weights or with the new ones. The
+    caller holds the lock of the log since before the preview, and left the weights alone.
     """
-    if not log.history.entries:  # never closed: these are the weights that recording led to
-        log.history.append(Entry("trained", 0, [[0, plan.steps]], plan.weights, []))
-    _subtract(log, weights, plan)
-    digest = log.description.digest(weights)
+    layout, entries = log.description.layout, log.history.entries
+    own = dict(zip(layout.names, layout.tensors(weights), strict=True))
+    if isinstance(weights, Mapping):  # which may hold a tied tensor under all of its names
+        own.update(weights)
+    changed = deepcopy({name: t.detach() for name, t in own.items() if isinstance(t, Tensor)})
+    _subtract(log, changed, plan)
+    digest = log.description.digest(changed)
+    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
+    trained = Entry("trained", 0, [[0, plan.steps]], plan.weights, [])  # if it was never closed
+    log.history.write(entries or (trained,), announced=entry)
+    for name, tensor in changed.items():
+        own[name].detach().copy_(tensor)
     if save:
         save()
-    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
-    log.history.append(entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
+    log.history.append(entry)
     return entry
 
 
@@ -142,6 +172,8 @@ def forget(
     weights: State,
     ids: Tensor | Sequence[int],
     save: Callable[[], object] | None = None,
+    *,
+    unfinished: bool = False,
 ) -> Entry:
     """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7), and note it down.
 
@@ -155,16 +187,17 @@ def forget(
         ids: sample ids, whole numbers, shape ``(n,)``.
         save: called when the weights are changed and before the history says so. A process killed
             in between can repeat the request.
+        unfinished: take weights of which only the caller knows that recording led to them.
 
     Returns:
         The new line of the history.
 
     Raises:
-        InputError: ids that were not trained on, weights that the log does not know, or another
-            process is writing to the log.
+        InputError: ids that were not trained on, weights that the log does not know, recording
+            has not ended, or another process is writing to the log.
     """
     with log.locked():
-        return carry_out(log, weights, preview(log, weights, ids), save)
+        return carry_out(log, weights, preview(log, weights, ids, unfinished=unfinished), save)
 
 
 def undo(
