@@ -304,8 +304,11 @@ def create(
         batch_size = batch_size or max(len(batch) for _, _, batch in plan)
     if ids is None or batch_size is None:
         raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
-    largest = whole_number("the largest sample id", sample_ids(ids).max(initial=-1), 0, 2**63 - 1)
-    batch = BatchCodec(whole_number("batch_size", batch_size, 1, 2**31), id_type(largest))
+    numbers = sample_ids(ids)
+    if not len(numbers) or numbers.min() < 0:
+        raise InputError("a sample id is below 0, or there is none; give all that may occur")
+    batch_size = whole_number("batch_size", batch_size, 1, 2**31)
+    batch = BatchCodec(batch_size, id_type(int(numbers.max())))
     sparsity = (sparsity_first, sparsity_last)
     description = describe(model, batch, strategy, sparsity, seed, values, buffers)
     folder = Folder(path)

@@ -83,7 +83,8 @@ class ModelDescription(Description):
 
     def check(self, weights: State) -> None:
         """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
-        given = weights.state_dict() if isinstance(weights, nn.Module) else weights
+        whole = weights.state_dict() if isinstance(weights, nn.Module) else weights
+        given = {name: tensor for name, tensor in whole.items() if isinstance(tensor, Tensor)}
         for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True):
             expected = f"{name} {shape} {dtype}"
             if name not in given:
