@@ -620,6 +620,19 @@ def test_one_error_a_folder_in_the_place_of_a_file_is_refused(trained, tmp_path)
             forget(log, trained[0], IDS[:1])
 
 
+def test_one_error_a_checkpoint_that_cannot_be_deleted_leaves_the_weights_alone(trained, tmp_path):
+    model, log = trained
+    before = state(model)
+    (tmp_path / "log" / "checkpoint.bin").mkdir()
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"checkpoint\.bin"):
+            forget(log, model, IDS[:1])
+        assert same(state(model), before)
+        assert len(log.history.entries) == 1
+    (tmp_path / "log" / "checkpoint.bin").rmdir()
+    assert forget(log, model, IDS[:1]).request == 1
+
+
 def test_one_error_files_of_the_command_line(trained, tmp_path):
     model, _ = trained
     save_file(state(model), tmp_path / "w.safetensors")

@@ -300,8 +300,11 @@ def create(
             f"there is an update log at {path} already; pass resume=True or choose another folder"
         )
     if plan is not None:
+        if not isinstance(plan, BatchPlan) or not len(plan):
+            raise InputError(f"the plan is {plan!r}; give a BatchPlan that has batches")
         ids = plan.ids if ids is None else ids
-        batch_size = batch_size or max(len(batch) for _, _, batch in plan)
+        largest = max(len(batch) for _, _, batch in plan)
+        batch_size = largest if batch_size is None else batch_size
     if ids is None or batch_size is None:
         raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
     numbers = sample_ids(ids)

@@ -167,11 +167,11 @@ def carry_out(
     entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
     trained = Entry("trained", 0, [[0, plan.steps]], plan.weights, [])  # if it was never closed
     log.history.write(entries or (trained,), announced=entry)
+    log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     for name, tensor in changed.items():
         own[name].detach().copy_(tensor)
     if save:
         save()
-    log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     log.history.append(entry)
     return entry
 
