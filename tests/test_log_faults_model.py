@@ -477,7 +477,7 @@ def test_one_memory_moves_under_all_names_of_a_file(thrice, tmp_path, names):
     old, new, ids = (tmp_path / name for name in ("old", "new", "ids.csv"))
     save_file({name: model.a.weight.detach().clone() for name in names}, old)
     ids.write_text("id\n0\n")
-    answer(str(tmp_path / "log"), old, ids, None, new)
+    answer(str(tmp_path / "log"), old, ids, new)
     expected = model.a.weight - log.sum([0]).view(6, 6)
     assert sorted(load_file(new)) == names
     assert all(torch.equal(tensor, expected) for tensor in load_file(new).values())

@@ -18,9 +18,9 @@ from partial_unlearning.state import Layout
 
 
 def _check_fractions(name: str, values: Sequence[float]) -> None:
-    bad = [value for value in values if not 0 <= value <= 1]
+    bad = [v for v in values if not isinstance(v, int | float) or not 0 <= v <= 1]
     if bad:
-        raise InputError(f"{name} {bad[0]} is outside 0..1; give a fraction, such as 0.9")
+        raise InputError(f"{name} {bad[0]!r} is outside 0..1; give a fraction, such as 0.9")
 
 
 def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[float]:
@@ -157,7 +157,7 @@ def build_mask(
     Raises:
         InputError: unknown strategy, or a sparsity outside 0..1.
     """
-    if strategy not in STRATEGIES:
+    if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
     sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
     if strategy == "random":

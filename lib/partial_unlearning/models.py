@@ -52,11 +52,11 @@ def lenet(classes: int, width: int) -> nn.Module:
     """
     return nn.Sequential(
         nn.Conv2d(1, width, 5, padding=2),  # the original pads 28 to 32
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(width, 16 * width // 6, 5),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(16 * width // 6, 20 * width, 5),
         nn.ReLU(),
         *_dense(20 * width, 14 * width, classes),

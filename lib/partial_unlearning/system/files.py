@@ -24,8 +24,10 @@ def make_folder(path: Path) -> Path:
         ) from error
 
 
-def write_atomic(path: Path, content: str | bytes) -> Path:
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
+
+    Results are for all to read, unless ``mode`` says something else.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -38,7 +40,7 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes private files; results are for all to read
+        os.chmod(temporary, mode)  # mkstemp makes private files
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

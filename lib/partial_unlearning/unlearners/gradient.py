@@ -59,19 +59,47 @@ def partial_step(optimizer: Optimizer, selected: list[tuple[Tensor, Tensor]]) ->
     """One optimizer step in which only selected entries move (Eq. 9).
 
     Zeroing the other gradients is not enough: momentum and Adam's averages would still move
-    those weights. They are put back, so that they stay bit-identical.
+    those weights. They are put back, so that they stay bit-identical; so are their averages, which
+    wait for the entry's next turn.
 
     Args:
         optimizer: over the weights.
         selected: each weight with a bool mask of its shape, True where S_l,e is 1.
     """
-    before = [weight.clone() for weight, _ in selected]
+    before = [[t.clone() for t in _with_averages(optimizer, weight)] for weight, _ in selected]
     for weight, mask in selected:
         if weight.grad is not None:
             weight.grad *= mask
     optimizer.step()
     for (weight, mask), old in zip(selected, before, strict=True):
-        weight.copy_(torch.where(mask, weight, old))
+        # Averages that only began with this step are zero where the gradient was: no old ones.
+        for now, then in zip(_with_averages(optimizer, weight), old, strict=False):
+            now.copy_(torch.where(mask, now, then))
+
+
+def _with_averages(optimizer: Optimizer, weight: Tensor) -> list[Tensor]:
+    """The weight, and what the optimizer remembers of each of its entries."""
+    remembered = optimizer.state.get(weight, {})
+    averages = [t for name, t in remembered.items() if name != "step" and torch.is_tensor(t)]
+    return [weight, *averages]
+
+
+def gradient_step(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    sign: float,
+    optimizer: Optimizer,
+    positions: Tensor,
+) -> None:
+    """One step on all the samples given, which moves the weights at ``positions`` only.
+
+    The arguments are those of :func:`unlearn_by_gradient`; ``positions`` of the flat vector of
+    :class:`Layout`, int64, shape ``(k,)``.
+    """
+    _accumulate_gradient(model, images, labels, sign)
+    partial_step(optimizer, _selected(model, Layout.of(model), positions))
 
 
 def unlearn_by_gradient(
@@ -113,11 +141,10 @@ def unlearn_by_gradient(
     >>> torch.equal(moved, selection.at(0).sort().values)
     True
     """
-    layout = Layout.of(model)
     model.eval()
+    how = {"sign": sign, "optimizer": optimizer}
     for epoch in range(max_epochs):
-        _accumulate_gradient(model, images, labels, sign)
-        partial_step(optimizer, _selected(model, layout, selection.at(epoch)))
+        gradient_step(model, images, labels, positions=selection.at(epoch), **how)
         if enough(epoch):
             break
     return model

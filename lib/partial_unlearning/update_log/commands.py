@@ -28,7 +28,7 @@ def _facts(log: LogFiles) -> dict[str, object]:
         "update": f"{about.kept} values in {about.values}, positions {about.positions}",
         "steps": steps,
         "bytes": f"{log.folder.total()}, {each} a step, {dense:.2%} of a dense float32 log",
-        "recording": "ended" if steps == log.history.trained_steps else "not ended",
+        "recording": "ended" if log.ended else "not ended",
         "purged": f"{len(log.history.purged)} steps" + unfinished,
         "versions": ", ".join(f"{name} {number}" for name, number in about.versions.items()),
     }
@@ -41,6 +41,8 @@ def info(path: str) -> None:
     log = LogFiles(Folder(path))
     for name, value in _facts(log).items():
         click.echo(f"{name:10}{value}")
+    if begun := log.history.announced:
+        click.echo(f"a {begun.kind} was cut short; repeat it")
     for entry in log.history.entries:
         steps = len(from_ranges(entry.asked))
         name = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
@@ -69,6 +71,7 @@ def verify(path: str) -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the new weights."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--unfinished", is_flag=True, help="The log was not closed; these are its weights.")
 @click.option("--wrapped", is_flag=True, help="Names of a compiled or wrapped model are meant.")
 @click.option("--final", is_flag=True, help="Also purge it from the log, for good.")
 def forget_command(
@@ -78,11 +81,13 @@ def forget_command(
     request: int | None,
     out: Path | None,
     dry_run: bool,
+    unfinished: bool,
     wrapped: bool,
     final: bool,
 ) -> None:
     """Subtract what training learned in every step that saw the given samples."""
-    if (ids is None) == (request is None) or (dry_run + final > (ids is not None)):
+    asked = request if ids is None else ids
+    if asked is None or None not in (ids, request) or dry_run + final > (ids is not None):
         raise InputError("give either --ids, perhaps with --dry-run or --final, or --undo")
     if out is None and not dry_run:
         raise InputError("give --out, the file to write the new weights to, or --dry-run")
@@ -90,7 +95,7 @@ def forget_command(
 
     if final and ids and out and completed(path, ids, out):
         return
-    entry = answer(path, weights, ids, request, None if dry_run else out, wrapped)
+    entry = answer(path, weights, asked, None if dry_run else out, unfinished, wrapped)
     if final and entry:
         make_final(path, entry.request)
 

@@ -20,6 +20,7 @@ from partial_unlearning.update_log.codecs import (
     Seeded,
     smallest,
     stored_code,
+    whole_number,
 )
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.names import renamed
@@ -146,10 +147,13 @@ def describe(
 ) -> ModelDescription:
     """Describe a log to be; arguments and errors as of :func:`create`."""
     for name, value, choices in (("values", values, VALUE_BYTES), ("buffers", buffers, BUFFERS)):
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
+    if not isinstance(model, nn.Module) or not list(model.parameters()):
+        raise InputError(f"a {type(model).__name__} has no weights; give a module that has")
     _refuse_unrecordable(model)
     first, last = sparsity
+    seed = whole_number("seed", seed, 0, 2**63)
     layout = Layout.of(model)
     mask = build_mask(strategy, layout, sparsity_first=first, sparsity_last=last, seed=seed)
     kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size, device="cpu"))

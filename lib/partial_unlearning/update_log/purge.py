@@ -10,6 +10,7 @@ import numpy as np
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
+from partial_unlearning.update_log.codecs import whole_number
 from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import StoredLog
 
@@ -38,7 +39,9 @@ def purge(log: StoredLog, request: int) -> Entry:
     """
     with log.locked():
         requests, entries = log.history.requests(), log.history.entries
-        if request not in requests:
+        if log.history.announced:
+            raise InputError(f"a {log.history.announced.kind} was cut short; repeat it first")
+        if whole_number("the request", request, 1, 2**63) not in requests:
             raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
         asked, held = to_ranges(requests[request]), asdict(entries[-1])
         kept = {name: held[name] for name in ("weights", "subtracted", "inseparable")}

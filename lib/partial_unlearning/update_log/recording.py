@@ -17,8 +17,16 @@ from partial_unlearning.update_log.checkpoint import (
     restore,
     write_checkpoint,
 )
+from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, to_ranges
-from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
+from partial_unlearning.update_log.log import (
+    Batch,
+    LogWriter,
+    append_to,
+    create,
+    exists,
+    open_log,
+)
 
 
 class Recording:
@@ -52,7 +60,7 @@ class Recording:
         """Go to where the log can go on.
 
         That is its checkpoint; or the end of a finished run whose weights are given, as they
-        were or after requests; or the beginning.
+        were or after requests. Without either, steps are not cut: they may be all there is.
         """
         ended, saved = self.log.history.trained_steps, read_checkpoint(self.log.folder)
         interrupted = saved is not None and saved["position"]["steps"] > ended
@@ -65,6 +73,11 @@ class Recording:
             raise InputError(
                 "this log has ended, and its checkpoint went with the first request; to train on, "
                 f"load its last weights ({last}) into the model first, or record to a new folder"
+            )
+        if self.steps and not ended:
+            raise InputError(
+                f"the log holds {self.steps} steps, but no checkpoint to go on from: take a new "
+                "folder, and call checkpoint(0) before the first step if a run may be begun again"
             )
         if ended:
             self._held["subtracted"] = to_ranges(self.log.history.subtracted(digest))
@@ -180,6 +193,17 @@ def gather_ids(ids: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def _refuse_other(about: Description, settings: dict[str, Any]) -> None:
+    """Raise InputError for settings that are not those the log was begun with."""
+    for name, value in settings.items():
+        begun = getattr(about, name, "no such setting")
+        if value is not None and name not in ("ids", "plan") and value != begun:
+            raise InputError(
+                f"{name} is {value!r}, but the log was begun with {begun!r}; leave it out to go on "
+                "with the log, or record to a new folder"
+            )
+
+
 def record(
     model: nn.Module,
     path: str | os.PathLike[str],
@@ -197,7 +221,7 @@ def record(
         path: folder of the log, or an fsspec URL.
         keep: what a checkpoint must hold beside the model: the optimizer, a scheduler.
         generators: random generators that the loop draws from; torch's own is always kept.
-        resume: go on where the log's checkpoint was made (from the start, if there is none), or
+        resume: go on where the log's checkpoint was made, or
             after its end if ``model`` has the weights it ended with; begin a new log if there is
             none.
         gathered: where several processes train together: one of them records, and the ids it
@@ -208,8 +232,9 @@ def record(
         What the loop tells of its steps.
 
     Raises:
-        InputError: there is a log and ``resume`` is not set, or it is of another model; or several
-            processes train together and ``gathered`` is not set.
+        InputError: there is a log and ``resume`` is not set, or it is of another model, or was
+            begun with other settings, or has neither ended nor a checkpoint; or several processes
+            train together and ``gathered`` is not set.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -232,5 +257,11 @@ def record(
             "one of them, batch_size of all, and step(gather_ids(ids)); all call gather_ids"
         )
     known = resume and exists(path)
+    if known:
+        _refuse_other(open_log(path).description, settings)
     log = append_to(path, model) if known else create(path, model, **settings)
-    return Recording(model, log, keep, generators)
+    try:
+        return Recording(model, log, keep, generators)
+    except InputError:
+        log.folder.unlock()  # so that it can be tried again
+        raise

@@ -1,7 +1,9 @@
 """Requests by files: sample ids from CSV, weights from and to safetensors, and what is told."""
 
 import csv
-import shutil
+import io
+import re
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
+from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, from_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog, open_log
@@ -30,24 +33,43 @@ def _why_as_before(plan: Preview) -> str:
     return "all of it was subtracted already" if plan.subtracted else "nothing of it was recorded"
 
 
-def read_ids(path: Path) -> list[int]:
-    """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
+def _number(cell: str) -> int:
+    """The number in a cell: digits, perhaps after a sign. Else ValueError; ``int`` takes 3_12."""
+    if not re.fullmatch("[+-]?[0-9]{1,19}", cell):
+        raise ValueError(f"{cell[:40]!r} is no whole number")
+    return int(sample_ids([int(cell)])[0])
+
+
+def _numbers(rows: list[list[str]]) -> list[int]:
+    """Sample ids in rows of cells; ValueError if a filled cell is neither one nor under a name.
 
     Among several columns none is guessed: the wrong one would forget somebody else.
     """
-    with path.open(newline="") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    names = rows[0] if rows else []
-    if len(names) > 1 and "id" not in names:
-        raise InputError(
-            f"{path} has {len(names)} columns and none is named id; name the one of sample ids so"
-        )
-    column = names.index("id") if "id" in names else 0
+    if rows and len(rows[0]) == 1 and rows[0][0].casefold() != "id":
+        rows = [["id"], *rows]
+    names = [name.casefold() for row in rows[:1] for name in row]
+    if rows and names.count("id") != 1:
+        raise ValueError(f"of {len(names)} columns {names.count('id')} are named id")
+    for row in rows[1:]:
+        for cell, name in zip_longest(row, names, fillvalue=""):
+            if cell and not name:
+                raise ValueError(f"{cell[:40]!r} is in no column that has a name")
+    return [_number("".join(row[names.index("id") :][:1])) for row in rows[1:]]
+
+
+def read_ids(path: Path) -> list[int]:
+    """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
+
+    Raises:
+        InputError: it is not in UTF-8, holds no ids, or something that is neither used nor named.
+    """
     try:
-        ids = [int(row[column]) for row in rows["id" in names :]]
-    except (ValueError, IndexError) as error:
+        lines = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, strict=True)]
+        ids = _numbers([row for row in rows if any(row)])
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(
-            f"{path}: {error}; give whole numbers, one a line or in a column named id"
+            f"{path}: {error}; give whole numbers in UTF-8, one a line or in one column named id"
         ) from error
     if not ids:
         raise InputError(f"{path} holds no sample ids; give at least one")
@@ -63,20 +85,24 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         raise InputError(f"cannot read {path} as safetensors weights: {error}") from error
 
 
-def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None) -> None:
+def write_weights(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None, mode: int
+) -> None:
     """Write tensors, whole or not at all."""
-    write_atomic(path, to_bytes(tensors, metadata))
+    try:
+        write_atomic(path, to_bytes(tensors, metadata), mode)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error}; make room, or choose another") from error
 
 
 def _plan(
-    log: StoredLog, tensors: dict[str, Tensor], ids: Path | None, request: int | None
+    log: StoredLog, tensors: dict[str, Tensor], request: Path | int, unfinished: bool
 ) -> Preview:
     """The plan of a request; what forgetting means is told before it is carried out."""
-    if ids is None:
-        assert request is not None, "either sample ids or a request"
+    if isinstance(request, int):
         return preview_undo(log, tensors, request)
-    numbers = read_ids(ids)
-    plan = preview(log, tensors, numbers)
+    numbers = read_ids(request)
+    plan = preview(log, tensors, numbers, unfinished=unfinished)
     click.echo(f"{len(numbers)} sample ids, from {min(numbers)} to {max(numbers)}")
     _tell(plan, log.description)
     return plan
@@ -104,9 +130,9 @@ def _tell(plan: Preview, about: Description) -> None:
 def answer(
     path: str,
     weights: Path,
-    ids: Path | None,
-    request: int | None,
+    request: Path | int,
     out: Path | None,
+    unfinished: bool = False,
     wrapped: bool = False,
 ) -> Entry | None:
     """Forget the samples of a file, or undo a request; without ``out`` only say what it would do.
@@ -118,15 +144,15 @@ def answer(
     tensors, metadata = read_weights(weights)
     named = log.description.unwrapped(tensors) if wrapped else tensors
     if out is None:
-        _plan(log, named, ids, request)
+        _plan(log, named, request, unfinished)
         return None
+    mode = weights.stat().st_mode & 0o777  # private weights stay private
 
     def save() -> None:
-        write_weights(out, tensors, metadata)
-        shutil.copymode(weights, out)  # private weights stay private
+        write_weights(out, tensors, metadata, mode)
 
     with log.locked():  # from the plan to its end: nobody changes the history in between
-        plan = _plan(log, named, ids, request)
+        plan = _plan(log, named, request, unfinished)
         entry = carry_out(log, named, plan, save)
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:

@@ -6,44 +6,64 @@ The names of the fields are the stored keys, and so part of each run's hash.
 from typing import Any, Literal
 
 from reproduction.study.profiles import (
-    Amnesiac,
+    Buffers,
+    GradientArm,
     GradientSettings,
-    Pair,
     Pruning,
     Settings,
+    TargetPlacement,
     Training,
 )
 
 
 class Config(Settings):
-    """What every run on a data set with a model has; that is all of a retrained reference."""
+    """What every run on a data set with a model has; that is all of a trained or retrained one."""
 
     source: str
     dataset: str
     target: int
-    columns: tuple[int, int, int]
     model: str
     width: int | None
     seed: int
     training: Training
-    statistics: Literal["kept", "subtracted"]
     experiment: str
 
 
-class AmnesiacConfig(Config, Amnesiac):
-    """Tables 1 and 2, Figures 1 and 2."""
+class AmnesiacConfig(Config):
+    """Tables 1 and 2, Figures 1 and 2: one recorded training, undone by every arm.
 
-    protocol: dict[str, int | float]
+    Where the paper's two stand at the ``primary`` level, and at their own end, brief fine-tuning
+    begins. Levels are percentages of target images still recognised, of those trained on or of
+    test images.
+    """
+
+    buffers: Buffers
+    target_placement: TargetPlacement
+    pruning: Pruning
+    levels: tuple[float, ...]
+    test_levels: tuple[float, ...]
+    primary: float
+    fine_tuning: tuple[int, ...]
 
 
-class PairConfig(Config, Pair):
-    """Tables 3 to 6: the naive and the partial method of gradient steps."""
+class GradientConfig(Config, GradientSettings):
+    """Tables 3 to 6: one arm of a family of gradient steps.
+
+    ``published`` is the paper's D_t cell of this side, in percent: where its row is read.
+    """
+
+    arm: str
+    levels: tuple[float, ...]
+    test_levels: tuple[float, ...]
+    published: float
+    max_steps: int
 
 
 class MapsConfig(Config):
     """Figure 3."""
 
-    protocol: dict[str, int | float]
+    buffers: Buffers
+    target_placement: TargetPlacement
     pruning: Pruning
     images: int
 
@@ -51,8 +71,10 @@ class MapsConfig(Config):
 class SharesConfig(Config):
     """Figure 4."""
 
+    buffers: Buffers
     pruning: Pruning
-    share: float
+    affected_fraction: float
+    levels: tuple[float, ...]
 
 
 class SisaConfig(Config):
@@ -64,22 +86,40 @@ class SisaConfig(Config):
     partition: Literal["iid", "by class"]
 
 
-class ProtocolTrial(Config):
-    """Tuning runs measure held-out training images in place of the test's."""
+class Trials(Config):
+    """Tuning runs measure held-out training images in place of the test's.
 
-    tuning: Literal[True]
-    protocol: dict[str, int | float]
+    ``target_images`` of the target data, at even distances, decide where ``level`` is reached.
+    """
 
-
-class PruningTrials(ProtocolTrial):
-    """Ways of taking less back; the grid names them."""
-
-    grid: dict[str, Any]
+    held_out: Literal[True]
+    level: float
+    target_images: int
 
 
-class DescentTrials(Config):
-    """Settings of one gradient method."""
+class PlainTrial(Config):
+    """Plain training, to compare a placement's trained model with."""
 
-    tuning: Literal[True]
+    held_out: Literal[True]
+
+
+class AmnesiacTrials(Trials):
+    """A placement of target images, and prunings under it."""
+
+    buffers: Buffers
+    target_placement: TargetPlacement
+    grid: tuple[Pruning, ...]
+
+
+class GradientTrials(Trials, GradientArm):
+    """Rates of one arm: pairs of an optimizer and its learning rate."""
+
     family: str
-    grid: tuple[GradientSettings, ...]
+    arm: str
+    rates: tuple[tuple[str, float], ...]
+    max_steps: int
+
+
+def settings_of(config: Config, kind: type[Settings]) -> dict[str, Any]:
+    """The fields of a configuration that a group of settings has."""
+    return config.model_dump(include=set(kind.model_fields))

@@ -1,13 +1,16 @@
 """Which runs an experiment of the paper is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from partial_unlearning.errors import InputError
-from reproduction.study.configs import Config, PairConfig
-from reproduction.study.kinds import PAIRS, TABLES, configured
-from reproduction.study.profiles import GradientSettings, ModelSettings, Profile
+from reproduction import paper
+from reproduction.study.arms import PAPER_ARMS
+from reproduction.study.configs import Config
+from reproduction.study.kinds import GRADIENT, TABLES, Table, configured
+from reproduction.study.profiles import ModelSettings, Profile
 
 
 def base_config(profile: Profile, dataset: str, model: str, seed: int) -> dict[str, Any]:
@@ -22,64 +25,88 @@ def base_config(profile: Profile, dataset: str, model: str, seed: int) -> dict[s
         "source": profile.source,
         "dataset": dataset,
         "target": settings.target,
-        "columns": settings.columns,
         "model": model,
         "width": settings.models[model].width,
         "seed": seed,
         "training": profile.training,
-        "statistics": profile.statistics,
     }
 
 
-def family_settings(settings: ModelSettings, family: str) -> dict[str, Any] | None:
-    """The settings of a family of methods, None where none were chosen."""
-    chosen = getattr(settings, family)
-    return None if chosen is None else chosen.model_dump()
+def seeds_of(profile: Profile, settings: ModelSettings) -> tuple[int, ...]:
+    """The seeds of a model's runs in the tables."""
+    return settings.seeds or profile.seeds
 
 
-def _family_configs(profile: Profile, family: str, dataset: str) -> list[Config]:
-    """One configuration for each model and seed that has settings for this family."""
-    return [
-        configured(family, **base_config(profile, dataset, model, seed), **chosen)
-        for model, settings in profile.datasets[dataset].models.items()
-        if (chosen := family_settings(settings, family)) is not None
-        for seed in profile.seeds
-    ]
+def _models(profile: Profile, dataset: str) -> Iterator[tuple[str, ModelSettings, int]]:
+    """Each model on a data set with its settings, once for each of its seeds."""
+    for model, settings in profile.datasets[dataset].models.items():
+        for seed in seeds_of(profile, settings):
+            yield model, settings, seed
+
+
+def _amnesiac(profile: Profile, dataset: str, placed: str = "amnesiac") -> list[Config]:
+    """Amnesiac unlearning under one of the two placements of target images.
+
+    What fine-tuning brings back is asked once, under the placement of the paper's tables.
+    """
+    at, found = profile.comparison, []
+    for model, settings, seed in _models(profile, dataset):
+        chosen = getattr(settings, placed)
+        if chosen is not None:
+            own = chosen.model_dump() | {
+                "buffers": profile.buffers,
+                "levels": at.levels,
+                "test_levels": at.test_levels,
+                "primary": at.primary,
+                "fine_tuning": at.fine_tuning if placed == "amnesiac" else (),
+            }
+            base = base_config(profile, dataset, model, seed)
+            found.append(configured("amnesiac", **base, **own))
+    return found
+
+
+def _gradient(profile: Profile, table: Table, arms: Container[str]) -> list[Config]:
+    """These arms of a family of gradient steps, as far as settings were chosen for them."""
+    at, found = profile.comparison, []
+    for model, settings, seed in _models(profile, table.dataset):
+        for arm, chosen in (getattr(settings, table.family) or {}).items():
+            if arm in arms:
+                side = "baseline" if arm.startswith("baseline") else "proposed"
+                own = chosen.model_dump() | {
+                    "arm": arm,
+                    "levels": at.levels,
+                    "test_levels": at.test_levels,
+                    "published": paper.cell(table.number, model, side).d_t,
+                    "max_steps": at.max_steps,
+                }
+                base = base_config(profile, table.dataset, model, seed)
+                found.append(configured(table.family, **base, **own))
+    return found
 
 
 def _table(number: int, profile: Profile) -> list[Config]:
-    """The runs of a table's family, and their retrained references."""
-    family, dataset = TABLES[number].family, TABLES[number].dataset
-    compared = _family_configs(profile, family, dataset)
-    bases = [base_config(profile, dataset, c.model, c.seed) for c in compared]
-    return [*compared, *(configured("retrained", **base) for base in bases)]
+    """The runs of a table's two methods, the model they start from, and its retrained twin."""
+    table = TABLES[number]
+    if table.family == "amnesiac":
+        compared, beside = _amnesiac(profile, table.dataset), ("retrained",)
+    else:
+        compared, beside = _gradient(profile, table, PAPER_ARMS), ("trained", "retrained")
+    pairs = dict.fromkeys((config.model, config.seed) for config in compared)
+    bases = [base_config(profile, table.dataset, *pair) for pair in pairs]
+    return [*compared, *(configured(name, **base) for name in beside for base in bases)]
 
 
-def _under(protocol: dict[str, float], profile: Profile) -> list[Config]:
-    """The runs of Table 1's two smaller models under another batch protocol."""
-    found = _family_configs(profile, "amnesiac", "mnist")
-    smaller = [config for config in found if config.model in ("MLP", "LeNet")]
-    return [config.model_copy(update={"protocol": protocol}) for config in smaller]
+def _kept_images(profile: Profile) -> list[Config]:
+    """Tables 1 and 2 under the second placement: 100 target images kept, plainly shuffled."""
+    found = [_amnesiac(profile, dataset, "kept_images") for dataset in profile.datasets]
+    return list(chain(*found))
 
 
-def _ablation(
-    change: Callable[[PairConfig], GradientSettings], family: str, profile: Profile
-) -> list[Config]:
-    """The runs of a family with another proposed method, made from both sides' settings."""
-    found = [c for dataset in profile.datasets for c in _family_configs(profile, family, dataset)]
-    return [config.model_copy(update={"proposed": change(config)}) for config in found]
-
-
-def _turned(config: PairConfig) -> GradientSettings:
-    """The proposed method with its depth schedule turned round."""
-    ends = {"first": config.proposed.last, "last": config.proposed.first}
-    return config.proposed.model_copy(update=ends)
-
-
-def _same_step(config: PairConfig) -> GradientSettings:
-    """The proposed method's masks with the optimizer and the rate of the naive method."""
-    ends = {"first": config.proposed.first, "last": config.proposed.last}
-    return config.baseline.model_copy(update=ends)
+def _controls(family: str, profile: Profile) -> list[Config]:
+    """The control arms of a family of gradient steps, on both data sets."""
+    tables = [table for table in TABLES.values() if table.family == family]
+    found = [_gradient(profile, table, profile.comparison.controls) for table in tables]
+    return list(chain(*found))
 
 
 def _figure_3(profile: Profile) -> list[Config]:
@@ -87,7 +114,7 @@ def _figure_3(profile: Profile) -> list[Config]:
     settings = profile.datasets[wanted.dataset].models[wanted.model].amnesiac
     if settings is None:
         return []
-    own = {"protocol": settings.protocol, "pruning": settings.pruning, "images": wanted.images}
+    own = settings.model_dump() | {"buffers": profile.buffers, "images": wanted.images}
     bases = [base_config(profile, wanted.dataset, wanted.model, seed) for seed in wanted.seeds]
     targets = [{"target": target} for target in wanted.targets]
     return [configured("maps", **base | own | target) for target in targets for base in bases]
@@ -95,11 +122,12 @@ def _figure_3(profile: Profile) -> list[Config]:
 
 def _figure_4(profile: Profile) -> list[Config]:
     wanted = profile.figure_4
+    common = {"buffers": profile.buffers, "levels": profile.comparison.levels}
     return [
-        configured("shares", **base, pruning=settings.pruning, share=share)
+        configured("shares", **base, **common, pruning=settings.pruning, affected_fraction=part)
         for dataset, model in wanted.models.items()
         if (settings := profile.datasets[dataset].models[model].amnesiac) is not None
-        for share in wanted.shares
+        for part in wanted.affected_fractions
         for base in (base_config(profile, dataset, model, seed) for seed in wanted.seeds)
     ]
 
@@ -117,14 +145,12 @@ def _sisa(profile: Profile) -> list[Config]:
 
 EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     **{f"table_{number}": partial(_table, number) for number in TABLES},
-    "figure_1": partial(_family_configs, family="amnesiac", dataset="mnist"),
-    "figure_2": partial(_family_configs, family="amnesiac", dataset="organamnist"),
+    "figure_1": partial(_amnesiac, dataset="mnist"),
+    "figure_2": partial(_amnesiac, dataset="organamnist"),
     "figure_3": _figure_3,
     "figure_4": _figure_4,
-    "plain_shuffle": partial(_under, {"share": 1.0}),
-    "kept_images": partial(_under, {"target_images": 100}),
-    **{f"turned_{family}": partial(_ablation, _turned, family) for family in PAIRS},
-    **{f"same_step_{family}": partial(_ablation, _same_step, family) for family in PAIRS},
+    "kept_images": _kept_images,
+    **{f"controls_{family}": partial(_controls, family) for family in GRADIENT},
     "sisa": _sisa,
 }
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from reproduction.study.configs import (
     AmnesiacConfig,
+    AmnesiacTrials,
     Config,
-    DescentTrials,
+    GradientConfig,
+    GradientTrials,
     MapsConfig,
-    PairConfig,
-    ProtocolTrial,
-    PruningTrials,
+    PlainTrial,
     SharesConfig,
     SisaConfig,
 )
@@ -25,8 +25,7 @@ class Kind:
     """A kind of run; a kind that has tables is a family of unlearning methods.
 
     Attributes:
-        config: the class of its configurations. That of a family has the fields of its settings
-            in a profile, where they stand under the family's name.
+        config: the class of its configurations.
         code: "module:function" in :mod:`reproduction.study.runs`, configuration -> results.
         tables: data set -> number of the table that compares the family's methods.
     """
@@ -43,18 +42,18 @@ class Kind:
 
 KINDS = {
     "amnesiac": Kind(AmnesiacConfig, "amnesiac:run", {"mnist": 1, "organamnist": 2}),
-    "label_flipping": Kind(PairConfig, "gradient:run", {"mnist": 3, "organamnist": 4}),
-    "optimization": Kind(PairConfig, "gradient:run", {"mnist": 5, "organamnist": 6}),
+    "label_flipping": Kind(GradientConfig, "gradient:run", {"mnist": 3, "organamnist": 4}),
+    "optimization": Kind(GradientConfig, "gradient:run", {"mnist": 5, "organamnist": 6}),
+    "trained": Kind(Config, "trained:run"),
     "retrained": Kind(Config, "retrained:run"),
     "shares": Kind(SharesConfig, "pruning_strategies:run"),
     "maps": Kind(MapsConfig, "activation_maps:run"),
     "sisa": Kind(SisaConfig, "sisa:run"),
-    "tune_protocol": Kind(ProtocolTrial, "trials:protocol"),
-    "tune_pruning": Kind(PruningTrials, "trials:pruning"),
-    "tune_label_flipping": Kind(DescentTrials, "trials:descent"),
-    "tune_optimization": Kind(DescentTrials, "trials:descent"),
+    "plain_trial": Kind(PlainTrial, "trained:run"),
+    "amnesiac_trials": Kind(AmnesiacTrials, "trials:amnesiac"),
+    "gradient_trials": Kind(GradientTrials, "trials:gradient"),
 }
-PAIRS = [name for name, kind in KINDS.items() if kind.config is PairConfig]
+GRADIENT = [name for name, kind in KINDS.items() if kind.config is GradientConfig]
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,28 @@ from reproduction.study.profiles import Profile
 Raw = dict[str, Any]
 Value = str | float | list[Any] | None
 
-AMNESIAC = "datasets.*.models.*.amnesiac"
+MODELS = "datasets.*.models.*"
+FLIPPING, ASCENT = f"{MODELS}.label_flipping", f"{MODELS}.optimization"
+FRACTIONS = ("fraction_first", "fraction_last")
+PLACEMENT = f"{MODELS}.amnesiac.target_placement"
 PATHS = {
-    "seeds": "seeds figure_3.seeds figure_4.seeds sisa.seeds",
-    "share": f"{AMNESIAC}.protocol",
-    "target_images": f"{AMNESIAC}.protocol",
+    "seeds": f"seeds {MODELS}.seeds figure_3.seeds figure_4.seeds sisa.seeds",
+    "affected_fraction": PLACEMENT,
+    "target_images": PLACEMENT,
     "target": "datasets.*.target",
     "epochs": "training.epochs",
     "batch_size": "training.batch_size",
-    "statistics": "statistics",
-    "strategy": f"{AMNESIAC}.pruning.strategy",
-    "prune_first": f"{AMNESIAC}.pruning.first",
-    "prune_last": f"{AMNESIAC}.pruning.last",
+    "buffers": "buffers",
+    "strategy": f"{MODELS}.amnesiac.pruning.strategy",
+    "sparsity_first": f"{MODELS}.amnesiac.pruning.sparsity_first",
+    "sparsity_last": f"{MODELS}.amnesiac.pruning.sparsity_last",
+    **{name: f"{FLIPPING}.proposed.{name} {ASCENT}.proposed.{name}" for name in FRACTIONS},
+    "learning_rate": f"{FLIPPING}.*.learning_rate {ASCENT}.*.learning_rate",
 }
-"""Where in a profile each setting stands, once or more; a star is every data set or model."""
+"""Where in a profile each setting stands, once or more; a star is every one of its kind."""
 
-PROTOCOLS = ("share", "target_images")
-"""A batch protocol is one of these with its value, so that either takes the other's place."""
+PLACEMENTS = ("affected_fraction", "target_images")
+"""A placement is one of these with its value, so that either takes the other's place."""
 
 OVERRIDES = ("models", *PATHS)
 
@@ -60,7 +65,7 @@ def _change(raw: Raw, name: str, value: Value) -> None:
         _keep_models(raw, value)
     else:
         for path in PATHS[name].split():
-            _put(raw, path.split("."), {name: value} if name in PROTOCOLS else value)
+            _put(raw, path.split("."), {name: value} if name in PLACEMENTS else value)
 
 
 def _keep_models(raw: Raw, wanted: list[Any]) -> None:

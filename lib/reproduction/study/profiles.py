@@ -3,7 +3,7 @@
 ``profiles/NAME.yaml`` is written by people; one that says ``extends: full`` holds only what differs
 from that profile. ``profiles/tuned/NAME.yaml`` holds the settings that ``python -m reproduction
 tune`` chose by the rule of :mod:`reproduction.study.tuning`, and is written by that command. The
-classes to forget and to show are the paper's (:data:`reproduction.paper.TARGET`).
+classes to forget are the paper's (:data:`reproduction.paper.TARGET`).
 """
 
 from pathlib import Path
@@ -24,9 +24,7 @@ from pydantic import (
 from partial_unlearning.errors import InputError
 from reproduction import paper, places
 
-_PAPER_CLASSES = {
-    name: {"target": target, "columns": paper.SHOWN[name]} for name, target in paper.TARGET.items()
-}
+_PAPER_TARGETS = {name: {"target": target} for name, target in paper.TARGET.items()}
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -55,64 +53,88 @@ class Training(Settings):
 
 
 class Pruning(Settings):
-    """A pruning strategy with the fractions pruned in the first and last layer."""
+    """A pruning strategy with the fractions pruned away in the first and last layer."""
 
     strategy: str = "random"
-    first: float
-    last: float
+    sparsity_first: float
+    sparsity_last: float
 
 
-class Stop(Settings):
-    """Whole updates of some epochs only: in which order of epochs, and of how many."""
+Buffers = Literal["keep", "subtract"]
+"""What amnesiac unlearning does with the running statistics of batch normalisation."""
 
-    order: str
-    epochs: int
+TargetPlacement = dict[str, int | float]
+"""Which batches hold target images, see :mod:`reproduction.study.runs.target_placement`."""
 
 
 class Amnesiac(Settings):
-    """How batches come to hold target data, and how much of their updates is taken back.
+    """How batches come to hold target data, and how their updates are pruned."""
 
-    Pruning is the paper's proposal; a scale and a stop are simpler ways of taking less back.
+    target_placement: TargetPlacement
+    pruning: Pruning
+
+
+class GradientArm(Settings):
+    """Which weights move at a gradient step, from the first layer to the last.
+
+    ``masks`` moves the fraction of each layer's weights that has its turn (Eq. 9), ``rates`` moves
+    all of them, at the fraction of the learning rate; ``last_layer`` moves the last layer alone.
+    A step takes all target images, or the next ``batch_size`` of them.
     """
 
-    protocol: dict[str, float]
-    pruning: Pruning
-    scale: float | None = None
-    stop: Stop | None = None
+    form: Literal["masks", "rates", "last_layer"] = "masks"
+    fraction_first: float = 1.0
+    fraction_last: float = 1.0
+    batch_size: PositiveInt | None = None
 
 
-class GradientSettings(Settings):
-    """Gradient steps until the target data is forgotten; fractions selected, first to last."""
+class GradientSettings(GradientArm):
+    """An arm with its optimizer."""
 
     optimizer: str
     learning_rate: float
-    max_epochs: int
-    first: float = 1.0
-    last: float = 1.0
-
-
-class Pair(Settings):
-    """The naive method and the layer-wise partial one."""
-
-    baseline: GradientSettings
-    proposed: GradientSettings
 
 
 class ModelSettings(Settings):
-    """One architecture on one data set; None where nothing has been chosen yet."""
+    """One architecture on one data set; None where nothing has been chosen yet.
+
+    ``kept_images`` is amnesiac unlearning after training on a few target images, all plainly
+    shuffled. Gradient families have an entry for each arm.
+    """
 
     width: int | None = None
+    seeds: Seeds | None = None
     amnesiac: Amnesiac | None = None
-    label_flipping: Pair | None = None
-    optimization: Pair | None = None
+    kept_images: Amnesiac | None = None
+    label_flipping: dict[str, GradientSettings] | None = None
+    optimization: dict[str, GradientSettings] | None = None
 
 
 class DataSettings(Settings):
     """The deletion request on one data set and the models that face it."""
 
     target: int
-    columns: tuple[int, int, int]
     models: dict[str, ModelSettings]
+
+
+class Comparison(Settings):
+    """Where methods are compared: percentages of target images still recognised.
+
+    Attributes:
+        levels: of the target images that were trained on.
+        primary: the one of them that findings rest on.
+        test_levels: of test images of the target class.
+        max_steps: of gradient methods.
+        fine_tuning: after so many steps on retained data what came back is measured.
+        controls: arms of the gradient families beside the paper's two.
+    """
+
+    levels: tuple[float, ...]
+    primary: float
+    test_levels: tuple[float, ...]
+    max_steps: PositiveInt
+    fine_tuning: tuple[PositiveInt, ...]
+    controls: tuple[str, ...]
 
 
 class Figure3(Settings):
@@ -126,10 +148,10 @@ class Figure3(Settings):
 
 
 class Figure4(Settings):
-    """Accuracy against the share of affected batches; one training run for each share and seed."""
+    """Accuracy against the fraction of affected batches; a training for each of them and seed."""
 
     models: dict[str, str]
-    shares: tuple[float, ...]
+    affected_fractions: tuple[float, ...]
     seeds: Seeds
 
 
@@ -144,29 +166,34 @@ class Sisa(Settings):
 
 
 class Grids(Settings):
-    """What tuning tries; both sides of a comparison try equally many settings."""
+    """What tuning tries: the same rates for every arm of the gradient families.
 
-    protocols: list[dict[str, float]]
-    pruning: list[tuple[float, float]]
-    scales: list[float]
-    stops: dict[str, list[int]]
-    max_epochs: int
-    learning_rates: dict[str, list[float]]
-    fractions: dict[str, list[tuple[float, float]]]
-    partial_learning_rates: dict[str, list[float]]
+    So many finalists of a grid go on from the first seed to the others.
+    """
+
+    seeds: Seeds
+    target_images: PositiveInt
+    max_steps: PositiveInt
+    rate_finalists: PositiveInt
+    placement_finalists: PositiveInt
+    affected_fractions: tuple[float, ...]
+    kept_images: PositiveInt
+    pruning: tuple[tuple[float, float], ...]
+    learning_rates: dict[str, tuple[float, ...]]
 
 
 class Profile(Settings):
     """Everything a run depends on, but for the code.
 
-    ``seeds`` are those of the tables; a figure, or SISA, has its own.
+    ``seeds`` are those of the tables, where a model has no own; a figure, or SISA, has its own.
     """
 
     name: str
     source: str
     seeds: Seeds
     training: Training
-    statistics: Literal["kept", "subtracted"]
+    buffers: Buffers
+    comparison: Comparison
     datasets: dict[str, DataSettings]
     figure_3: Figure3
     figure_4: Figure4
@@ -197,7 +224,7 @@ def load_profile(name: str) -> Profile:
     """
     if name not in names():
         raise InputError(f"unknown profile {name!r}; choose from {', '.join(names())}")
-    settings, own = {"datasets": _PAPER_CLASSES}, _written(name)
+    settings, own = {"datasets": _PAPER_TARGETS}, _written(name)
     if "extends" in own:
         settings = _merged(settings, _parent(own.pop("extends"), f"profiles/{name}.yaml"))
     settings = _merged(settings, own)

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from partial_unlearning.system.files import write_atomic
-from reproduction import places
+from reproduction import paper, places
 from reproduction.study.configs import Config
 from reproduction.study.experiments import EXPERIMENTS, configs_of
 from reproduction.study.kinds import TABLES, Table
@@ -17,7 +17,7 @@ from reproduction.study.stored_runs import Result, find, run_name
 COLUMNS = [
     *("table", "dataset", "family", "model", "method", "seed"),
     *("d_t", "d_r", "class_a", "class_b", "class_c"),
-    *("width", "affected_share", "run"),
+    *("width", "affected_fraction", "run"),
 ]
 
 
@@ -72,10 +72,17 @@ def _rows(table: Table, result: Result) -> list[dict[str, Any]]:
         **config.model_dump(include={"dataset", "model", "seed", "width"}),
         "table": table.number,
         "family": table.family,
-        "affected_share": result.facts.get("affected_share"),
+        "affected_fraction": result.facts.get("affected_fraction"),
         "run": run_name(config),
     }
-    return [shared | row for row in result.rows]
+    return [shared | shown(config.dataset, row) for row in result.rows]
+
+
+def shown(dataset: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the accuracies of the three classes that the paper's tables show."""
+    names = ("class_a", "class_b", "class_c")
+    printed = zip(names, paper.SHOWN[dataset], strict=True)
+    return row | {name: row["classes"][label] for name, label in printed}
 
 
 def table_rows(profile: str, *numbers: int) -> pd.DataFrame:
@@ -89,7 +96,7 @@ def table_rows(profile: str, *numbers: int) -> pd.DataFrame:
         for result in stored(f"table_{number}", profile)
         for row in _rows(TABLES[number], result)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"width": float, "affected_share": float})
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"width": float, "affected_fraction": float})
 
 
 def write_tables(profile: str) -> None:

@@ -13,7 +13,7 @@ from reproduction import places
 from reproduction.study.configs import Config
 from reproduction.study.profiles import Settings
 
-RECIPE = 3
+RECIPE = 4
 """Raised whenever the code changes what a configuration means, so that old runs are not found."""
 
 Row = dict[str, Any]
@@ -27,8 +27,8 @@ class Result(Settings):
     rows: list[Row] = []
     curves: dict[str, Any] = {}
     trials: list[Row] = []
-    scales: list[Row] = []
-    stops: list[Row] = []
+    levels: list[Row] = []
+    fine_tuned: list[Row] = []
     similarities: dict[str, Any] = {}
     facts: dict[str, Any] = {}
     maps: list[Row] = []
@@ -48,7 +48,8 @@ def hash_of(fields: dict[str, Any]) -> str:
 
 def run_name(config: Config) -> str:
     """A name that a person can read, made unique by the hash."""
-    parts = [config.experiment, config.dataset, config.model, f"seed{config.seed}"]
+    arm = [config.arm] if hasattr(config, "arm") else []
+    parts = [config.experiment, *arm, config.dataset, config.model, f"seed{config.seed}"]
     return "-".join([*parts, run_hash(config)])
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from partial_unlearning.errors import InputError
 from partial_unlearning.metrics import predict
 from partial_unlearning.samples import Split
+from reproduction import paper
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import MapsConfig
 from reproduction.study.intervals import interval
@@ -28,7 +29,13 @@ def models_of(config: MapsConfig, data: Dataset) -> dict[str, nn.Module]:
     model = fresh_model(config, data)
     mask = pruning_mask(config.pruning, model, config.seed)
     recorded = record_training(
-        config, data, model, config.protocol, masks={"proposed": mask}, by_epoch=False
+        config,
+        data,
+        model,
+        config.target_placement,
+        keep_buffers=config.buffers == "keep",
+        masks={"proposed": mask},
+        by_epoch=False,
     )
     return {
         "trained": model,
@@ -53,7 +60,7 @@ def compared_images(data: Dataset, *, target: int, count: int) -> Split:
 
 def example_images(config: MapsConfig, data: Dataset) -> Split:
     """The first test image of each of a few retained classes: nobody picked them by their maps."""
-    wanted = dict.fromkeys((*EXAMPLE_CLASSES, *config.columns))
+    wanted = dict.fromkeys((*EXAMPLE_CLASSES, *paper.SHOWN[config.dataset]))
     classes = [label for label in wanted if label != config.target][:EXAMPLES]
     return data.evaluation.subset([data.evaluation.of_class(c)[0].item() for c in classes])
 

@@ -1,18 +1,25 @@
-"""One training run, one deletion request, answered by amnesiac and partial amnesiac unlearning."""
+"""One training run, one deletion request, undone by every arm of amnesiac unlearning."""
 
-from itertools import chain
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.masks import Mask
 from partial_unlearning.metrics import Accuracy
 from partial_unlearning.state import Layout
-from partial_unlearning.unlearners.amnesiac import ORDERS, undone
+from partial_unlearning.training import Callback, fit, make_optimizer
+from partial_unlearning.unlearners.amnesiac import ORDERS, forget, undone
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig
+from reproduction.study.runs.amnesiac_arms import controls
+from reproduction.study.runs.paths import Record, Scale, goals_of, subtraction
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training
 from reproduction.study.runs.setup import (
+    accuracies,
     fresh_model,
     history_of,
     load_data,
@@ -21,9 +28,9 @@ from reproduction.study.runs.setup import (
     pruning_mask,
     rows_of,
 )
+from reproduction.study.runs.strength import Goal
 
-LAST_EPOCHS = (1, 2, 3)
-"""Ablation: what subtracting all of the last few epochs only would have done."""
+PAPER_ARMS = ("baseline", "proposed")
 
 
 def _curves(
@@ -37,31 +44,69 @@ def _curves(
     return curves
 
 
-def stopped(sums: Tensor, order: str, epochs: int) -> Tensor:
-    """The whole updates of the epochs that are undone first, summed, shape ``(size,)``."""
-    return (sums[-epochs:] if order == "backward" else sums[:epochs]).sum(0)
+def _published(
+    config: AmnesiacConfig, run: RecordedTraining, arms: dict[str, Tensor]
+) -> Iterator[tuple[str, nn.Module]]:
+    """Each arm's model after everything it names was subtracted, as the paper does.
 
-
-def _ways(config: AmnesiacConfig, run: RecordedTraining) -> dict[str, tuple[Tensor, bool]]:
-    """By the name of the row: what is subtracted, and whether batch-norm statistics are kept.
-
-    Beside both methods there are ablations, among them the reading of the statistics that the
-    configuration does not follow, and rivals with the setting that their tuning chose.
+    Both of the paper's methods also under the other reading of batch-norm statistics.
     """
-    sums, keep = run.sums, run.keep_buffers
-    updates = {"baseline": sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
-    ways = {name: (update, keep) for name, update in updates.items()}
+    for name, update in arms.items():
+        yield name, run.without(update)
     if Layout.of(run.model).buffers:
-        other = "subtracted" if keep else "kept"
-        for name, update in updates.items():
-            ways[f"{name}_statistics_{other}"] = (update, not keep)
-    for epochs in LAST_EPOCHS:
-        ways[f"last_{epochs}_epochs"] = (sums[-epochs:].sum(0), keep)
-    if config.scale is not None:
-        ways["scaled"] = (config.scale * updates["baseline"], keep)
-    if config.stop is not None:
-        ways["stopped"] = (stopped(sums, config.stop.order, config.stop.epochs), keep)
-    return ways
+        other = "keep" if config.buffers == "subtract" else "subtract"
+        whole = {"baseline": run.sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
+        for name, update in whole.items():
+            model = forget(deepcopy(run.model), update, keep_buffers=other == "keep")
+            yield f"{name}_buffers_{other}", model
+
+
+class _Tuned(Callback):
+    """Accuracies after so many steps of fine-tuning."""
+
+    def __init__(self, config: AmnesiacConfig, data: Dataset, head: Record) -> None:
+        self.config, self.data, self.head = config, data, head
+        self.records: list[Record] = []
+
+    def on_step_end(self, step: int, model: nn.Module) -> None:
+        """Measure where the configuration asks for it."""
+        if step + 1 in self.config.fine_tuning:
+            known = accuracies(self.config, model, self.data)
+            self.records.append({**self.head, "steps": step + 1, **known})
+
+
+def _fine_tuned(
+    config: AmnesiacConfig, model: nn.Module, data: Dataset, head: Record
+) -> list[Record]:
+    """What brief training on retained data alone brings back, of the retained and the target."""
+    how = config.training
+    retained = data.train.without(data.train.of_class(config.target))
+    seen = torch.randperm(len(retained), generator=torch.Generator().manual_seed(config.seed))
+    ids = retained.ids.cpu()[seen[: max(config.fine_tuning) * how.batch_size]]
+    plan = shuffled_plan(ids, batch_size=how.batch_size, epochs=1, seed=config.seed)
+    watch = _Tuned(config, data, head)
+    optimizer = make_optimizer(how.optimizer, model, learning_rate=how.learning_rate)
+    fit(model, retained, plan, optimizer, [watch], title=f"fine-tuning {config.model}")
+    return watch.records
+
+
+def _all_fine_tuned(
+    config: AmnesiacConfig, run: RecordedTraining, scale: Scale, arms: dict[str, Tensor]
+) -> list[Record]:
+    """Both of the paper's methods, fine-tuned from their own end and from the primary level."""
+    found: list[Record] = []
+    if not config.fine_tuning:
+        return found
+    for name in PAPER_ARMS:
+        ends = {"published": run.without(arms[name])}
+        goal = Goal("train", config.primary)
+        reached = scale.walk(subtraction(run.model, arms[name]), [goal]).reached
+        if goal in reached:
+            ends["equal"] = deepcopy(scale.load(reached[goal][0].weights))
+        for end, model in ends.items():
+            head = {"method": name, "end": end}
+            found += _fine_tuned(config, model, scale.data, head)
+    return found
 
 
 def _facts(run: RecordedTraining, mask: Mask) -> dict[str, float]:
@@ -74,17 +119,26 @@ def _facts(run: RecordedTraining, mask: Mask) -> dict[str, float]:
         "request": len(run.request),
         "steps": len(run.plan),
         "affected_steps": len(run.affected),
-        "affected_share": run.share,
-        "kept_share": len(kept) / layout.size,
+        "affected_fraction": run.affected_fraction,
+        "density": len(kept) / layout.size,
     }
 
 
+def arms_of(config: AmnesiacConfig, run: RecordedTraining) -> dict[str, Tensor]:
+    """What each arm subtracts, ``(size,)``."""
+    total, layout = run.sums.sum(0), Layout.of(run.model)
+    arms = {"baseline": total, "proposed": run.pruned["proposed"].sum(0)}
+    arms |= controls(layout, total, config.pruning, config.seed)
+    return {name: run.taken(update) for name, update in arms.items()}
+
+
 def run(config: AmnesiacConfig) -> dict[str, Any]:
-    """Train, record, forget, measure.
+    """Train, record, forget by every arm, measure.
 
     Returns:
-        ``rows`` (trained, baseline, proposed and ablations), ``curves`` over the epochs of
-        training and of unlearning, and ``facts`` about the request.
+        ``rows`` (trained, and each arm with all of it subtracted), ``levels`` (each arm where it
+        has forgotten enough), ``fine_tuned``, ``curves`` over the epochs of training and of
+        unlearning, and ``facts`` about the request.
     """
     data = load_data(config)
     model = fresh_model(config, data)
@@ -92,13 +146,23 @@ def run(config: AmnesiacConfig) -> dict[str, Any]:
     history = history_of(config, data)
     untrained = point(measure(config, model, data))
     recorded = record_training(
-        config, data, model, config.protocol, masks={"proposed": mask}, callbacks=[history]
+        config,
+        data,
+        model,
+        config.target_placement,
+        keep_buffers=config.buffers == "keep",
+        masks={"proposed": mask},
+        callbacks=[history],
     )
     trained, sums = history.curve[-1], {"baseline": recorded.sums, **recorded.pruned}
-    ways = _ways(config, recorded).items()
-    unlearned = ((name, recorded.without(*way)) for name, way in ways)
+    arms, goals = arms_of(config, recorded), goals_of(config.levels, config.test_levels)
+    scale = Scale(config, model, data, recorded.request)
+    paths = ((name, subtraction(model, update)) for name, update in arms.items())
     return {
-        "rows": rows_of(config, data, chain([("trained", model)], unlearned)),
+        "rows": rows_of(config, data, [("trained", model)])
+        + rows_of(config, data, _published(config, recorded, arms)),
+        "levels": [record for name, path in paths for record in scale.records(name, path, goals)],
+        "fine_tuned": _all_fine_tuned(config, recorded, scale, arms),
         "curves": {
             "training": [untrained, *map(point, history.curve)],
             **{name: _curves(config, recorded, sums[name], trained, data) for name in sums},

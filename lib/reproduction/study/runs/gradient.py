@@ -1,107 +1,124 @@
-"""Label flipping and optimization-based unlearning, naive and with layer-wise partial updates."""
+"""Label flipping and optimization-based unlearning: the path of one arm's gradient steps."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from partial_unlearning.masks import SelectionMask, depth_schedule
-from partial_unlearning.metrics import forgotten
+from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.system.files import write_atomic
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.gradient import (
     ASCEND,
     DESCEND,
     flipped_labels,
-    unlearn_by_gradient,
+    gradient_step,
 )
-from reproduction.datasets.sets import Dataset
-from reproduction.study.cache import path_file
-from reproduction.study.configs import Config, PairConfig
-from reproduction.study.profiles import GradientSettings
-from reproduction.study.runs.setup import accuracies, load_data, trained_model
+from reproduction.study.configs import GradientConfig
+from reproduction.study.profiles import GradientArm, GradientSettings
+from reproduction.study.runs.paths import Scale, goals_of
+from reproduction.study.runs.setup import load_data, trained_model
+from reproduction.study.runs.strength import Goal, Point
 
 
-def unlearn(
-    config: Config,
-    family: str,
-    method: GradientSettings,
+def fractions_of(arm: GradientArm, layers: int) -> list[float]:
+    """The fraction of each layer that moves, or of the learning rate it moves at."""
+    if arm.form == "last_layer":
+        return [0.0] * (layers - 1) + [1.0]
+    return depth_schedule(arm.fraction_first, arm.fraction_last, layers)
+
+
+def _layer_rates(layout: Layout, fractions: list[float]) -> Tensor:
+    """The fraction of its layer for each entry of the flat vector, ``(size,)``."""
+    sizes = torch.tensor(layout.layer_sizes)
+    return torch.tensor(fractions, dtype=torch.float32).repeat_interleave(sizes)
+
+
+def _batches(count: int, batch_size: int | None, seed: int) -> Iterator[Tensor]:
+    """Positions of the target images of each step: all, or the next few in a random order."""
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(count, generator=generator) if batch_size else torch.arange(count)
+        yield from order.split(batch_size or count)
+
+
+def gradient_path(
     model: nn.Module,
-    data: Dataset,
-    each: Callable[[nn.Module], None] = lambda model: None,
-) -> tuple[nn.Module, int]:
-    """Unlearn a copy of the model by one method, until the target data is forgotten.
+    target: Split,
+    method: GradientSettings,
+    *,
+    family: str,
+    classes: int,
+    seed: int,
+    max_steps: int,
+) -> Iterator[Point]:
+    """The trained weights and those after each step of a method, on a copy of the model.
 
-    The family is "label_flipping" or "optimization"; ``each`` sees the copy after each step.
-
-    Returns:
-        The copy, and how many steps it took.
+    Args:
+        model: the trained one.
+        target: the images to forget.
+        method: its arm, optimizer and rate.
+        family: "label_flipping" or "optimization".
+        classes: number of classes.
+        seed: of masks, flipped labels and minibatches.
+        max_steps: after which the path ends.
     """
-    target = data.train.subset(data.train.of_class(config.target))
-    copy, steps = deepcopy(model), 0
-    layout = Layout.of(copy)
-    labels, sign = target.labels, ASCEND
+    copy = deepcopy(model).eval()
+    layout, labels, sign = Layout.of(copy), target.labels, ASCEND
     if family == "label_flipping":
-        labels, sign = flipped_labels(labels, classes=len(data.classes), seed=config.seed), DESCEND
-
-    def enough(epoch: int) -> bool:
-        nonlocal steps
-        steps = epoch + 1
-        each(copy)
-        return forgotten(copy, target.images, target.labels)
-
-    fractions = depth_schedule(method.first, method.last, len(layout.layers))
-    unlearn_by_gradient(
-        copy,
-        target.images,
-        labels,
-        sign=sign,
-        optimizer=make_optimizer(method.optimizer, copy, learning_rate=method.learning_rate),
-        selection=SelectionMask.draw(layout, fractions, seed=config.seed),
-        max_epochs=method.max_epochs,
-        enough=enough,
-    )
-    return copy, steps
-
-
-def _path(
-    config: PairConfig, method: GradientSettings, model: nn.Module, data: Dataset
-) -> list[dict[str, float]]:
-    """Accuracies after every step of one method, from the cache or computed now."""
-    file = path_file(config, method)
-    if file.exists():
-        return json.loads(file.read_text())
-    path: list[dict[str, float]] = []
-
-    def note(unlearned: nn.Module) -> None:
-        path.append(accuracies(config, unlearned, data))
-
-    unlearn(config, config.experiment, method, model, data, note)
-    write_atomic(file, json.dumps(path))
-    return path
+        labels, sign = flipped_labels(labels, classes=classes, seed=seed), DESCEND
+    fractions = fractions_of(method, len(layout.layers))
+    by_rate = method.form == "rates"
+    moving = [1.0] * len(fractions) if by_rate else fractions
+    selection = SelectionMask.draw(layout, moving, seed=seed)
+    rates = _layer_rates(layout, fractions if by_rate else [1.0] * len(fractions))
+    optimizer = make_optimizer(method.optimizer, copy, learning_rate=method.learning_rate)
+    before = layout.vector(copy)
+    yield Point(0, before)
+    batches = _batches(len(target), method.batch_size, seed)
+    for step, where in zip(range(max_steps), batches, strict=False):
+        gradient_step(
+            copy,
+            target.images[where],
+            labels[where],
+            sign=sign,
+            optimizer=optimizer,
+            positions=selection.at(step),
+        )
+        after = layout.vector(copy)
+        if by_rate:  # the same as a learning rate for each layer: neither optimizer decays weights
+            after = torch.lerp(before, after, rates.to(after.device))
+            layout.load(copy, after)
+        yield Point(step + 1, after)
+        before = after
 
 
-def run(config: PairConfig) -> dict[str, Any]:
-    """Unlearn one trained model by both methods.
+def run(config: GradientConfig) -> dict[str, Any]:
+    """Unlearn a trained model by one arm.
 
     Returns:
-        ``rows`` (trained, baseline, proposed) and ``curves``: D_t and D_r after every step.
+        ``rows``: the arm where it has the paper's D_t on test images; ``levels``: where it has
+        forgotten enough.
     """
     data = load_data(config)
     model = trained_model(config, data)
-    trained = accuracies(config, model, data)
-    paths = {
-        "baseline": [trained, *_path(config, config.baseline, model, data)],
-        "proposed": [trained, *_path(config, config.proposed, model, data)],
-    }
-    ends = {"trained": trained, **{name: path[-1] for name, path in paths.items()}}
-    return {
-        "rows": [{"method": name, **end} for name, end in ends.items()],
-        "curves": {
-            name: [{key: step[key] for key in ("d_t", "d_r")} for step in path]
-            for name, path in paths.items()
-        },
-    }
+    request = data.train.of_class(config.target)
+    path = gradient_path(
+        model,
+        data.train.subset(request),
+        config,
+        family=config.experiment,
+        classes=len(data.classes),
+        seed=config.seed,
+        max_steps=config.max_steps,
+    )
+    published = Goal("test", config.published)
+    goals = [*goals_of(config.levels, config.test_levels), published]
+    scale = Scale(config, model, data, request)
+    records = scale.records(config.arm, path, list(dict.fromkeys(goals)))
+    ends = [r for r in records if (r["on"], r["level"]) == published and r["reached"]]
+    kept = ("method", "d_t", "d_r", "classes")
+    return {"rows": [{name: end[name] for name in kept} for end in ends], "levels": records}

@@ -15,6 +15,7 @@ from partial_unlearning.training import Callback
 from partial_unlearning.unlearners.amnesiac import forget, prune
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config
+from reproduction.study.profiles import TargetPlacement
 from reproduction.study.runs.setup import make_plan, target_ids, train
 
 
@@ -41,22 +42,28 @@ class RecordedTraining:
     keep_buffers: bool
 
     @property
-    def share(self) -> float:
+    def affected_fraction(self) -> float:
         """Affected steps of all steps, in 0..1."""
         return len(self.affected) / len(self.plan)
 
-    def without(self, update: Tensor, keep_buffers: bool | None = None) -> nn.Module:
-        """A copy of the model less an update, ``(size,)``; statistics as configured when None."""
-        keep = self.keep_buffers if keep_buffers is None else keep_buffers
-        return forget(deepcopy(self.model), update, keep_buffers=keep)
+    def taken(self, update: Tensor) -> Tensor:
+        """What is really subtracted of an update: nothing of statistics that are to be kept."""
+        if not self.keep_buffers:
+            return update
+        return update * Layout.of(self.model).is_weight.to(update.device)
+
+    def without(self, update: Tensor) -> nn.Module:
+        """A copy of the model less an update, ``(size,)``; statistics as configured."""
+        return forget(deepcopy(self.model), update, keep_buffers=self.keep_buffers)
 
 
 def record_training(
     config: Config,
     data: Dataset,
     model: nn.Module,
-    placement: dict[str, float],
+    placement: TargetPlacement,
     *,
+    keep_buffers: bool,
     masks: Mapping[str, Mask] | None = None,
     by_epoch: bool = True,
     callbacks: Sequence[Callback] = (),
@@ -68,6 +75,7 @@ def record_training(
         data: to train on.
         model: not trained yet; trained in place.
         placement: which batches hold target data, for :func:`plan_batches`.
+        keep_buffers: whether unlearning leaves batch-norm statistics alone.
         masks: under which pruned updates are wanted too, by name.
         by_epoch: a sum for each epoch; one for the whole run, E = 1, where memory matters more.
         callbacks: that watch the training beside.
@@ -84,5 +92,4 @@ def record_training(
         name: prune(whole.sums, mask.kept()) if mask.fixed else changing[name].sums
         for name, mask in masks.items()
     }
-    keep_buffers = config.statistics == "kept"
     return RecordedTraining(model, plan, request, steps, whole.sums, pruned, keep_buffers)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from partial_unlearning.batching import BatchPlan
+from partial_unlearning.batching import BatchPlan, shuffled_plan
 from partial_unlearning.masks import Mask, build_mask
 from partial_unlearning.metrics import Accuracy, History, accuracy
 from partial_unlearning.models import build
@@ -20,7 +20,7 @@ from reproduction.datasets import sets as data_sets
 from reproduction.datasets.sets import Dataset
 from reproduction.study.cache import weights_file
 from reproduction.study.configs import Config
-from reproduction.study.profiles import Pruning
+from reproduction.study.profiles import Pruning, TargetPlacement
 from reproduction.study.runs.target_placement import plan_batches
 from reproduction.study.stored_runs import run_hash
 
@@ -37,7 +37,7 @@ def _load(name: str, source: str, tuning: bool) -> Dataset:
 
 def load_data(config: Config) -> Dataset:
     """The data set a configuration names; held-out images take the test's place when tuning."""
-    return _load(config.dataset, config.source, getattr(config, "tuning", False))
+    return _load(config.dataset, config.source, getattr(config, "held_out", False))
 
 
 def fresh_model(config: Config, data: Dataset) -> nn.Module:
@@ -46,16 +46,14 @@ def fresh_model(config: Config, data: Dataset) -> nn.Module:
     return model.to(device())
 
 
-def make_plan(config: Config, data: Dataset, protocol: dict[str, float]) -> BatchPlan:
-    """The batch plan of a run under a protocol."""
-    return plan_batches(
-        data.train.ids.cpu(),
-        data.train.of_class(config.target).cpu(),
-        protocol,
-        batch_size=config.training.batch_size,
-        epochs=config.training.epochs,
-        seed=config.seed,
-    )
+def make_plan(config: Config, data: Dataset, placement: TargetPlacement | None = None) -> BatchPlan:
+    """The batch plan of a run: all images plainly shuffled, or a placement of target images."""
+    how = config.training
+    options = {"batch_size": how.batch_size, "epochs": how.epochs, "seed": config.seed}
+    ids = data.train.ids.cpu()
+    if placement is None:
+        return shuffled_plan(ids, **options)
+    return plan_batches(ids, data.train.of_class(config.target).cpu(), placement, **options)
 
 
 def pruning_mask(pruning: Pruning, model: nn.Module, seed: int) -> Mask:
@@ -63,8 +61,8 @@ def pruning_mask(pruning: Pruning, model: nn.Module, seed: int) -> Mask:
     return build_mask(
         pruning.strategy,
         Layout.of(model),
-        sparsity_first=pruning.first,
-        sparsity_last=pruning.last,
+        sparsity_first=pruning.sparsity_first,
+        sparsity_last=pruning.sparsity_last,
         seed=seed,
     )
 
@@ -89,7 +87,7 @@ def trained_model(config: Config, data: Dataset) -> nn.Module:
     if path.exists():
         load_model(model, path, device=next(model.parameters()).device.type)
         return model
-    train(config, model, data.train, make_plan(config, data, {"share": 1.0}))
+    train(config, model, data.train, make_plan(config, data))
     make_folder(path.parent)
     half = path.with_suffix(f".{run_hash(config)}.part")
     save_model(model, half)
@@ -113,20 +111,20 @@ def history_of(config: Config, data: Dataset) -> History:
     return History(data.evaluation, target=config.target, classes=len(data.classes))
 
 
-def accuracies(config: Config, model: nn.Module, data: Dataset) -> dict[str, float]:
-    """D_t, D_r and the accuracies on three classes, in percent."""
+def accuracies(config: Config, model: nn.Module, data: Dataset) -> dict[str, Any]:
+    """D_t, D_r and the accuracy on each class, in percent."""
     measured = measure(config, model, data)
-    a, b, c = (measured.of(label) for label in config.columns)
-    return {**point(measured), "class_a": a, "class_b": b, "class_c": c}
+    classes = [round(measured.of(label), 4) for label in range(len(data.classes))]
+    return {**point(measured), "classes": classes}
 
 
 def rows_of(
     config: Config, data: Dataset, models: Iterable[tuple[str, nn.Module]]
 ) -> list[dict[str, Any]]:
-    """Each method's accuracies, by the names that ``tables.csv`` has for them."""
+    """Each method's accuracies, as :func:`accuracies` gives them."""
     return [{"method": name, **accuracies(config, model, data)} for name, model in models]
 
 
 def point(measured: Accuracy) -> dict[str, float]:
     """D_t and D_r in percent."""
-    return {"d_t": measured.d_t, "d_r": measured.d_r}
+    return {"d_t": round(measured.d_t, 4), "d_r": round(measured.d_r, 4)}

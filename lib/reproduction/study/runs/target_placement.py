@@ -17,7 +17,7 @@ def plan_batches(
     Args:
         ids: all sample ids, int64, shape ``(N,)``.
         target: those of the target data, shape ``(n,)``.
-        target_placement: ``{"share": fraction}`` for :func:`confined_plan`, or
+        target_placement: ``{"affected_fraction": fraction}`` for :func:`confined_plan`, or
             ``{"target_images": count}`` for training on the first ``count`` target samples only,
             all plainly shuffled. This is how the public notebook of Graves et al. comes to affect
             a part of the batches.
@@ -28,12 +28,14 @@ def plan_batches(
     """
     if not len(target):
         raise InputError("the target class has no training images; choose a class that has some")
-    if target_placement.keys() == {"share"}:
-        return confined_plan(ids, target, affected_fraction=target_placement["share"], **options)
+    if target_placement.keys() == {"affected_fraction"}:
+        return confined_plan(
+            ids, target, affected_fraction=target_placement["affected_fraction"], **options
+        )
     if target_placement.keys() == {"target_images"}:
         return shuffled_plan(_reduced(ids, target, target_placement["target_images"]), **options)
     raise InputError(
-        f"batch protocol {target_placement} is not {{'share': fraction}} or "
+        f"the placement {target_placement} is not {{'affected_fraction': fraction}} or "
         "{'target_images': count}; give one of them"
     )
 

@@ -2,85 +2,64 @@
 
 from typing import Any
 
-from torch import Tensor, nn
-
-from partial_unlearning.metrics import forgotten
-from partial_unlearning.unlearners.amnesiac import prune
-from reproduction.datasets.sets import Dataset
-from reproduction.study.configs import Config, DescentTrials, ProtocolTrial, PruningTrials
-from reproduction.study.profiles import Pruning
-from reproduction.study.runs import gradient
-from reproduction.study.runs.amnesiac import stopped
-from reproduction.study.runs.recorded_training import RecordedTraining, record_training
+from reproduction.study.configs import AmnesiacTrials, GradientTrials, settings_of
+from reproduction.study.profiles import GradientArm, GradientSettings
+from reproduction.study.runs.gradient import gradient_path
+from reproduction.study.runs.paths import Scale, evenly, goals_of, subtraction
+from reproduction.study.runs.recorded_training import record_training
 from reproduction.study.runs.setup import (
     fresh_model,
     load_data,
-    measure,
-    point,
     pruning_mask,
+    rows_of,
     trained_model,
 )
 
 Trial = dict[str, Any]
 
 
-def _judged(config: Config, model: nn.Module, request: Tensor, data: Dataset) -> Trial:
-    """What the rule asks of an unlearned model: has it forgotten, and what does it still know?"""
-    target = data.train.subset(request)
-    reached = point(measure(config, model, data))
-    return {"forgotten": forgotten(model, target.images, target.labels), **reached}
-
-
-def protocol(config: ProtocolTrial) -> dict[str, Any]:
-    """Conventional amnesiac unlearning under one batch protocol; the proposed method is not run."""
-    data = load_data(config)
-    run = record_training(config, data, fresh_model(config, data), config.protocol)
-    judged = _judged(config, run.without(run.sums.sum(0)), run.request, data)
-    trial = {"setting": config.protocol, **judged}
-    return {"trials": [trial], "facts": {"affected_share": run.share}}
-
-
-def _ways(config: PruningTrials, run: RecordedTraining) -> dict[str, list[tuple[Trial, Tensor]]]:
-    """Every way of taking less back: its setting, and what it subtracts."""
-    grid, total = config.grid, run.sums.sum(0)
-    prunings = [Pruning(first=first, last=last) for first, last in grid["pruning"]]
-    masks = [pruning_mask(pruning, run.model, config.seed) for pruning in prunings]
-    stops = [(order, epochs) for order, counts in grid["stops"].items() for epochs in counts]
-    return {
-        "trials": [
-            (pruning.model_dump(), prune(total, mask.kept()))
-            for pruning, mask in zip(prunings, masks, strict=True)
-        ],
-        "scales": [({"scale": scale}, scale * total) for scale in grid["scales"]],
-        "stops": [({"order": o, "epochs": n}, stopped(run.sums, o, n)) for o, n in stops],
-    }
-
-
-def pruning(config: PruningTrials) -> dict[str, Any]:
-    """Ways of taking less back, from one training run.
+def amnesiac(config: AmnesiacTrials) -> dict[str, Any]:
+    """A placement of target images, judged by the baseline, and prunings under it.
 
     Returns:
-        ``trials`` of partial amnesiac unlearning under every pruning of the grid; ``scales`` and
-        ``stops``: those of its two simpler rivals.
+        ``rows``: the trained model, and the baseline with everything subtracted; ``trials``:
+        where each pruning reaches the level.
     """
     data = load_data(config)
-    run = record_training(config, data, fresh_model(config, data), config.protocol)
-    return {
-        way: [
-            {"setting": setting, **_judged(config, run.without(update), run.request, data)}
-            for setting, update in tried
-        ]
-        for way, tried in _ways(config, run).items()
-    }
-
-
-def descent(config: DescentTrials) -> dict[str, Any]:
-    """Label flipping or optimization-based unlearning at every setting, each to its own end."""
-    data = load_data(config)
-    model, request = trained_model(config, data), data.train.of_class(config.target)
+    model = fresh_model(config, data)
+    masks = {str(n): pruning_mask(p, model, config.seed) for n, p in enumerate(config.grid)}
+    placement, keep = config.target_placement, config.buffers == "keep"
+    run = record_training(config, data, model, placement, keep_buffers=keep, masks=masks)
+    scale = Scale(config, model, data, evenly(run.request, config.target_images))
+    goals = goals_of([config.level])
     trials = []
-    for method in config.grid:
-        unlearned, steps = gradient.unlearn(config, config.family, method, model, data)
-        judged = _judged(config, unlearned, request, data)
-        trials.append({"setting": method.model_dump(), "steps": steps, **judged})
+    for number, pruning in enumerate(config.grid):
+        path = subtraction(model, run.taken(run.pruned[str(number)].sum(0)))
+        [record] = scale.records("proposed", path, goals)
+        trials.append({"setting": pruning.model_dump(), **record})
+    ends = [("trained", model), ("baseline", run.without(run.sums.sum(0)))]
+    facts = {"affected_fraction": run.affected_fraction}
+    return {"rows": rows_of(config, data, ends), "trials": trials, "facts": facts}
+
+
+def gradient(config: GradientTrials) -> dict[str, Any]:
+    """Where an arm reaches the level at every rate: ``trials``."""
+    data = load_data(config)
+    model = trained_model(config, data)
+    request = evenly(data.train.of_class(config.target), config.target_images)
+    scale, goals = Scale(config, model, data, request), goals_of([config.level])
+    arm, trials = settings_of(config, GradientArm), []
+    for optimizer, rate in config.rates:
+        method = GradientSettings(**arm, optimizer=optimizer, learning_rate=rate)
+        path = gradient_path(
+            model,
+            data.train.subset(request),
+            method,
+            family=config.family,
+            classes=len(data.classes),
+            seed=config.seed,
+            max_steps=config.max_steps,
+        )
+        [record] = scale.records(config.arm, path, goals)
+        trials.append({"setting": {"optimizer": optimizer, "learning_rate": rate}, **record})
     return {"trials": trials}
