@@ -9,11 +9,13 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import partial_unlearning
 from partial_unlearning import forget, open_log, preview, record, undo
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command
 from partial_unlearning.update_log.log import StoredLog
 from partial_unlearning.update_log.recording import Recording
+from reproduction import places
 
 IDS = torch.arange(40)
 ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
@@ -243,3 +245,20 @@ def test_true_statements_of_what_was_subtracted_already(tmp_path):
     assert "1 of them are subtracted already" in said
     assert "as before" not in said
     undo(log, model, 1)
+
+
+def test_true_statements_of_the_chapter_about_other_training_loops(tmp_path):
+    """Its code runs; averaged weights are refused, and each sample is in one step an epoch."""
+    chapter = (places.ROOT / "notebooks" / "update_log.py").read_text(encoding="utf-8")
+    (cell,) = [part for part in chapter.split("# %%") if "def varied_training" in part]
+    names = {"torch": torch, "nn": nn, "folder": tmp_path}
+    names |= {name: getattr(partial_unlearning, name) for name in ("record", "open_log")}
+    exec(cell, names)
+    log, model, average = names["varied"], names["small"], names["average"]
+    batches = [set(batch.ids.tolist()) for batch in log.batches()]
+    assert batches == [set(range(8)), set(range(8, 16))] * (names["steps"] // 2)
+    with pytest.raises(InputError, match="neither those at the end of recording"):
+        forget(log, average.module, [0])
+    before = model.weight.detach().clone()
+    forget(log, model, [0])
+    assert not torch.equal(model.weight, before)
