@@ -52,9 +52,7 @@ def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
             spans.append((start, end, name))
     for (_, end, one), (start, _, other) in pairwise(sorted(spans)):
         if start < end:
-            raise InputError(
-                f"{one} and {other} overlap in memory; clone() one, or make them the same"
-            )
+            raise InputError(f"{one} and {other} overlap in memory; clone() one, or tie them whole")
     return further
 
 
@@ -84,17 +82,15 @@ def _layers(
 
 def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
     """``tensor - update`` in the tensor's own type, and as it was where the update is zero."""
-    moved = update != 0
+    moved, exact = update != 0, update.abs() < 1 << 24  # for whole numbers
     if tensor.dtype.is_floating_point:
-        wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
-        new = (wide - update).to(tensor.dtype)
-        right = new.isfinite()
+        wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32)) - update
     else:
-        whole = tensor.to(torch.int64) - update.round().to(torch.int64)
-        if tensor.dtype == torch.bool:
-            whole %= 2  # each change was a flip
-        new = whole.to(tensor.dtype)
-        right = (new == whole) & (update.abs() < 1 << 24)  # else float32 was not exact
+        wide = tensor.long() - update.round().long()
+    if tensor.dtype == torch.bool:
+        wide %= 2  # each change was a flip
+    new = wide.to(tensor.dtype)
+    right = new.isfinite() if tensor.dtype.is_floating_point else exact & (new == wide)
     if not (right | ~moved).all():
         raise InputError(
             f"nothing was changed: {name} without these steps is no number of {tensor.dtype}; "

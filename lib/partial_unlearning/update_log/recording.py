@@ -45,7 +45,9 @@ class Recording:
         self._resume()
         self._first = self.steps
         kind = BackgroundRecorder if log.mask.fixed else UpdateRecorder
-        self._recorder = kind(log.mask, log, getattr(torch, log.description.values))
+        keep_buffers = log.description.buffers == "keep"  # then their changes are never needed
+        stored = torch.float64 if keep_buffers else getattr(torch, log.description.values)
+        self._recorder = kind(log.mask, log, stored)
         self._recorder.on_train_begin(model)
 
     def _resume(self) -> None:
@@ -111,9 +113,9 @@ class Recording:
         if moved := self._recorder.moved(self.model):
             raise InputError(
                 f"{moved} recorded entries are not as step() read them last: other weights were "
-                "loaded (the best, an average), a layer was replaced after record(), or step() was "
-                "left out or called before optimizer.step(). Put the last weights back; or call "
-                "restart(steps) if the model holds just the first so many steps, else restart()"
+                "loaded, a layer was replaced, or step() left out or called before "
+                "optimizer.step(). Put the last weights back; or call restart(steps) if the model "
+                "holds just the first so many steps, and else restart()"
             )
 
     def restart(self, steps: int | None = None) -> None:
@@ -128,7 +130,6 @@ class Recording:
         """
         self._recorder.on_epoch_end(self.epoch, self.model)
         self.log.description.check(self.model)
-        self.log.flush()
         least = self.log.history.trained_steps
         if steps is None:
             if self._recorder.moved(self.model):
@@ -136,6 +137,7 @@ class Recording:
         elif not least <= steps <= self.steps:
             raise InputError(f"restart({steps}): the log can go on from step {least}..{self.steps}")
         elif steps < self.steps:
+            self.log.flush()
             self.log.folder.remove(FILE)  # the checkpoint may be of steps that go
             self._cut(steps)
         self._recorder.on_train_begin(self.model)
