@@ -82,21 +82,21 @@ def _layers(
 
 def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
     """``tensor - update`` in the tensor's own type, and as it was where the update is zero."""
-    moved, exact = update != 0, update.abs() < 1 << 24  # for whole numbers
     if tensor.dtype.is_floating_point:
-        wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32)) - update
+        wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+        new = (wide - update).to(tensor.dtype)
+        right = new.sum().isfinite() or (new.isfinite() | (update == 0)).all()  # a sum is quicker
     else:
-        wide = tensor.long() - update.round().long()
-    if tensor.dtype == torch.bool:
-        wide %= 2  # each change was a flip
-    new = wide.to(tensor.dtype)
-    right = new.isfinite() if tensor.dtype.is_floating_point else exact & (new == wide)
-    if not (right | ~moved).all():
+        whole = tensor.long() - update.round().long()
+        whole = whole % 2 if tensor.dtype == torch.bool else whole  # each change was a flip
+        new = whole.to(tensor.dtype)
+        right = ((new == whole) & (update.abs() < 1 << 24)).all()  # beyond, float32 is not exact
+    if not right:
         raise InputError(
             f"nothing was changed: {name} without these steps is no number of {tensor.dtype}; "
             "train again without these samples, or record such a buffer with buffers='keep'"
         )
-    return torch.where(moved, new, tensor)
+    return new
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,10 @@ class Layout:
                 end += tensor.numel()
             layers.append(layer)
             slices.append(slice(start, end))
-        buffers = frozenset(name for name, _ in model.named_buffers())
+        weights = (
+            tied.get(name, name) for name, _ in model.named_parameters(remove_duplicate=False)
+        )
+        buffers = frozenset(names).difference(weights)
         return cls(tuple(names), tuple(shapes), tuple(layers), tuple(slices), buffers, tied)
 
     @property
@@ -214,7 +217,8 @@ class Layout:
         parts = update.split([shape.numel() for shape in self.shapes])
         changed = []
         for name, places, part in zip(self.names, self.places(model), parts, strict=True):
-            if part.any() and not (keep_buffers and name in self.buffers):
+            touched = part.numel() and any(part.aminmax())
+            if touched and not (keep_buffers and name in self.buffers):
                 part = part.view(places[0].shape).to(places[0].device)
                 changed.append((places, _less(name, places[0], part)))
         for places, new in changed:  # only now: a refusal leaves everything as it was
