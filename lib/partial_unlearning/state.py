@@ -24,16 +24,15 @@ State = nn.Module | Mapping[str, Tensor]
 def _own_tensors(path: str, module: nn.Module) -> list[tuple[str, Tensor]]:
     """The weights and saved buffers of the module at a path, without those of its children."""
     unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
-    own = {**module._parameters, **module._buffers}
-    saved = [(name, own[name]) for name in own if name not in unsaved]
-    return [(f"{path}.{name}".lstrip("."), tensor) for name, tensor in saved if tensor is not None]
+    own = {**module._parameters, **module._buffers}.items()
+    return [(f"{path}.{n}".lstrip("."), t) for n, t in own if t is not None and n not in unsaved]
 
 
 def named_tensors(model: State) -> dict[str, Tensor]:
     """Every weight and saved buffer under every name it has; what else a file holds is left out."""
     if not isinstance(model, nn.Module):
-        state = {name: model[name] for name in model if not name.endswith("_extra_state")}
-        return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        found = {name: value for name, value in model.items() if isinstance(value, Tensor)}
+        return {name: found[name] for name in found if not name.endswith("_extra_state")}
     modules = model.named_modules(remove_duplicate=False)
     return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
 

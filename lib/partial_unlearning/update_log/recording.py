@@ -169,14 +169,7 @@ class Recording:
 
 
 def gather_ids(ids: Tensor) -> Tensor:
-    """The sample ids of a step that several processes share; all of them call it.
-
-    Args:
-        ids: those of this process, int64, shape ``(n,)``.
-
-    Returns:
-        Those of all processes, in all processes.
-    """
+    """The sample ids, int64 ``(n,)``, of all processes that share a step; each of them calls it."""
     parts = [ids] * distributed.get_world_size()
     distributed.all_gather_object(parts, ids.cpu())
     return torch.cat(parts)
