@@ -508,6 +508,45 @@ def test_one_memory_in_part_is_refused(tmp_path, overlap):
     assert not (tmp_path / "log").exists()
 
 
+class Behind(nn.Module):
+    """A buffer that is a weight's memory, and comes before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = None
+        head = nn.Linear(6, 3)
+        self.register_buffer("view", head.weight.data)
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(x)
+
+
+def test_one_memory_of_a_weight_and_a_buffer_is_a_weight(tmp_path):
+    model = Behind()
+    log, before = recorded(model, tmp_path / "log", buffers="keep"), model.view.clone()
+    forget(log, model, IDS[:1])
+    assert not torch.equal(model.view, before)
+    assert torch.equal(model.view, model.head.weight)
+
+
+@pytest.mark.parametrize("extra", [{"scale": 1.0}, torch.ones(3)], ids=["no tensor", "a tensor"])
+def test_what_is_no_weight_is_left_alone(tmp_path, extra):
+    class Extra(nn.Linear):
+        def get_extra_state(self) -> object:
+            return extra
+
+        def set_extra_state(self, state: object) -> None:
+            pass
+
+    model = Extra(6, 3)
+    log = recorded(model, tmp_path / "log")
+    weights = dict(model.state_dict())
+    forget(log, weights, IDS[:1])
+    assert weights["_extra_state"] is extra
+    forget(log, model, IDS[4:5])
+
+
 def test_one_memory_cut_into_pieces_is_several(tmp_path):
     model = two_layers()
     flat = torch.randn(Layout.of(model).size)
@@ -612,8 +651,17 @@ def test_arithmetic_of_small_whole_numbers_is_exact(tmp_path, dtype, start, by):
 def test_arithmetic_refuses_changes_that_cannot_be_stored_exactly(tmp_path, by, values):
     model = Counting(add(by), count=torch.tensor([0]))
     recording = begin(model, tmp_path / "log", values=values)
-    with pytest.raises(InputError, match="does not hold a change of count exactly"):
+    with pytest.raises(InputError, match="count changed by what .* cannot hold exactly"):
         train(model, recording)
+
+
+def test_arithmetic_of_buffers_that_are_kept_need_not_be_exact(tmp_path):
+    model = Counting(add(2**30 + 1), count=torch.tensor([7]))
+    log = recorded(model, tmp_path / "log", buffers="keep", values="bfloat16")
+    before = state(model)
+    forget(log, model, IDS[:1])
+    assert model.count.item() == before["count"].item() == 7 + 20 * (2**30 + 1)
+    assert not torch.equal(model.weight, before["weight"])
 
 
 def test_arithmetic_refuses_a_sum_of_whole_numbers_that_is_not_exact(tmp_path):

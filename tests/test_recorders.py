@@ -48,7 +48,7 @@ def train(model: nn.Module, recorders: list[Callback], steps: int) -> list[torch
 
 def reading(reader: Reader) -> torch.Tensor:
     reader(0)
-    return torch.cat([places[0].float() for places in reader.readings])
+    return torch.cat([readings[0].float() for _, readings, _, _ in reader.runs])
 
 
 @pytest.mark.parametrize("name", MODELS)

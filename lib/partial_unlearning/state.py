@@ -24,16 +24,15 @@ State = nn.Module | Mapping[str, Tensor]
 def _own_tensors(path: str, module: nn.Module) -> list[tuple[str, Tensor]]:
     """The weights and saved buffers of the module at a path, without those of its children."""
     unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
-    own = {**module._parameters, **module._buffers}
-    saved = [(name, own[name]) for name in own if name not in unsaved]
-    return [(f"{path}.{name}".lstrip("."), tensor) for name, tensor in saved if tensor is not None]
+    own = {**module._parameters, **module._buffers}.items()
+    return [(f"{path}.{n}".lstrip("."), t) for n, t in own if t is not None and n not in unsaved]
 
 
 def named_tensors(model: State) -> dict[str, Tensor]:
     """Every weight and saved buffer under every name it has; what else a file holds is left out."""
     if not isinstance(model, nn.Module):
-        state = {name: model[name] for name in model if not name.endswith("_extra_state")}
-        return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        found = {name: value for name, value in model.items() if isinstance(value, Tensor)}
+        return {name: found[name] for name in found if not name.endswith("_extra_state")}
     modules = model.named_modules(remove_duplicate=False)
     return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
 
@@ -52,9 +51,7 @@ def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
             spans.append((start, end, name))
     for (_, end, one), (start, _, other) in pairwise(sorted(spans)):
         if start < end:
-            raise InputError(
-                f"{one} and {other} overlap in memory; clone() one, or make them the same"
-            )
+            raise InputError(f"{one} and {other} overlap in memory; clone() one, or tie them whole")
     return further
 
 
@@ -84,23 +81,21 @@ def _layers(
 
 def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
     """``tensor - update`` in the tensor's own type, and as it was where the update is zero."""
-    moved = update != 0
     if tensor.dtype.is_floating_point:
         wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
         new = (wide - update).to(tensor.dtype)
-        right = new.isfinite()
+        right = new.sum().isfinite() or (new.isfinite() | (update == 0)).all()  # a sum is quicker
     else:
-        whole = tensor.to(torch.int64) - update.round().to(torch.int64)
-        if tensor.dtype == torch.bool:
-            whole %= 2  # each change was a flip
+        whole = tensor.long() - update.round().long()
+        whole = whole % 2 if tensor.dtype == torch.bool else whole  # each change was a flip
         new = whole.to(tensor.dtype)
-        right = (new == whole) & (update.abs() < 1 << 24)  # else float32 was not exact
-    if not (right | ~moved).all():
+        right = ((new == whole) & (update.abs() < 1 << 24)).all()  # beyond, float32 is not exact
+    if not right:
         raise InputError(
             f"nothing was changed: {name} without these steps is no number of {tensor.dtype}; "
             "train again without these samples, or record such a buffer with buffers='keep'"
         )
-    return torch.where(moved, new, tensor)
+    return new
 
 
 @dataclass(frozen=True)
@@ -147,7 +142,10 @@ class Layout:
                 end += tensor.numel()
             layers.append(layer)
             slices.append(slice(start, end))
-        buffers = frozenset(name for name, _ in model.named_buffers())
+        weights = (
+            tied.get(name, name) for name, _ in model.named_parameters(remove_duplicate=False)
+        )
+        buffers = frozenset(names).difference(weights)
         return cls(tuple(names), tuple(shapes), tuple(layers), tuple(slices), buffers, tied)
 
     @property
@@ -218,7 +216,8 @@ class Layout:
         parts = update.split([shape.numel() for shape in self.shapes])
         changed = []
         for name, places, part in zip(self.names, self.places(model), parts, strict=True):
-            if part.any() and not (keep_buffers and name in self.buffers):
+            touched = part.numel() and any(part.aminmax())
+            if touched and not (keep_buffers and name in self.buffers):
                 part = part.view(places[0].shape).to(places[0].device)
                 changed.append((places, _less(name, places[0], part)))
         for places, new in changed:  # only now: a refusal leaves everything as it was

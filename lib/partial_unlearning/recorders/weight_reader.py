@@ -12,11 +12,6 @@ TOGETHER = 1 << 14
 """Entries up to which neighbouring tensors are copied to be read as one. To copy 64 kB takes a few
 microseconds; so does a call, and ten times as long when training has emptied the caches."""
 
-CHANGE_BEFORE = (
-    "the model is another than at record(): change layers, types and devices first, then record() "
-    "to a new folder"
-)
-
 
 class _Flat:
     """A flat view of one tensor, made once and again when the tensor's memory is another."""
@@ -28,9 +23,12 @@ class _Flat:
     def __call__(self) -> Tensor:
         """The view of the tensor as the model has it now; InputError if it is of another kind."""
         tensor = self.home.get(self.leaf)
-        if tensor is None or (tensor.data_ptr() != self.memory or not tensor.is_contiguous()):
+        if tensor is None or tensor.data_ptr() != self.memory or not tensor.is_contiguous():
             if tensor is None or (tensor.shape, tensor.dtype, tensor.device) != self.kind:
-                raise InputError(f"{self.name} is gone, or of another kind; {CHANGE_BEFORE}")
+                raise InputError(
+                    f"{self.name} is gone, or of another shape, type or device than at record(); "
+                    "change the model first, then record() to a new folder"
+                )
             self.flat, self.memory = tensor.detach().reshape(-1), tensor.data_ptr()
         return self.flat
 
@@ -86,16 +84,15 @@ class Reader:
         stored: the type that changes of whole numbers must fit into exactly.
 
     Attributes:
-        readings: of each run of entries, a reading in each slot.
+        runs: runs of entries, with a reading in each slot, also slot by slot, and their changes.
     """
 
     def __init__(
         self, model: nn.Module, positions: Tensor, slots: int, stored: torch.dtype = torch.float32
     ) -> None:
-        layout, self._stored = Layout.of(model), stored
+        layout, self.stored = Layout.of(model), stored
         self._changes = positions.new_empty(slots - 1, len(positions), dtype=torch.float32)
-        self.readings: list[Tensor] = []
-        self._runs: list[tuple[_Run, tuple[Tensor, ...], Tensor]] = []
+        self.runs: list[tuple[_Run, Tensor, tuple[Tensor, ...], Tensor]] = []
         homes = zip(layout.homes(model), layout.names, strict=True)
         start, first = 0, 0  # in the vector, and in the positions
         for tensors in _runs([_Flat(*home, name) for home, name in homes]):
@@ -107,18 +104,17 @@ class Reader:
                 kind = floats if own.is_floating_point else torch.int64
                 readings = positions.new_empty(slots, last - first, dtype=kind)
                 run = _Run(tensors, positions[first:last] - start)
-                self._runs.append((run, readings.unbind(), self._changes[:, first:last]))
-                self.readings.append(readings)
+                self.runs.append((run, readings, readings.unbind(), self._changes[:, first:last]))
             start, first = end, last
 
     def __call__(self, slot: int = 0) -> None:
         """Read the entries as they are now into a slot."""
-        for run, places, _ in self._runs:
+        for run, _, places, _ in self.runs:
             run.read(places[slot])
 
     def begin_with(self, other: "Reader", slot: int) -> None:
         """Take into the first slot what another reader like this one, or it itself, has read."""
-        for mine, theirs in zip(self.readings, other.readings, strict=True):
+        for (_, mine, _, _), (_, theirs, _, _) in zip(self.runs, other.runs, strict=True):
             mine[0].copy_(theirs[slot])
 
     def changes(self, count: int) -> Tensor:
@@ -127,24 +123,22 @@ class Reader:
         Raises:
             InputError: a whole number changed by more than can be stored exactly.
         """
-        pairs = [(readings[:count], readings[1 : count + 1]) for readings in self.readings]
-        for (run, _, places), (before, after) in zip(self._runs, pairs, strict=True):
-            change = torch.sub(after, before, out=places[:count])
-            if (
-                after.dtype == torch.int64
-                and (change.to(self._stored).long() != after - before).any()
-            ):
+        for run, readings, _, changes in self.runs:
+            before, after = readings[:count], readings[1 : count + 1]
+            torch.sub(after, before, out=changes[:count])
+            whole = after - before if after.dtype == torch.int64 else before[:0]
+            if not whole.to(self.stored).to(whole.dtype).equal(whole):
                 raise InputError(
-                    f"{self._stored} does not hold a change of {run.tensors[0].name} exactly; "
-                    "create the log with values='float32', or register it with persistent=False"
+                    f"{run.tensors[0].name} changed by what {self.stored} cannot hold exactly; use "
+                    "values='float32' or buffers='keep', or register it with persistent=False"
                 )
-        changes = self._changes[:count]
-        if not changes.sum().isfinite():  # one quick look at all of them
-            for (_, _, places), pair in zip(self._runs, pairs, strict=True):
-                places[:count].masked_fill_(~unequal(*pair), 0)  # the same infinity, or NaN
-        return changes
+        if not self._changes[:count].sum().isfinite():  # one quick look at all of them
+            for _, readings, _, changes in self.runs:  # the same infinity, or NaN, is no change
+                same = ~unequal(readings[:count], readings[1 : count + 1])
+                changes[:count].masked_fill_(same, 0)
+        return self._changes[:count]
 
     def differing(self, other: "Reader") -> int:
         """In how many entries the first readings of this one and of one like it differ."""
-        pairs = zip(self.readings, other.readings, strict=True)
-        return sum(int(unequal(mine[0], theirs[0]).sum()) for mine, theirs in pairs)
+        pairs = zip(self.runs, other.runs, strict=True)
+        return sum(int(unequal(mine[1][0], theirs[1][0]).sum()) for mine, theirs in pairs)

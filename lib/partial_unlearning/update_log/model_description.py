@@ -96,10 +96,8 @@ class ModelDescription(Description):
     def check(self, weights: State) -> None:
         """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
         given, wrong = named_tensors(weights), "wrong model for this log"
-        kinds = {
-            name: f"{shape} {dtype}"
-            for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True)
-        }
+        tensors = zip(self.names, self.shapes, self.dtypes, strict=True)
+        kinds = {name: f"{shape} {dtype}" for name, shape, dtype in tensors}
         first = {name: name for name in self.names} | self.tied
         ours = renamed(given, first)
         for name, tensor in given.items():
@@ -130,9 +128,8 @@ def _refuse_unrecordable(model: nn.Module) -> None:
         strided = not other and tensor.layout == torch.strided
         if not strided or _dtype_name(tensor) not in TYPES.split(", "):
             raise InputError(
-                f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors with "
-                f"values of {TYPES} can be recorded: run lazy layers once, and keep "
-                "complex weights as view_as_real"
+                f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors of "
+                f"{TYPES} can be recorded (run lazy layers once, keep complex ones as view_as_real)"
             )
 
 

@@ -53,7 +53,9 @@ class Recording:
         self._resume()
         self._first = self.steps
         kind = BackgroundRecorder if log.mask.fixed else UpdateRecorder
-        self._recorder = kind(log.mask, log, getattr(torch, log.description.values))
+        keep_buffers = log.description.buffers == "keep"  # then their changes are never needed
+        stored = torch.float64 if keep_buffers else getattr(torch, log.description.values)
+        self._recorder = kind(log.mask, log, stored)
         self._recorder.on_train_begin(model)
 
     def _resume(self) -> None:
@@ -124,9 +126,9 @@ class Recording:
         if moved := self._recorder.moved(self.model):
             raise InputError(
                 f"{moved} recorded entries are not as step() read them last: other weights were "
-                "loaded (the best, an average), a layer was replaced after record(), or step() was "
-                "left out or called before optimizer.step(). Put the last weights back; or call "
-                "restart(steps) if the model holds just the first so many steps, else restart()"
+                "loaded, a layer was replaced, or step() left out or called before "
+                "optimizer.step(). Put the last weights back; or call restart(steps) if the model "
+                "holds just the first so many steps, and else restart()"
             )
 
     def restart(self, steps: int | None = None) -> None:
@@ -141,7 +143,6 @@ class Recording:
         """
         self._recorder.on_epoch_end(self.epoch, self.model)
         self.log.description.check(self.model)
-        self.log.flush()
         least = self.log.history.trained_steps
         if steps is None:
             if self._recorder.moved(self.model):
@@ -149,6 +150,7 @@ class Recording:
         elif not least <= steps <= self.steps:
             raise InputError(f"restart({steps}): the log can go on from step {least}..{self.steps}")
         elif steps < self.steps:
+            self.log.flush()
             self.log.folder.remove(FILE)  # the checkpoint may be of steps that go
             self._cut(steps)
         self._recorder.on_train_begin(self.model)
@@ -180,14 +182,7 @@ class Recording:
 
 
 def gather_ids(ids: Tensor) -> Tensor:
-    """The sample ids of a step that several processes share; all of them call it.
-
-    Args:
-        ids: those of this process, int64, shape ``(n,)``.
-
-    Returns:
-        Those of all processes, in all processes.
-    """
+    """The sample ids, int64 ``(n,)``, of all processes that share a step; each of them calls it."""
     parts = [ids] * distributed.get_world_size()
     distributed.all_gather_object(parts, ids.cpu())
     return torch.cat(parts)
