@@ -15,7 +15,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
-from partial_unlearning.update_log.log import StoredLog, open_log
+from partial_unlearning.update_log.log import open_log
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
 
 UNCHANGED = {
@@ -76,36 +76,6 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         raise InputError(f"cannot read {path} as safetensors weights: {error}") from error
 
 
-def write_weights(
-    path: Path,
-    tensors: dict[str, Tensor],
-    metadata: dict[str, str] | None,
-    tied: dict[str, str],
-    mode: int,
-) -> None:
-    """Write tensors, whole or not at all; ``tied`` ones (name -> first name) under all names."""
-    for name, first in tied.items():
-        if name in tensors:
-            tensors[name] = tensors[first].clone()
-    try:
-        write_atomic(path, to_bytes(tensors, metadata), mode)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error}; make room, or choose another") from error
-
-
-def _plan(
-    log: StoredLog, tensors: dict[str, Tensor], request: Path | int, unfinished: bool
-) -> Preview:
-    """The plan of a request; what forgetting means is told before it is carried out."""
-    if isinstance(request, int):
-        return preview_undo(log, tensors, request)
-    numbers = read_ids(request)
-    plan = preview(log, tensors, numbers, unfinished=unfinished)
-    click.echo(f"{len(numbers)} sample ids, from {min(numbers)} to {max(numbers)}")
-    _tell(plan, log.description)
-    return plan
-
-
 def _tell(plan: Preview, about: Description) -> None:
     click.echo(
         f"{len(plan.asked)} of {plan.steps} steps are affected "
@@ -133,16 +103,24 @@ def answer(
     """
     log = open_log(path)
     tensors, metadata = read_weights(weights)
-    if out is None:
-        _plan(log, tensors, request, unfinished)
-        return
     mode = weights.stat().st_mode & 0o777  # private weights stay private
-
-    def save() -> None:
-        write_weights(out, tensors, metadata, log.description.tied, mode)
-
     with log.locked():  # from the plan to its end: nobody changes the history in between
-        plan = _plan(log, tensors, request, unfinished)
+        if isinstance(request, int):
+            plan = preview_undo(log, tensors, request)
+        else:
+            ids = read_ids(request)
+            plan = preview(log, tensors, ids, unfinished=unfinished)
+            click.echo(f"{len(ids)} sample ids, from {min(ids)} to {max(ids)}")
+            _tell(plan, log.description)
+        if out is None:
+            return
+
+        def save() -> None:
+            for name, first in log.description.tied.items():
+                if name in tensors:
+                    tensors[name] = tensors[first].clone()
+            write_atomic(out, to_bytes(tensors, metadata), mode)
+
         entry = carry_out(log, tensors, plan, save)
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:
