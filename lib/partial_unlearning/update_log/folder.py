@@ -11,20 +11,10 @@ import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
 from partial_unlearning.errors import InputError
+from partial_unlearning.system.files import reported
 
 Row = bytes | np.ndarray
 """A row of bytes; an array is uint8 and read-only. (Type checkers know no array as a buffer.)"""
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """Report what the system refuses as InputError; for a missing file the caller knows better."""
-    try:
-        yield
-    except (FileNotFoundError, InputError):
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(f"{error}; change its permissions, make room, or move it") from error
 
 
 class Folder:

@@ -19,10 +19,7 @@ CUT = "cut.json"  # there while a log is shortened, saying to how many steps
 
 
 def refuse_leavings(folder: Folder, *files: str) -> None:
-    """Raise InputError where files of a log lie without its root; a new log would take them over.
-
-    A process killed while it began one has left nothing in them.
-    """
+    """Raise InputError where a log's files, not merely begun, lie without its root."""
     parts = [f"{part}/{name}" for part in ("updates", "batches") for name in folder.names(part)]
     found = [name for name in (*parts, *files) if folder.size(name) and "zarr.json" not in name]
     if found or (folder.size(HISTORY) and History(folder).entries):

@@ -19,14 +19,7 @@ from partial_unlearning.update_log.checkpoint import (
 )
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, to_ranges
-from partial_unlearning.update_log.log import (
-    Batch,
-    LogWriter,
-    append_to,
-    create,
-    exists,
-    open_log,
-)
+from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
 
 
 class Recording:
@@ -216,9 +209,8 @@ def record(
         path: folder of the log, or an fsspec URL.
         keep: what a checkpoint must hold beside the model: the optimizer, a scheduler.
         generators: random generators that the loop draws from; torch's own is always kept.
-        resume: go on where the log's checkpoint was made, or
-            after its end if ``model`` has the weights it ended with; begin a new log if there is
-            none.
+        resume: go on where the log's checkpoint was made, or after its end if ``model`` has the
+            weights it ended with; begin a new log if there is none.
         gathered: where several processes train together: one of them records, and the ids it
             gives are those of all of them (:func:`gather_ids`).
         settings: of a new log, see :func:`create`.
@@ -252,10 +244,10 @@ def record(
             "one of them, batch_size of all, and step(gather_ids(ids)); all call gather_ids"
         )
     known = resume and exists(path)
-    if known:
-        _refuse_other(open_log(path).description, settings)
     log = append_to(path, model) if known else create(path, model, **settings)
     try:
+        if known:
+            _refuse_other(log.description, settings)
         return Recording(model, log, keep, generators)
     except InputError:
         log.folder.unlock()  # so that it can be tried again

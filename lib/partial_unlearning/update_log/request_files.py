@@ -17,7 +17,7 @@ from partial_unlearning.system.files import write_atomic
 from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, from_ranges
-from partial_unlearning.update_log.log import UNCHANGED, StoredLog, open_log
+from partial_unlearning.update_log.log import UNCHANGED, open_log
 from partial_unlearning.update_log.purge import ELSEWHERE, purge
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
 
@@ -85,29 +85,6 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         raise InputError(f"cannot read {path} as safetensors weights: {error}") from error
 
 
-def write_weights(
-    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None, mode: int
-) -> None:
-    """Write tensors, whole or not at all."""
-    try:
-        write_atomic(path, to_bytes(tensors, metadata), mode)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error}; make room, or choose another") from error
-
-
-def _plan(
-    log: StoredLog, tensors: dict[str, Tensor], request: Path | int, unfinished: bool
-) -> Preview:
-    """The plan of a request; what forgetting means is told before it is carried out."""
-    if isinstance(request, int):
-        return preview_undo(log, tensors, request)
-    numbers = read_ids(request)
-    plan = preview(log, tensors, numbers, unfinished=unfinished)
-    click.echo(f"{len(numbers)} sample ids, from {min(numbers)} to {max(numbers)}")
-    _tell(plan, log.description)
-    return plan
-
-
 def _tell(plan: Preview, about: Description) -> None:
     click.echo(
         f"{len(plan.asked)} of {plan.steps} steps are affected "
@@ -143,16 +120,21 @@ def answer(
     log = open_log(path)
     tensors, metadata = read_weights(weights)
     named = log.description.unwrapped(tensors) if wrapped else tensors
-    if out is None:
-        _plan(log, named, request, unfinished)
-        return None
     mode = weights.stat().st_mode & 0o777  # private weights stay private
-
-    def save() -> None:
-        write_weights(out, tensors, metadata, mode)
-
     with log.locked():  # from the plan to its end: nobody changes the history in between
-        plan = _plan(log, named, request, unfinished)
+        if isinstance(request, int):
+            plan = preview_undo(log, named, request)
+        else:
+            ids = read_ids(request)
+            plan = preview(log, named, ids, unfinished=unfinished)
+            click.echo(f"{len(ids)} sample ids, from {min(ids)} to {max(ids)}")
+            _tell(plan, log.description)
+        if out is None:
+            return None
+
+        def save() -> None:
+            write_atomic(out, to_bytes(tensors, metadata), mode)
+
         entry = carry_out(log, named, plan, save)
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:

@@ -1,12 +1,11 @@
 """Deletion requests: from sample ids to weights without the steps that saw them."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State, named_tensors, unequal
@@ -86,22 +85,16 @@ def _before(log: StoredLog, digest: str, after: set[int]) -> set[int]:
     return after
 
 
-def _is_plain(name: object, value: object) -> bool:
-    hollow = isinstance(value, Tensor) and (value.is_meta or value.layout != torch.strided)
-    return isinstance(name, str) and not hollow
-
-
 def _plan(
     log: StoredLog, weights: State, kind: str, request: int, asked: set[int], after: set[int]
 ) -> Preview:
     """The plan of a request, with what the weights have lost before it."""
-    given, about = weights, log.description
-    if isinstance(weights, nn.Module):
-        given = weights.state_dict()
-    if not isinstance(given, Mapping) or not all(map(_is_plain, given, given.values())):
-        raise InputError("give a model, or its tensors by name, all dense and with their values")
-    about.check(weights)
-    digest = about.digest(weights)
+    about = log.description
+    try:
+        about.check(weights)
+        digest = about.digest(weights)
+    except (AttributeError, TypeError, RuntimeError) as error:
+        raise InputError(f"give a model, or its dense tensors by name ({error})") from error
     before = _before(log, digest, after)
     if lost := (before ^ after) & log.history.inseparable:
         raise InputError(
