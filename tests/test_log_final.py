@@ -223,7 +223,7 @@ def test_final_deletion_stays_when_a_request_that_shares_steps_is_undone(tmp_pat
 
 def test_final_deletion_of_who_is_only_in_purged_steps_is_said(tmp_path):
     log, model, _ = finally_forgotten(tmp_path / "log", IDS[5:6])
-    with pytest.raises(InputError, match=r"1 of 2 sample ids .*2 steps are purged, with their ids"):
+    with pytest.raises(InputError, match=r"1 of 2 sample ids .* in the 2 steps that are purged"):
         forget(log, model, IDS[[5, 15]])
 
 
@@ -312,6 +312,22 @@ def test_final_deletion_refuses_a_damaged_batch_while_all_is_there(tmp_path):
         purge(log, 1)
     assert shard.read_bytes() == damaged
     assert log.history.entries[-1].kind == "forget"
+
+
+def test_final_deletion_waits_for_a_request_that_was_cut_short(files, tmp_path):
+    """Its new weights may be written already, and only the history knows of them."""
+    run(forget_command, *files)
+    (tmp_path / "ids.csv").write_text(f"id\n{IDS[17]}\n")
+    again = [tmp_path / "new.safetensors" if "old" in str(part) else part for part in files]
+    number = 1
+    while open_log(tmp_path / "log").history.announced is None:
+        assert killed_at(number, lambda: run(forget_command, *again))
+        number += 1
+    with pytest.raises(InputError, match="a forget was cut short; repeat it first"):
+        purge(open_log(tmp_path / "log"), 1)
+    run(forget_command, *again, "--final")
+    purge(open_log(tmp_path / "log"), 1)
+    assert open_log(tmp_path / "log").history.purged == {1, 15, 4, 17}
 
 
 # --- killed at every write -------------------------------------------------------------------

@@ -177,10 +177,10 @@ class BatchCodec:
         padding = row[:1].tobytes() * (self.batch_size - len(row))  # one of its own ids
         return _HEAD.pack(epoch, len(row)) + row.tobytes() + padding
 
-    def mark_unchanged(self, row: bytes) -> bytes:
-        """The row of a batch, saying that its step changed no weight."""
+    def marked(self, row: bytes, unchanged: bool) -> bytes:
+        """The row of a batch, saying whether its step changed no weight."""
         last = _HEAD.size - 1
-        return row[:last] + bytes([row[last] | _UNCHANGED]) + row[last + 1 :]
+        return row[:last] + bytes([row[last] + _UNCHANGED * unchanged]) + row[last + 1 :]
 
     def unchanged(self, rows: np.ndarray) -> np.ndarray:
         """Which rows ``(n, nbytes)`` say that their step changed no weight, bool ``(n,)``."""

@@ -135,17 +135,13 @@ class StoredLog(LogFiles):
             missing, purged = asked[~seen], len(self.history.purged)
             raise InputError(
                 f"{len(missing)} of {len(asked)} sample ids are in no recorded batch, the first "
-                f"is {missing[0]}; give ids that were trained on"
-                + f" ({purged} steps are purged, with their ids: leave out who is only in those)"
-                * bool(purged)
+                f"is {missing[0]}; give ids that were trained on, without those that were only in "
+                f"the {purged} steps that are purged"
             )
         return steps
 
     def seen_in(self, asked: np.ndarray) -> tuple[list[int], np.ndarray]:
-        """The steps that saw any of some ids ``(n,)``, and which ids were seen, bool ``(n,)``.
-
-        Steps that are purged are known no more.
-        """
+        """The steps, not purged, that saw any of some ids ``(n,)``; and which ids were seen."""
         steps: list[int] = []
         seen, purged = np.zeros(len(asked), dtype=bool), sorted(self.history.purged)
         for block, rows in self._batches.blocks(np.delete(np.arange(len(self)), purged)):
@@ -248,11 +244,9 @@ class LogWriter(StoredLog):
         self._pending, self._next = [], -1  # nothing can follow until everything is written
         try:
             updates, about = self._block.rows[: len(pending)], self.description
-            batches = [self._batch_of[step] for step in pending]
-            for place, row in enumerate(updates):
-                if about.updates.unchanged(row):
-                    batches[place] = about.batches.mark_unchanged(batches[place])
-            self._batches.extend(batches)
+            pairs = zip((self._batch_of[step] for step in pending), updates, strict=True)
+            mark, unchanged = about.batches.marked, about.updates.unchanged
+            self._batches.extend([mark(batch, unchanged(update)) for batch, update in pairs])
             self._updates.extend(updates)
         except (OSError, InputError) as error:
             steps = f"{pending[0]} to {pending[-1]}"

@@ -2,20 +2,18 @@
 
 from collections.abc import Collection
 
-WRAPPERS = ("_orig_mod", "module", "model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+WRAPPERS = {"_orig_mod", "module", "model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
-def _bare(name: str) -> str:
-    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+def _bare(name: str) -> tuple[str, ...]:
+    return tuple(part for part in name.split(".") if part not in WRAPPERS)
 
 
 def renamed(given: Collection[str], known: Collection[str]) -> dict[str, str]:
-    """Given names -> the known ones that differ by words of wrappers only; empty if unclear.
+    """Given names -> known ones that differ by words of wrappers only; empty if it is unclear.
 
     >>> renamed(["_orig_mod.0.weight", "0.bias"], ["0.weight", "0.bias"])
     {'_orig_mod.0.weight': '0.weight'}
-    >>> renamed(["module.weight", "weight"], ["weight"])
-    {}
     """
     bare = {_bare(name): name for name in known}
     pairs = {name: bare.get(_bare(name), name) for name in given}

@@ -14,11 +14,6 @@ from partial_unlearning.update_log.codecs import whole_number
 from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import StoredLog
 
-ELSEWHERE = (
-    "with the ids of their batches. Yours to delete: copies of the log, weights from before this "
-    "request, and what a disk, snapshots or an object store keep of files that were replaced"
-)
-
 
 def purge(log: StoredLog, request: int) -> Entry:
     """Overwrite the updates and the sample ids of all steps that a request affects, for good.
@@ -48,12 +43,9 @@ def purge(log: StoredLog, request: int) -> Entry:
         if not requests[request] <= log.history.purged:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
             log.history.append(Entry("purge", request, asked, **kept))
-        try:
-            for part, keep in log.parts:
-                part.blank(np.array(sorted(log.history.purged)), keep)
-            for name in (CHECKPOINT, f"{CHECKPOINT}.new"):  # they still hold these steps
-                log.folder.remove(name)
-        except OSError as error:
-            raise InputError(f"the purge is not complete: {error}; mend it and repeat") from error
+        for part, keep in log.parts:
+            part.blank(np.array(sorted(log.history.purged)), keep)
+        for name in (CHECKPOINT, f"{CHECKPOINT}.new"):  # they still hold these steps
+            log.folder.remove(name)
         log.history.append(Entry("purged", request, asked, **kept))
     return log.history.entries[-1]

@@ -18,7 +18,7 @@ from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, from_ranges
 from partial_unlearning.update_log.log import UNCHANGED, open_log
-from partial_unlearning.update_log.purge import ELSEWHERE, purge
+from partial_unlearning.update_log.purge import purge
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
 
 
@@ -145,7 +145,13 @@ def answer(
 def make_final(path: str, request: int) -> None:
     """Purge a request that stands; say what that took, and what it cannot reach."""
     steps = len(from_ranges(purge(open_log(path), request).asked))
-    click.echo(f"request {request} is final: {steps} steps are purged, {ELSEWHERE}")
+    click.echo(
+        f"request {request} is final: {steps} steps are purged, with the ids of their batches"
+    )
+    click.echo(
+        "Yours to delete: copies of the log, weights from before this request, and what a disk, "
+        "snapshots or an object store keep of files that were replaced"
+    )
 
 
 def completed(path: str, ids: Path, out: Path) -> bool:

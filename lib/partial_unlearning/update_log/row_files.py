@@ -130,16 +130,15 @@ class Rows:
             if name.endswith(".new"):  # a killed process left it
                 self.folder.remove(path)
             mine = steps // self.per_shard == int(match[1] or match[2]) if match else steps < 0
-            content = self.folder.read(path) if mine.any() else np.zeros(0, dtype=np.uint8)
-            for start in (steps[mine] % self.per_shard * self.slot).tolist():
-                row = content[start : start + self.row_bytes]
-                row[keep:] = 0
-                checksum = content[start + self.row_bytes : start + self.slot]
-                checksum[:] = np.frombuffer(_checksum(row.tobytes()), dtype=np.uint8)[
-                    : len(checksum)
-                ]
-            if len(content):
-                self.folder.put(path, content.tobytes())
+            if not mine.any():
+                continue
+            content, starts = self.folder.read(path), steps[mine] % self.per_shard * self.slot
+            for start in starts[starts + self.slot <= len(content)].tolist():
+                slot = content[start : start + self.slot]
+                slot[keep : self.row_bytes] = 0
+                checksum = _checksum(slot[: self.row_bytes].tobytes())
+                slot[self.row_bytes :] = np.frombuffer(checksum, dtype=np.uint8)
+            self.folder.put(path, content.tobytes())
 
     def index(self) -> bytes:
         """The end of a full shard: where each row lies, and a checksum."""
