@@ -75,7 +75,7 @@ def _train_recording(step: Step, recording: Recording) -> None:
     """Until the last step is in the log: what is done beside training is all counted."""
     for _ in range(TOGETHER):
         recording.step(step(), 0)
-    recording.restart()
+    recording._recorder.on_epoch_end(0, step.model)
 
 
 def _train_peer(step: Step, peer: NotebookScheme) -> None:

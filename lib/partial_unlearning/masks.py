@@ -18,9 +18,9 @@ from partial_unlearning.state import Layout
 
 
 def _check_fractions(name: str, values: Sequence[float]) -> None:
-    bad = [value for value in values if not 0 <= value <= 1]
+    bad = [v for v in values if not isinstance(v, int | float) or not 0 <= v <= 1]
     if bad:
-        raise InputError(f"{name} {bad[0]} is outside 0..1; give a fraction, such as 0.9")
+        raise InputError(f"{name} {bad[0]!r} is outside 0..1; give a fraction, such as 0.9")
 
 
 def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[float]:
@@ -38,7 +38,8 @@ def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[f
     [1.0, 0.75, 0.5]
     """
     _check_fractions("the first or last layer's fraction", [first_layer, last_layer])
-    return torch.linspace(first_layer, last_layer, layers, dtype=torch.float64).tolist()
+    line = torch.linspace(first_layer, last_layer, layers, dtype=torch.float64, device="cpu")
+    return line.tolist()
 
 
 def kept_count(sparsity: float, size: int) -> int:
@@ -96,7 +97,7 @@ class FixedMask:
         parts = []
         for part, fraction in zip(layout.slices, sparsity, strict=True):
             size = part.stop - part.start
-            order = torch.randperm(size, generator=generator)
+            order = torch.randperm(size, generator=generator, device="cpu")
             parts.append(part.start + order[: kept_count(fraction, size)].sort().values)
         return cls(torch.cat(parts))
 
@@ -107,7 +108,7 @@ class FixedMask:
 
 def keep_all(layout: Layout) -> FixedMask:
     """The mask that prunes nothing: with it Eq. 7 is Eq. 4."""
-    return FixedMask(torch.arange(layout.size))
+    return FixedMask(torch.arange(layout.size, device="cpu"))
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def build_mask(
     Raises:
         InputError: unknown strategy, or a sparsity outside 0..1.
     """
-    if strategy not in STRATEGIES:
+    if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
     sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
     if strategy == "random":

@@ -5,11 +5,14 @@ each equation one line of code, whatever the architecture.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from partial_unlearning.errors import InputError
 
 # A normalisation belongs to the layer whose output it normalises, not to one of its own.
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
@@ -18,21 +21,52 @@ State = nn.Module | Mapping[str, Tensor]
 """A model, or its tensors by name as read from a file."""
 
 
-def _own_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
-    """The named weights and saved buffers of a module itself, without those of its children."""
+def _own_tensors(path: str, module: nn.Module) -> list[tuple[str, Tensor]]:
+    """The weights and saved buffers of the module at a path, without those of its children."""
     unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
-    saved = [pair for pair in module.named_buffers(recurse=False) if pair[0] not in unsaved]
-    return [*module.named_parameters(recurse=False), *saved]
+    own = {**module._parameters, **module._buffers}.items()
+    return [(f"{path}.{n}".lstrip("."), t) for n, t in own if t is not None and n not in unsaved]
 
 
-def _layers(model: nn.Module) -> Iterator[tuple[str, list[tuple[str, Tensor]]]]:
+def named_tensors(model: State) -> dict[str, Tensor]:
+    """Every weight and saved buffer under every name it has; what else a file holds is left out."""
+    if not isinstance(model, nn.Module):
+        found = {name: value for name, value in model.items() if isinstance(value, Tensor)}
+        return {name: found[name] for name in found if not name.endswith("_extra_state")}
+    modules = model.named_modules(remove_duplicate=False)
+    return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
+
+
+def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Further names of one memory -> the first of its names; InputError if two merely overlap."""
+    first: dict[object, str] = {}
+    further, spans = {}, []
+    for name, tensor in tensors.items():
+        start, steps = tensor.data_ptr(), zip(tensor.shape, tensor.stride(), strict=True)
+        memory = (start, tensor.dtype, tensor.shape, tensor.stride()) if start else id(tensor)
+        if (known := first.setdefault(memory, name)) != name:
+            further[name] = known
+        elif start:  # 0: nothing in it, or no memory yet
+            end = start + tensor.itemsize * (1 + sum((size - 1) * step for size, step in steps))
+            spans.append((start, end, name))
+    for (_, end, one), (start, _, other) in pairwise(sorted(spans)):
+        if start < end:
+            raise InputError(f"{one} and {other} overlap in memory; clone() one, or tie them whole")
+    return further
+
+
+def unequal(one: Tensor, other: Tensor) -> Tensor:
+    """Where two tensors differ; NaN is equal to NaN."""
+    return (one != other) & ~(one.isnan() & other.isnan())
+
+
+def _layers(
+    model: nn.Module, tied: Mapping[str, str]
+) -> Iterator[tuple[str, list[tuple[str, Tensor]]]]:
     """Yield (layer name, its named tensors) from the first layer to the last."""
-    seen: set[int] = set()
     layer: tuple[str, list[tuple[str, Tensor]]] | None = None
     for path, module in model.named_modules():
-        own = [(f"{path}.{name}".lstrip("."), tensor) for name, tensor in _own_tensors(module)]
-        new = [(name, tensor) for name, tensor in own if id(tensor) not in seen]
-        seen.update(id(tensor) for _, tensor in new)  # a tied weight counts once
+        new = [pair for pair in _own_tensors(path, module) if pair[0] not in tied]
         if not new:
             continue
         if layer and isinstance(module, _NORMS):
@@ -45,12 +79,32 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, list[tuple[str, Tensor]]]]:
         yield layer
 
 
+def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
+    """``tensor - update`` in the tensor's own type, and as it was where the update is zero."""
+    if tensor.dtype.is_floating_point:
+        wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+        new = (wide - update).to(tensor.dtype)
+        right = new.sum().isfinite() or (new.isfinite() | (update == 0)).all()  # a sum is quicker
+    else:
+        whole = tensor.long() - update.round().long()
+        whole = whole % 2 if tensor.dtype == torch.bool else whole  # each change was a flip
+        new = whole.to(tensor.dtype)
+        right = ((new == whole) & (update.abs() < 1 << 24)).all()  # beyond, float32 is not exact
+    if not right:
+        raise InputError(
+            f"nothing was changed: {name} without these steps is no number of {tensor.dtype}; "
+            "train again without these samples, or record such a buffer with buffers='keep'"
+        )
+    return new
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where each tensor and each layer of a model lies in its flat vector.
 
     Buffers (the running statistics of batch normalisation) are part of the vector: an update
-    changes them too. Counters are carried as floats and rounded when written back.
+    changes them too. Counters are carried as floats and rounded when written back. Tied weights
+    count once.
 
     Attributes:
         names: tensor names, in the order of the vector.
@@ -58,6 +112,7 @@ class Layout:
         layers: layer names, first to last.
         slices: the part of the vector that each layer occupies.
         buffers: names of the tensors that are statistics, not trained weights.
+        tied: further names of a tensor -> its name in ``names``.
     """
 
     names: tuple[str, ...]
@@ -65,6 +120,7 @@ class Layout:
     layers: tuple[str, ...]
     slices: tuple[slice, ...]
     buffers: frozenset[str] = frozenset()
+    tied: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: nn.Module) -> "Layout":
@@ -77,7 +133,8 @@ class Layout:
         (('0', '2'), (slice(0, 8, None), slice(8, 11, None)))
         """
         names, shapes, layers, slices, end = [], [], [], [], 0
-        for layer, tensors in _layers(model):
+        tied = ties(named_tensors(model))
+        for layer, tensors in _layers(model, tied):
             start = end
             for name, tensor in tensors:
                 names.append(name)
@@ -85,8 +142,11 @@ class Layout:
                 end += tensor.numel()
             layers.append(layer)
             slices.append(slice(start, end))
-        buffers = frozenset(name for name, _ in model.named_buffers())
-        return cls(tuple(names), tuple(shapes), tuple(layers), tuple(slices), buffers)
+        weights = (
+            tied.get(name, name) for name, _ in model.named_parameters(remove_duplicate=False)
+        )
+        buffers = frozenset(names).difference(weights)
+        return cls(tuple(names), tuple(shapes), tuple(layers), tuple(slices), buffers, tied)
 
     @property
     def size(self) -> int:
@@ -96,22 +156,20 @@ class Layout:
     @property
     def is_weight(self) -> Tensor:
         """Whether each entry is a trained weight, not a statistic; bool, shape ``(size,)``."""
-        tensors = zip(self.names, self.shapes, strict=True)
-        parts = [torch.full((shape.numel(),), name not in self.buffers) for name, shape in tensors]
-        return torch.cat(parts)
+        sizes = torch.tensor([shape.numel() for shape in self.shapes], device="cpu")
+        kinds = torch.tensor([name not in self.buffers for name in self.names], device="cpu")
+        return kinds.repeat_interleave(sizes)
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
         """Number of entries of each layer."""
         return tuple(part.stop - part.start for part in self.slices)
 
-    def homes(self, model: State) -> list[tuple[Mapping[str, Any], str]]:
+    def homes(self, model: nn.Module) -> list[tuple[Mapping[str, Any], str]]:
         """Where the model keeps each tensor: a mapping and the name in it.
 
         To look there finds the tensor of the moment, also when it was replaced by another.
         """
-        if not isinstance(model, nn.Module):
-            return [(model, name) for name in self.names]
         found: list[tuple[Mapping[str, Any], str]] = []
         for path, _, name in (full.rpartition(".") for full in self.names):
             module = model.get_submodule(path)
@@ -119,9 +177,17 @@ class Layout:
             found.append((module._parameters if is_parameter else module._buffers, name))
         return found
 
+    def places(self, model: State) -> list[list[Tensor]]:
+        """Each tensor, in vector order, under all of its names that the model has, detached."""
+        names: dict[str, list[str]] = {name: [name] for name in self.names}
+        for name, first in self.tied.items():
+            names[first].append(name)
+        given = named_tensors(model)
+        return [[given[n].detach() for n in names[name] if n in given] for name in self.names]
+
     def tensors(self, model: State) -> list[Tensor]:
         """The model's own tensors in their shapes, detached but not copied, in vector order."""
-        return [home[name].detach() for home, name in self.homes(model)]
+        return [places[0] for places in self.places(model)]
 
     def vector(self, model: State) -> Tensor:
         """A copy of the model's state as a float32 vector of shape ``(size,)``."""
@@ -135,13 +201,25 @@ class Layout:
             values = part if tensor.dtype.is_floating_point else part.round()
             tensor.copy_(values.view_as(tensor))
 
-    def subtract(self, model: State, update: Tensor) -> None:
+    @torch.no_grad()
+    def subtract(self, model: State, update: Tensor, *, keep_buffers: bool = False) -> None:
         """Take ``update`` of shape ``(size,)`` away from the model: w' = w - update (Eq. 4).
+
+        Each tensor is changed in its own type, under all its names, where the update is not zero;
+        ``keep_buffers`` leaves statistics alone. InputError (and no change) if one is no number.
 
         >>> model = nn.LayerNorm(2)  # weight 1, bias 0
         >>> Layout.of(model).subtract(model, torch.tensor([0.5, 0.0, 0.0, 2.0]))
         >>> Layout.of(model).vector(model)
         tensor([ 0.5000,  1.0000,  0.0000, -2.0000])
         """
-        vector = self.vector(model)
-        self.load(model, vector.sub_(update.to(vector.device)))
+        parts = update.split([shape.numel() for shape in self.shapes])
+        changed = []
+        for name, places, part in zip(self.names, self.places(model), parts, strict=True):
+            touched = part.numel() and any(part.aminmax())
+            if touched and not (keep_buffers and name in self.buffers):
+                part = part.view(places[0].shape).to(places[0].device)
+                changed.append((places, _less(name, places[0], part)))
+        for places, new in changed:  # only now: a refusal leaves everything as it was
+            for place in places:
+                place.copy_(new)

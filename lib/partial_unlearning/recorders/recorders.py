@@ -1,14 +1,13 @@
 """Update recorders: callbacks that keep each step's pruned update (Eq. 6) in a log."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.masks import Mask
+from partial_unlearning.masks import Mask, keep_all
 from partial_unlearning.recorders.weight_reader import Reader
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback
@@ -60,7 +59,7 @@ class MemoryLog(UpdateLog):
 
     def sum(self, steps: Iterable[int]) -> Tensor:
         """The sum of these updates (Eq. 4), dense, float32, shape ``(size,)``."""
-        total = torch.zeros(self.size)
+        total = torch.zeros(self.size, dtype=torch.float32, device="cpu")
         for positions, values in self.updates(steps):
             total.index_add_(0, positions.cpu(), values.cpu())
         return total
@@ -76,27 +75,30 @@ class UpdateRecorder(Callback):
     Args:
         mask: what to keep of each update.
         log: where to keep it.
+        stored: the type that changes of whole numbers must fit into exactly.
     """
 
-    def __init__(self, mask: Mask, log: UpdateLog) -> None:
-        self.mask, self.log = mask, log
-        self._read: Callable[[], Tensor]
-        self._read_next: Callable[[], Tensor]
+    def __init__(self, mask: Mask, log: UpdateLog, stored: torch.dtype = torch.float32) -> None:
+        self.mask, self.log, self.stored = mask, log, stored
+        self._reader: Reader
 
     def on_train_begin(self, model: nn.Module) -> None:
         """Read the initial weights."""
-        if self.mask.fixed:
-            self._positions = self.mask.kept().to(next(model.parameters()).device)
-            self._read, self._read_next = (Reader(model, self._positions) for _ in range(2))
-        else:
-            self._read = self._read_next = partial(Layout.of(model).vector, model)
-        self._before = self._read()
+        mask = self.mask if self.mask.fixed else keep_all(Layout.of(model))
+        self._positions = mask.kept().to(next(model.parameters()).device)
+        self._reader = Reader(model, self._positions, 2, self.stored)
+        self._reader(0)
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
         """Record this step's update."""
-        self._read, self._read_next = self._read_next, self._read
-        after = self._read()
-        change = torch.sub(after, self._before, out=self._before)  # it is not needed any more
-        self._before = after
+        self._reader(1)
+        change = self._reader.changes(1)[0]
         kept = self._positions if self.mask.fixed else self.mask.kept(change)
         self.log.record(step, kept, change if self.mask.fixed else change[kept])
+        self._reader.begin_with(self._reader, 1)
+
+    def moved(self, model: nn.Module) -> int:
+        """How many kept entries of the model are not as read last, once an epoch has ended."""
+        now = Reader(model, self._positions.to(next(model.parameters()).device), 1)
+        now(0)
+        return now.differing(self._reader)

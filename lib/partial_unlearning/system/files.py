@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from partial_unlearning.errors import InputError
@@ -24,11 +26,25 @@ def make_folder(path: Path) -> Path:
         ) from error
 
 
-def write_atomic(path: Path, content: str | bytes) -> Path:
+@contextmanager
+def reported() -> Iterator[None]:
+    """Report what the system refuses as InputError; of a missing file the caller knows better."""
+    try:
+        yield
+    except (FileNotFoundError, InputError):
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{error}; change its permissions, make room, or move it") from error
+
+
+@reported()
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
 
+    Results are for all to read, unless ``mode`` says something else.
+
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: it cannot be written.
     """
     make_folder(path.parent)
     data = content.encode() if isinstance(content, str) else content
@@ -38,7 +54,7 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes private files; results are for all to read
+        os.chmod(temporary, mode)  # mkstemp makes private files
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -39,12 +39,11 @@ def forget(model: nn.Module, update: Tensor, *, keep_buffers: bool = False) -> n
 
     Returns:
         The model.
+
+    Raises:
+        InputError: a result is no number; nothing was changed.
     """
-    layout = Layout.of(model)
-    if keep_buffers:
-        is_weight = layout.is_weight.to(update.device)
-        update = torch.where(is_weight, update, torch.zeros_like(update))
-    layout.subtract(model, update)
+    Layout.of(model).subtract(model, update, keep_buffers=keep_buffers)
     return model
 
 

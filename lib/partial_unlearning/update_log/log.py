@@ -1,6 +1,7 @@
 """The update log on disk: recorded updates, their batches, and the history of requests."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -15,14 +16,21 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log import checked_json
+from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import BatchCodec, id_type
+from partial_unlearning.update_log.codecs import BatchCodec, id_type, sample_ids, whole_number
 from partial_unlearning.update_log.folder import Folder
-from partial_unlearning.update_log.history import Entry, History, to_ranges
-from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles
+from partial_unlearning.update_log.history import Entry, History
+from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
 from partial_unlearning.update_log.update_rows import RowBlock, add_rows
+
+UNCHANGED = (
+    "recorded no change of any weight: a scaler skipped them, the learning rate was 0, or "
+    "gradients were accumulated. Then later steps hold what these samples did, and are not found "
+    "by their ids: call step() once after optimizer.step(), with the ids of all its micro-batches"
+)
 
 
 class Batch(NamedTuple):
@@ -50,14 +58,19 @@ class StoredLog(LogFiles):
         """Be the only writer inside a ``with`` block; InputError if somebody is writing."""
         return self.folder.locked(ROOT)
 
-    def _known(self, steps: Iterable[int]) -> np.ndarray:
-        """Sorted distinct steps; raises InputError if one is not in the log."""
+    def known(self, steps: Iterable[int]) -> np.ndarray:
+        """Sorted distinct steps; raises InputError if one is not in the log, or purged."""
         known = np.unique(np.fromiter(steps, dtype=np.int64))
-        count = len(self)
+        count, purged = len(self), self.history.purged
         outside = known[(known < 0) | (known >= count)]
         if len(outside):
             raise InputError(
                 f"the log holds no update of step {outside[0]}; {count} steps are in its files"
+            )
+        if gone := purged.intersection(known.tolist()):
+            raise InputError(
+                f"{len(gone)} of these steps are purged from the log, the first is {min(gone)}; "
+                "give the weights of that request, or later ones: these lack them already"
             )
         return known
 
@@ -71,7 +84,7 @@ class StoredLog(LogFiles):
             InputError: a step is not in the log, or its row is damaged.
         """
         codec = self.description.updates
-        for _, rows in self._updates.blocks(self._known(steps)):
+        for _, rows in self._updates.blocks(self.known(steps)):
             for row, values in zip(rows, codec.values_of(rows), strict=True):
                 yield codec.positions_of(row), values.to(torch.float32)
 
@@ -83,7 +96,7 @@ class StoredLog(LogFiles):
         Raises:
             InputError: a step is not in the log, or its row is damaged.
         """
-        blocks = (rows for _, rows in self._updates.blocks(self._known(steps)))
+        blocks = (rows for _, rows in self._updates.blocks(self.known(steps)))
         with one_thread():
             return add_rows(self.description.updates, blocks, self.size)
 
@@ -112,25 +125,37 @@ class StoredLog(LogFiles):
             Steps in ascending order, counted from 0 over the whole run.
 
         Raises:
-            InputError: no ids, or an id in no batch, so that nothing could be removed for it.
+            InputError: no ids, or none that are whole numbers, or one that is in no batch.
         """
-        asked = np.unique(ids.cpu().numpy() if isinstance(ids, Tensor) else ids)
+        asked = np.unique(sample_ids(ids))
+        steps, seen = self.seen_in(asked)
+        if not len(asked):
+            raise InputError("no sample ids were given, so they are in no recorded batch")
+        if not seen.all():
+            missing, purged = asked[~seen], len(self.history.purged)
+            raise InputError(
+                f"{len(missing)} of {len(asked)} sample ids are in no recorded batch, the first "
+                f"is {missing[0]}; give ids that were trained on, without those that were only in "
+                f"the {purged} steps that are purged"
+            )
+        return steps
+
+    def seen_in(self, asked: np.ndarray) -> tuple[list[int], np.ndarray]:
+        """The steps, not purged, that saw any of some ids ``(n,)``; and which ids were seen."""
         steps: list[int] = []
-        seen = np.zeros(len(asked), dtype=bool)
-        for block, rows in self._batches.blocks(np.arange(len(self))):
+        seen, purged = np.zeros(len(asked), dtype=bool), sorted(self.history.purged)
+        for block, rows in self._batches.blocks(np.delete(np.arange(len(self)), purged)):
             held = self.description.batches.padded_ids(rows)
             hits = np.isin(held, asked)
             seen |= np.isin(asked, held[hits])
             steps += block[hits.any(axis=1)].tolist()
-        if not len(asked):
-            raise InputError("no sample ids were given, so they are in no recorded batch")
-        if not seen.all():
-            missing = asked[~seen]
-            raise InputError(
-                f"{len(missing)} of {len(asked)} sample ids are in no recorded batch, the first "
-                f"is {missing[0]}; give ids that were trained on"
-            )
-        return steps
+        return steps, seen
+
+    def unchanged(self, steps: Iterable[int]) -> set[int]:
+        """Those of ``steps`` of which no change of a weight was recorded."""
+        blocks = self._batches.blocks(np.unique(np.fromiter(steps, dtype=np.int64)))
+        marked = self.description.batches.unchanged
+        return {int(step) for part, rows in blocks for step in part[marked(rows)]}
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
@@ -158,9 +183,10 @@ class LogWriter(StoredLog):
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
         folder.lock(ROOT)
         super().__init__(folder)
-        self._batch_of = {step: Batch(epoch, ids) for step, epoch, ids in plan or ()}
-        self._next = len(self)
-        self._pending: list[tuple[int, Batch]] = []
+        encode = self.description.batches.encode
+        self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
+        self._next, self._closed = len(self), False
+        self._pending: list[int] = []
         self._block = RowBlock(self.description.updates, self.description.pending)
         if self._batches.count() > self._next or self._cut_to() is not None:
             self.cut(self._next)  # killed after a batch, or while shortening
@@ -178,9 +204,14 @@ class LogWriter(StoredLog):
         self._batches.cut(steps)
         self.folder.remove(CUT)
 
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise InputError("recording has ended; record(..., resume=True) goes on with it")
+
     def announce(self, step: int, batch: Batch) -> None:
-        """Say which samples a step saw, before it is recorded, where there is no plan."""
-        self._batch_of[step] = Batch(batch.epoch, batch.ids.clone())  # the loop may reuse its own
+        """Say which samples a step saw, before it is recorded; InputError if there is no room."""
+        self._refuse_if_closed()
+        self._batch_of[step] = self.description.batches.encode(batch.epoch, batch.ids)
 
     def record(self, step: int, positions: Tensor, values: Tensor) -> None:
         """Append the update of the next step (Eq. 6): positions int64, values float, ``(k,)``.
@@ -200,9 +231,8 @@ class LogWriter(StoredLog):
         while len(values):
             part = values[: self.description.pending - len(self._pending)]
             self._block.set(len(self._pending), positions, part)
-            steps = range(self._next, self._next + len(part))
-            self._pending += [(step, self._batch_of[step]) for step in steps]
-            self._next, values = steps.stop, values[len(part) :]
+            self._pending += range(self._next, self._next + len(part))
+            self._next, values = self._next + len(part), values[len(part) :]
             if len(self._pending) == self.description.pending:
                 self._write()
 
@@ -210,37 +240,43 @@ class LogWriter(StoredLog):
         """Write the pending steps: first their batches, then their updates."""
         if not self._pending:
             return
-        pending, encode = self._pending, self.description.batches.encode
+        pending = self._pending
         self._pending, self._next = [], -1  # nothing can follow until everything is written
         try:
-            self._batches.extend([encode(batch.epoch, batch.ids) for _, batch in pending])
-            self._updates.extend(self._block.rows[: len(pending)])
+            updates, about = self._block.rows[: len(pending)], self.description
+            pairs = zip((self._batch_of[step] for step in pending), updates, strict=True)
+            mark, unchanged = about.batches.marked, about.updates.unchanged
+            self._batches.extend([mark(batch, unchanged(update)) for batch, update in pairs])
+            self._updates.extend(updates)
         except (OSError, InputError) as error:
-            steps = f"{pending[0][0]} to {pending[-1][0]}"
+            steps = f"{pending[0]} to {pending[-1]}"
             raise InputError(f"cannot record steps {steps}: {error}") from error
-        self._next = pending[-1][0] + 1
-        for step, _ in pending:
+        self._next = pending[-1] + 1
+        for step in pending:
             del self._batch_of[step]
 
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
+        self._refuse_if_closed()
         self._write()
         self._batches.flush()
         self._updates.flush()
 
-    def close(self, model: nn.Module | None = None, subtracted: Iterable[int] = ()) -> None:
+    def close(self, model: nn.Module | None = None, **held: list[list[int]]) -> None:
         """End recording.
 
         Args:
             model: the trained model, so that requests will know its weights; None leaves the
                 recording unfinished.
-            subtracted: steps that were subtracted from the weights training started with.
+            held: ``subtracted`` and ``inseparable`` of its :class:`Entry`, by default none.
         """
         self.flush()
+        if steps := len(self.unchanged(range(len(self)))):
+            warnings.warn(f"{steps} of {len(self)} steps {UNCHANGED}", stacklevel=2)
         if model is not None and len(self):
             digest = self.description.digest(model)
-            entry = Entry("trained", 0, [[0, len(self)]], digest, to_ranges(subtracted))
-            self.history.append(entry)
+            self.history.append(Entry("trained", 0, [[0, len(self)]], digest, **held))  # type: ignore[arg-type]
+        self._closed = True
         self._batches.close()
         self._updates.close()
         self.folder.unlock()
@@ -255,7 +291,7 @@ def create(
     path: str | os.PathLike[str],
     model: nn.Module,
     *,
-    ids: Tensor | None = None,
+    ids: Tensor | Sequence[int] | None = None,
     batch_size: int | None = None,
     plan: BatchPlan | None = None,
     strategy: str = "random",
@@ -285,21 +321,29 @@ def create(
         The log, open for appending.
 
     Raises:
-        InputError: there is a log already, or a setting makes no sense.
+        InputError: there is a log or a part of one already, or a setting makes no sense.
     """
     if exists(path):
         raise InputError(
             f"there is an update log at {path} already; pass resume=True or choose another folder"
         )
     if plan is not None:
+        if not isinstance(plan, BatchPlan) or not len(plan):
+            raise InputError(f"the plan is {plan!r}; give a BatchPlan that has batches")
         ids = plan.ids if ids is None else ids
-        batch_size = batch_size or max(len(batch) for _, _, batch in plan)
+        largest = max(len(batch) for _, _, batch in plan)
+        batch_size = largest if batch_size is None else batch_size
     if ids is None or batch_size is None:
         raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
-    batch = BatchCodec(batch_size, id_type(int(ids.max())))
+    numbers = sample_ids(ids)
+    if not len(numbers) or numbers.min() < 0:
+        raise InputError("a sample id is below 0, or there is none; give all that may occur")
+    batch_size = whole_number("batch_size", batch_size, 1, 2**31)
+    batch = BatchCodec(batch_size, id_type(int(numbers.max())))
     sparsity = (sparsity_first, sparsity_last)
     description = describe(model, batch, strategy, sparsity, seed, values, buffers)
     folder = Folder(path)
+    refuse_leavings(folder, CUT, CHECKPOINT)
     RowWriter(folder, "updates", description.update_bytes, description.per_shard).close()
     RowWriter(folder, "batches", batch.nbytes, description.per_shard).close()
     History(folder).write(())
@@ -334,6 +378,5 @@ def append_to(
     """
     if not exists(path):
         raise InputError(f"there is no update log at {path}; create it")
-    log = LogWriter(Folder(path), plan)
-    log.description.check(model)
-    return log
+    open_log(path, model)
+    return LogWriter(Folder(path), plan)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, build_mask
-from partial_unlearning.state import Layout, State
+from partial_unlearning.state import Layout, State, named_tensors, ties, unequal
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.codecs import (
     VALUE_BYTES,
@@ -20,12 +20,15 @@ from partial_unlearning.update_log.codecs import (
     Seeded,
     smallest,
     stored_code,
+    whole_number,
 )
 from partial_unlearning.update_log.description import Description
+from partial_unlearning.update_log.names import renamed
 from partial_unlearning.update_log.update_rows import UpdateCodec
 
 SHARD_BYTES = 8 << 20  # memory a reader needs; many steps of a small model, one of a large one
 BUFFERS = ("subtract", "keep")
+TYPES = "float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool"
 
 
 def _positions_digest(positions: Tensor) -> str:
@@ -33,7 +36,7 @@ def _positions_digest(positions: Tensor) -> str:
 
 
 def _dtype_name(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+    return str(tensor.dtype).removeprefix("torch.") + " without values" * tensor.is_meta
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class ModelDescription(Description):
         starts = (0, *self.layer_ends[:-1])
         slices = tuple(slice(*ends) for ends in zip(starts, self.layer_ends, strict=True))
         shapes = tuple(map(torch.Size, self.shapes))
-        return Layout(self.names, shapes, self.layers, slices, frozenset(self.buffer_names))
+        buffers = frozenset(self.buffer_names)
+        return Layout(self.names, shapes, self.layers, slices, buffers, self.tied)
 
     @cached_property
     def mask(self) -> Mask:
@@ -73,33 +77,60 @@ class ModelDescription(Description):
             code: Positions = Seeded(self.mask.kept())
         else:
             code = stored_code(self.positions, self.size, self.kept)
-        return UpdateCodec(code, self.kept, getattr(torch, self.values))
+        buffers = (~self.layout.is_weight).nonzero().ravel().numpy()
+        return UpdateCodec(code, self.kept, getattr(torch, self.values), buffers)
 
     def digest(self, weights: State) -> str:
-        """SHA-256 of the flat vector of a model, by which its weights are known."""
-        vector = self.layout.vector(weights).cpu().numpy().astype("<f4", copy=False)
-        return hashlib.sha256(vector.data).hexdigest()
+        """SHA-256 of the tensors of a model, in their own types, by which its weights are known."""
+        sha = hashlib.sha256()
+        for tensor in self.layout.tensors(weights):
+            sha.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return sha.hexdigest()
+
+    def unwrapped(self, weights: State) -> dict[str, Tensor]:
+        """The tensors by the log's names, where theirs differ by words of wrappers only."""
+        given = named_tensors(weights)
+        ours = renamed(given, {*self.names, *self.tied})
+        return {ours.get(name, name): tensor for name, tensor in given.items()}
 
     def check(self, weights: State) -> None:
         """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
-        given = weights.state_dict() if isinstance(weights, nn.Module) else weights
-        for name, shape, dtype in zip(self.names, self.shapes, self.dtypes, strict=True):
-            expected = f"{name} {shape} {dtype}"
-            if name not in given:
-                raise InputError(f"wrong model for this log: it has no tensor {expected}")
-            found = f"{name} {tuple(given[name].shape)} {_dtype_name(given[name])}"
-            if found != expected:
-                raise InputError(f"wrong model for this log: it has {found}, the log {expected}")
-        unknown = sorted(set(given) - set(self.names) - set(self.tied))
-        if unknown:
-            raise InputError(f"wrong model for this log, which knows no tensor {unknown[0]}")
+        given, wrong = named_tensors(weights), "wrong model for this log"
+        tensors = zip(self.names, self.shapes, self.dtypes, strict=True)
+        kinds = {name: f"{shape} {dtype}" for name, shape, dtype in tensors}
+        first = {name: name for name in self.names} | self.tied
+        ours = renamed(given, first)
+        for name, tensor in given.items():
+            if name in ours:
+                words = sorted({*name.split(".")} ^ {*ours[name].split(".")})
+                raise InputError(
+                    f"{name} is {ours[name]} in this log: names differ by {'.'.join(words)}. as of "
+                    "compiled or wrapped models; give --wrapped, or log.description.unwrapped(...)"
+                )
+            if name not in first:
+                raise InputError(f"{wrong}, which knows no tensor {name}")
+            found, kind = f"{tuple(tensor.shape)} {_dtype_name(tensor)}", kinds[first[name]]
+            if found != kind:
+                raise InputError(f"{wrong}: it has {name} {found}, the log {name} {kind}")
+        for name, places in zip(self.names, self.layout.places(weights), strict=True):
+            if not places:
+                raise InputError(f"{wrong}: it has no tensor {name} {kinds[name]}")
+            if any(unequal(places[0], other).any() for other in places[1:]):
+                raise InputError(f"{name} is tied, but has other values under its other names")
+        if again := [pair for pair in ties(given).items() if first[pair[0]] != first[pair[1]]]:
+            raise InputError(f"{wrong}: {' and '.join(again[0])} have become one tensor")
 
 
-def _tied(model: nn.Module, names: tuple[str, ...]) -> dict[str, str]:
-    """Further names of a tensor -> the name it has in the layout."""
-    tensors = model.state_dict(keep_vars=True)
-    known = {id(tensors[name]): name for name in names}
-    return {name: known[id(t)] for name, t in tensors.items() if name not in names}
+def _refuse_unrecordable(model: nn.Module) -> None:
+    """Raise InputError for tensors whose changes cannot be added up."""
+    for name, tensor in named_tensors(model).items():
+        other = nn.parameter.is_lazy(tensor) or type(tensor.detach()) is not Tensor
+        strided = not other and tensor.layout == torch.strided
+        if not strided or _dtype_name(tensor) not in TYPES.split(", "):
+            raise InputError(
+                f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors of "
+                f"{TYPES} can be recorded (run lazy layers once, keep complex ones as view_as_real)"
+            )
 
 
 def describe(
@@ -113,12 +144,16 @@ def describe(
 ) -> ModelDescription:
     """Describe a log to be; arguments and errors as of :func:`create`."""
     for name, value, choices in (("values", values, VALUE_BYTES), ("buffers", buffers, BUFFERS)):
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
+    if not isinstance(model, nn.Module) or not list(model.parameters()):
+        raise InputError(f"a {type(model).__name__} has no weights; give a module that has")
+    _refuse_unrecordable(model)
     first, last = sparsity
+    seed = whole_number("seed", seed, 0, 2**63)
     layout = Layout.of(model)
     mask = build_mask(strategy, layout, sparsity_first=first, sparsity_last=last, seed=seed)
-    kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size))
+    kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size, device="cpu"))
     if not len(kept):
         raise InputError(
             f"pruning from {first} to {last} keeps nothing: there is no log to make; choose a "
@@ -128,7 +163,7 @@ def describe(
         names=layout.names,
         shapes=tuple(map(tuple, layout.shapes)),
         dtypes=tuple(map(_dtype_name, layout.tensors(model))),
-        tied=_tied(model, layout.names),
+        tied=dict(layout.tied),
         layers=layout.layers,
         layer_ends=tuple(part.stop for part in layout.slices),
         buffer_names=tuple(sorted(layout.buffers)),

@@ -123,6 +123,23 @@ class Rows:
             if len(part):
                 yield part, self.at(int(part[0]) // self.per_shard, part % self.per_shard)
 
+    def blank(self, steps: np.ndarray, keep: int) -> None:
+        """Put zeros for rows, but for their first ``keep`` bytes, in whatever file they stand."""
+        for name in self.folder.names(self.name):
+            path, match = f"{self.name}/{name}", _FILE.fullmatch(name)
+            if name.endswith(".new"):  # a killed process left it
+                self.folder.remove(path)
+            mine = steps // self.per_shard == int(match[1] or match[2]) if match else steps < 0
+            if not mine.any():
+                continue
+            content, starts = self.folder.read(path), steps[mine] % self.per_shard * self.slot
+            for start in starts[starts + self.slot <= len(content)].tolist():
+                slot = content[start : start + self.slot]
+                slot[keep : self.row_bytes] = 0
+                checksum = _checksum(slot[: self.row_bytes].tobytes())
+                slot[self.row_bytes :] = np.frombuffer(checksum, dtype=np.uint8)
+            self.folder.put(path, content.tobytes())
+
     def index(self) -> bytes:
         """The end of a full shard: where each row lies, and a checksum."""
         starts = np.arange(self.per_shard, dtype="<u8") * self.slot
