@@ -134,8 +134,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 #
 # ```python
 # recording = record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)
-# if recording.steps == 0:
-#     recording.checkpoint(0)
+# recording.checkpoint(recording.epoch)  # the start as well: without any checkpoint, steps are never cut off to begin again
 # for epoch in range(recording.epoch, epochs):
 #     ...
 #     recording.checkpoint(epoch + 1)

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from partial_unlearning import append_to, create, forget, open_log, preview, record, undo
+from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command, log_group
 from partial_unlearning.update_log.folder import Folder
@@ -460,8 +461,6 @@ def test_one_error_a_wrong_step_is_refused_at_that_step(tmp_path, name):
 
 
 def test_one_error_a_plan_with_a_batch_larger_than_the_log_is_refused_at_the_beginning(tmp_path):
-    from partial_unlearning.batching import shuffled_plan
-
     with pytest.raises(InputError, match=r"5 samples are no batch: declared were 1\.\.4"):
         plan = shuffled_plan(IDS, batch_size=5, epochs=1, seed=0)
         create(tmp_path / "log", nn.Linear(6, 3), plan=plan, batch_size=4)
