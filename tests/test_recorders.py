@@ -136,7 +136,7 @@ def test_a_failure_in_the_background_comes_to_the_front():
     with pytest.raises(InputError, match="full"):
         train(model, [recorder], steps=40)
     with pytest.raises(InputError, match="full"):
-        recorder.flush()
+        recorder.on_epoch_end(0, model)
     magnitude = build_mask("layer_magnitude", layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
     with pytest.raises(InputError, match="fixed mask"):
         BackgroundRecorder(magnitude, MemoryLog(layout.size))

@@ -346,7 +346,7 @@ def test_settings_without_sense_are_refused(tmp_path):
 
 def test_steps_must_follow_each_other(tmp_path):
     log = create(tmp_path / "log", small_model(), plan=plan())
-    values = torch.zeros(log.description.kept)
+    values = torch.zeros(1, log.description.kept)
     log.record(0, log.mask.kept(), values)
     for step in (0, 2):
         with pytest.raises(InputError, match=f"step {step} was recorded, but step 1"):
@@ -370,7 +370,7 @@ def test_a_log_can_be_read_while_it_grows(tmp_path):
     log = create(tmp_path / "log", small_model(), plan=plan())
     reader = open_log(tmp_path / "log")
     for step in range(STEPS):
-        log.record(step, log.mask.kept(), torch.full((log.description.kept,), 0.5))
+        log.record(step, log.mask.kept(), torch.full((1, log.description.kept), 0.5))
         held = log.written
         assert step - 2 * 16 < held <= len(reader) <= step + 1
     assert len(log) == log.written == 16  # to ask how long a log is writes nothing
@@ -767,7 +767,7 @@ def test_a_preview_can_be_carried_out_as_it_is(copied):
         entry = carry_out(log, weights, plan)
     first, second = (set(log.affected_steps(ids)) for ids in (IDS[:2], IDS[1:4]))
     assert (plan.request, plan.asked, plan.subtracted) == (2, second, first & second)
-    assert plan.nbytes == len(second - first) * log.description.update_bytes
+    assert plan.after - plan.before == second - first
     assert plan.affected_fraction == len(second) / STEPS
     assert entry == log.history.entries[-1]
     assert torch.allclose(vector(log, weights), before - log.sum(first | second), atol=1e-6)

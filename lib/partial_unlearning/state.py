@@ -4,9 +4,9 @@ Every equation of the paper is about w and its layers w_l. Seeing a model as one
 each equation one line of code, whatever the architecture.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -21,7 +21,10 @@ State = nn.Module | Mapping[str, Tensor]
 """A model, or its tensors by name as read from a file."""
 
 
-def _own_tensors(path: str, module: nn.Module) -> list[tuple[str, Tensor]]:
+Named = list[tuple[str, Tensor]]
+
+
+def _own_tensors(path: str, module: nn.Module) -> Named:
     """The weights and saved buffers of the module at a path, without those of its children."""
     unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
     own = {**module._parameters, **module._buffers}.items()
@@ -31,8 +34,8 @@ def _own_tensors(path: str, module: nn.Module) -> list[tuple[str, Tensor]]:
 def named_tensors(model: State) -> dict[str, Tensor]:
     """Every weight and saved buffer under every name it has; what else a file holds is left out."""
     if not isinstance(model, nn.Module):
-        found = {name: value for name, value in model.items() if isinstance(value, Tensor)}
-        return {name: found[name] for name in found if not name.endswith("_extra_state")}
+        tensors = ((name, value) for name, value in model.items() if isinstance(value, Tensor))
+        return {name: value for name, value in tensors if not name.endswith("_extra_state")}
     modules = model.named_modules(remove_duplicate=False)
     return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
 
@@ -60,23 +63,16 @@ def unequal(one: Tensor, other: Tensor) -> Tensor:
     return (one != other) & ~(one.isnan() & other.isnan())
 
 
-def _layers(
-    model: nn.Module, tied: Mapping[str, str]
-) -> Iterator[tuple[str, list[tuple[str, Tensor]]]]:
-    """Yield (layer name, its named tensors) from the first layer to the last."""
-    layer: tuple[str, list[tuple[str, Tensor]]] | None = None
+def _layers(model: nn.Module, tied: Mapping[str, str]) -> list[tuple[str, Named]]:
+    """(Layer name, its named tensors) from the first layer to the last."""
+    layers: list[tuple[str, Named]] = []
     for path, module in model.named_modules():
         new = [pair for pair in _own_tensors(path, module) if pair[0] not in tied]
-        if not new:
-            continue
-        if layer and isinstance(module, _NORMS):
-            layer[1].extend(new)
-            continue
-        if layer:
-            yield layer
-        layer = (path, new)
-    if layer:
-        yield layer
+        if new and layers and isinstance(module, _NORMS):
+            layers[-1][1].extend(new)
+        elif new:
+            layers.append((path, new))
+    return layers
 
 
 def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
@@ -102,15 +98,12 @@ def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
 class Layout:
     """Where each tensor and each layer of a model lies in its flat vector.
 
-    Buffers (the running statistics of batch normalisation) are part of the vector: an update
-    changes them too. Counters are carried as floats and rounded when written back. Tied weights
-    count once.
+    Buffers (the running statistics of batch normalisation) are part of it: an update changes them
+    too. Counters are carried as floats and rounded when written back. Tied weights count once.
 
     Attributes:
-        names: tensor names, in the order of the vector.
-        shapes: their shapes.
-        layers: layer names, first to last.
-        slices: the part of the vector that each layer occupies.
+        names: tensor names, in the order of the vector; ``shapes`` are theirs.
+        layers: layer names, first to last; ``slices`` are their parts of the vector.
         buffers: names of the tensors that are statistics, not trained weights.
         tied: further names of a tensor -> its name in ``names``.
     """
@@ -132,21 +125,21 @@ class Layout:
         >>> layout.layers, layout.slices
         (('0', '2'), (slice(0, 8, None), slice(8, 11, None)))
         """
-        names, shapes, layers, slices, end = [], [], [], [], 0
         tied = ties(named_tensors(model))
-        for layer, tensors in _layers(model, tied):
-            start = end
-            for name, tensor in tensors:
-                names.append(name)
-                shapes.append(tensor.shape)
-                end += tensor.numel()
-            layers.append(layer)
-            slices.append(slice(start, end))
-        weights = (
-            tied.get(name, name) for name, _ in model.named_parameters(remove_duplicate=False)
+        layers = _layers(model, tied)
+        flat = [pair for _, tensors in layers for pair in tensors]
+        ends = [*accumulate(sum(t.numel() for _, t in tensors) for _, tensors in layers)]
+        trained = model.named_parameters(remove_duplicate=False)
+        return cls(
+            names=tuple(name for name, _ in flat),
+            shapes=tuple(tensor.shape for _, tensor in flat),
+            layers=tuple(layer for layer, _ in layers),
+            slices=tuple(map(slice, [0, *ends], ends)),
+            buffers=frozenset(name for name, _ in flat).difference(
+                tied.get(name, name) for name, _ in trained
+            ),
+            tied=tied,
         )
-        buffers = frozenset(names).difference(weights)
-        return cls(tuple(names), tuple(shapes), tuple(layers), tuple(slices), buffers, tied)
 
     @property
     def size(self) -> int:
@@ -156,9 +149,8 @@ class Layout:
     @property
     def is_weight(self) -> Tensor:
         """Whether each entry is a trained weight, not a statistic; bool, shape ``(size,)``."""
-        sizes = torch.tensor([shape.numel() for shape in self.shapes], device="cpu")
         kinds = torch.tensor([name not in self.buffers for name in self.names], device="cpu")
-        return kinds.repeat_interleave(sizes)
+        return kinds.repeat_interleave(torch.tensor([s.numel() for s in self.shapes], device="cpu"))
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -166,15 +158,12 @@ class Layout:
         return tuple(part.stop - part.start for part in self.slices)
 
     def homes(self, model: nn.Module) -> list[tuple[Mapping[str, Any], str]]:
-        """Where the model keeps each tensor: a mapping and the name in it.
-
-        To look there finds the tensor of the moment, also when it was replaced by another.
-        """
+        """Where the model keeps each tensor, the one of the moment: a mapping and a name in it."""
         found: list[tuple[Mapping[str, Any], str]] = []
         for path, _, name in (full.rpartition(".") for full in self.names):
             module = model.get_submodule(path)
-            is_parameter = name in module._parameters
-            found.append((module._parameters if is_parameter else module._buffers, name))
+            own = module._parameters if name in module._parameters else module._buffers
+            found.append((own, name))
         return found
 
     def places(self, model: State) -> list[list[Tensor]]:

@@ -18,24 +18,14 @@ class BackgroundRecorder(UpdateRecorder):
     """Records what :class:`UpdateRecorder` does, for a fixed mask, at less cost.
 
     A step only reads the kept entries. A few readings later a thread of its own subtracts and
-    records them together, while training goes on. At the end of an epoch, and after
-    :meth:`flush`, everything is in the log.
+    records them together, while training goes on. At the end of an epoch everything is in the log.
 
-    Args:
-        mask: what to keep of each update; it has to be a fixed one.
-        log: where to keep it.
-        stored: as of :class:`UpdateRecorder`.
-
-    Raises:
-        InputError: the mask is another for each update.
+    Arguments are those of :class:`UpdateRecorder`; InputError if the mask is not a fixed one.
     """
 
     def __init__(self, mask: Mask, log: UpdateLog, stored: torch.dtype = torch.float32) -> None:
         if not mask.fixed:
-            raise InputError(
-                "this mask is another for each update, and only a fixed mask can be recorded in "
-                "the background; use UpdateRecorder, or random pruning"
-            )
+            raise InputError("only a fixed mask fits here; use UpdateRecorder, or random pruning")
         super().__init__(mask, log, stored)
         self._steps: list[int] = []  # read, and not yet handed over
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
@@ -50,21 +40,13 @@ class BackgroundRecorder(UpdateRecorder):
         self._reader(0)
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
-        """Read the model.
-
-        Raises:
-            InputError: earlier steps could not be recorded.
-        """
+        """Read the model; InputError if earlier steps could not be recorded."""
         self._steps.append(step)
         self._reader(len(self._steps))
         if len(self._steps) == self._together:
             self._hand_over()
 
     def on_epoch_end(self, epoch: int, model: nn.Module) -> None:
-        """Wait until everything is in the log."""
-        self.flush()
-
-    def flush(self) -> None:
         """Wait until everything is in the log; raises as :meth:`on_step_end`."""
         if self._steps:
             self._hand_over()
@@ -84,4 +66,4 @@ class BackgroundRecorder(UpdateRecorder):
     def _record(self, reader: Reader, steps: list[int]) -> None:
         """Record steps whose readings, with the one before them, stand in the first slots."""
         with one_thread():
-            self.log.record_all(steps[0], self._positions, reader.changes(len(steps)))
+            self.log.record(steps[0], self._positions, reader.changes(len(steps)))

@@ -9,34 +9,23 @@ from torch import Tensor, nn
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, keep_all
 from partial_unlearning.recorders.weight_reader import Reader
-from partial_unlearning.state import Layout
+from partial_unlearning.state import Layout, unequal
 from partial_unlearning.training import Callback
 
 
 class UpdateLog(Protocol):
     """Where a recorder keeps updates: each as positions in the flat vector, and values there."""
 
-    def record(self, step: int, positions: Tensor, values: Tensor) -> None:
-        """Keep the update of one step.
+    def record(self, first: int, positions: Tensor, values: Tensor) -> None:
+        """Keep the updates of one or more consecutive steps.
 
         Args:
-            step: counted from 0 over the whole run.
-            positions: those kept, sorted, int64, shape ``(k,)``.
-            values: of the update there, float32, shape ``(k,)``. They are copied: whoever
-                recorded them may write to them afterwards.
+            first: the first of the steps, counted from 0 over the whole run.
+            positions: those kept in all of them, sorted, int64, shape ``(k,)``.
+            values: of the updates there, one step a row, float32, shape ``(n, k)``. They are
+                copied: whoever recorded them may write to them afterwards.
         """
         ...
-
-    def record_all(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Keep the updates of consecutive steps.
-
-        Args:
-            first: the first of the steps.
-            positions: those kept in all of them, sorted, int64, shape ``(k,)``.
-            values: one step a row, float32, shape ``(n, k)``.
-        """
-        for step, row in enumerate(values, start=first):
-            self.record(step, positions, row)
 
 
 class MemoryLog(UpdateLog):
@@ -46,9 +35,9 @@ class MemoryLog(UpdateLog):
         self.size = size
         self._updates: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def record(self, step: int, positions: Tensor, values: Tensor) -> None:
+    def record(self, first: int, positions: Tensor, values: Tensor) -> None:
         """See :class:`UpdateLog`."""
-        self._updates[step] = (positions, values.clone())
+        self._updates.update({first + n: (positions, row.clone()) for n, row in enumerate(values)})
 
     def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield positions and values of each of ``steps``; InputError names one that is missing."""
@@ -68,9 +57,8 @@ class MemoryLog(UpdateLog):
 class UpdateRecorder(Callback):
     """Watches a run and records P_l * (w after - w before) of each step (Eq. 6).
 
-    Several recorders, each with its own mask, may watch one run. What is read after one step is
-    what the next one needs before it, so a step costs one reading of the model; under a fixed
-    mask only the kept entries are read.
+    Several recorders, each with its own mask, may watch one run. A step costs one reading of the
+    model, under a fixed mask of the kept entries only.
 
     Args:
         mask: what to keep of each update.
@@ -92,13 +80,14 @@ class UpdateRecorder(Callback):
     def on_step_end(self, step: int, model: nn.Module) -> None:
         """Record this step's update."""
         self._reader(1)
-        change = self._reader.changes(1)[0]
-        kept = self._positions if self.mask.fixed else self.mask.kept(change)
-        self.log.record(step, kept, change if self.mask.fixed else change[kept])
+        change = self._reader.changes(1)
+        kept = self._positions if self.mask.fixed else self.mask.kept(change[0])
+        self.log.record(step, kept, change if self.mask.fixed else change[:, kept])
         self._reader.begin_with(self._reader, 1)
 
     def moved(self, model: nn.Module) -> int:
         """How many kept entries of the model are not as read last, once an epoch has ended."""
         now = Reader(model, self._positions.to(next(model.parameters()).device), 1)
         now(0)
-        return now.differing(self._reader)
+        pairs = zip(now.runs, self._reader.runs, strict=True)
+        return sum(int(unequal(one[1][0], other[1][0]).sum()) for one, other in pairs)

@@ -34,12 +34,7 @@ class _Flat:
 
 
 class _Run:
-    """The chosen entries of tensors that follow each other in the vector.
-
-    Args:
-        tensors: flat views of them.
-        positions: within all of them, int64.
-    """
+    """The entries at int64 ``positions`` of flat tensors that follow each other in the vector."""
 
     def __init__(self, tensors: list[_Flat], positions: Tensor) -> None:
         self.tensors = tensors
@@ -74,8 +69,8 @@ def _runs(tensors: list[_Flat]) -> Iterator[list[_Flat]]:
 class Reader:
     """Reads the entries of a model's vector at sorted positions, without building the vector.
 
-    The cost of a reading is that of what is read, not that of the model; no memory is allocated.
-    What float32 cannot hold (float64, whole numbers) is read in a type that can.
+    It costs what is read, not what the model is; no memory is allocated. What float32 cannot hold
+    (float64, whole numbers) is read in a type that can.
 
     Args:
         model: the model to read.
@@ -83,8 +78,7 @@ class Reader:
         slots: how many readings there is room for.
         stored: the type that changes of whole numbers must fit into exactly.
 
-    Attributes:
-        runs: runs of entries, with a reading in each slot, also slot by slot, and their changes.
+    Its ``runs`` are runs of entries, with their readings, the same slot by slot, and their changes.
     """
 
     def __init__(
@@ -120,8 +114,7 @@ class Reader:
     def changes(self, count: int) -> Tensor:
         """From each of the first readings to the next, float32 ``(count, k)``, until the next call.
 
-        Raises:
-            InputError: a whole number changed by more than can be stored exactly.
+        InputError if a whole number changed by what cannot be stored exactly.
         """
         for run, readings, _, changes in self.runs:
             before, after = readings[:count], readings[1 : count + 1]
@@ -137,8 +130,3 @@ class Reader:
                 same = ~unequal(readings[:count], readings[1 : count + 1])
                 changes[:count].masked_fill_(same, 0)
         return self._changes[:count]
-
-    def differing(self, other: "Reader") -> int:
-        """In how many entries the first readings of this one and of one like it differ."""
-        pairs = zip(self.runs, other.runs, strict=True)
-        return sum(int(unequal(mine[1][0], theirs[1][0]).sum()) for mine, theirs in pairs)

@@ -10,11 +10,7 @@ from partial_unlearning.errors import InputError
 
 
 def make_folder(path: Path) -> Path:
-    """Create ``path`` with its parents and return it.
-
-    Raises:
-        InputError: the folder cannot be made or written to.
-    """
+    """Create ``path`` with its parents and return it; InputError if it cannot be written to."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -41,10 +37,7 @@ def reported() -> Iterator[None]:
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
 
-    Results are for all to read, unless ``mode`` says something else.
-
-    Raises:
-        InputError: it cannot be written.
+    Results are for all to read, unless ``mode`` says else. InputError if it cannot be written.
     """
     make_folder(path.parent)
     data = content.encode() if isinstance(content, str) else content

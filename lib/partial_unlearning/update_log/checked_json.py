@@ -38,8 +38,7 @@ def read(folder: Folder, name: str, load: Callable[[dict[str, Any]], T]) -> T:
         raise InputError(f"{path} is damaged: {error}; restore it from a copy") from error
     if isinstance(version, int) and version != FORMAT:
         raise InputError(
-            f"{path} has format {version}; this version of the library reads format {FORMAT}. Use "
-            "the version that wrote the log"
+            f"{path} has format {version}; this version of the library reads format {FORMAT}"
         )
     whole = found == {"zarr_format": 3, "node_type": "group"} and len(attributes) == 3
     if not whole or version != FORMAT or digest(content) != recorded:

@@ -115,9 +115,8 @@ def smallest(size: int, kept: int) -> str:
 
 def whole_number(name: str, given: object, least: int, most: int) -> int:
     """A setting as int, InputError if it is no whole number from ``least`` to ``most``."""
-    whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
-    if whole and least <= int(given) <= most:  # type: ignore[call-overload]
-        return int(given)  # type: ignore[call-overload]
+    if isinstance(given, int | np.integer) and type(given) is not bool and least <= given <= most:
+        return int(given)
     raise InputError(f"{name} is {given!r}; give a whole number from {least} to {most}")
 
 
@@ -148,12 +147,7 @@ def id_type(largest: int) -> str:
 
 @dataclass(frozen=True)
 class BatchCodec:
-    """The epoch and the sample ids of a batch as a row.
-
-    Attributes:
-        batch_size: the most ids a batch can hold.
-        ids: numpy type of an id.
-    """
+    """The epoch and at most ``batch_size`` sample ids, of numpy type ``ids``, as a row."""
 
     batch_size: int
     ids: str

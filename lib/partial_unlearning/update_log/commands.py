@@ -23,7 +23,7 @@ def _facts(log: LogFiles) -> dict[str, object]:
     dense = each / (4 * log.size)
     unfinished = f", not complete: purge {log.history.purging} again" * bool(log.history.purging)
     return {
-        "model": f"{log.size} entries in {len(about.layers)} layers, {about.fingerprint[:12]}",
+        "model": f"{log.size} entries in {len(about.layers)} layers",
         "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}",
         "update": f"{about.kept} values in {about.values}, positions {about.positions}",
         "steps": steps,

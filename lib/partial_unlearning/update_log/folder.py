@@ -20,12 +20,8 @@ Row = bytes | np.ndarray
 class Folder:
     """Files by name, relative to one folder.
 
-    Args:
-        url: a path, or a URL such as ``memory://log`` or ``s3://bucket/log`` (for which fsspec
-            needs that protocol's package).
-
-    Raises:
-        InputError: fsspec cannot reach such a URL.
+    Its ``url`` is a path, or a URL such as ``s3://bucket/log`` (for which fsspec needs that
+    protocol's package); else InputError.
     """
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
@@ -165,9 +161,8 @@ def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
 class LocalTail:
     """On this disk: every append goes to the operating system at once.
 
-    A log is not read while training. So what is on the disk leaves the system's memory, where it
-    would take the place of the training data, and ever new memory: in a virtual machine, getting
-    that can cost more than all else about recording.
+    A log is not read while training: what is on the disk leaves the system's memory, as getting
+    ever new memory can cost more than all else about recording.
     """
 
     @reported()

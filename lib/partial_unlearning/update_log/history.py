@@ -1,8 +1,7 @@
 """The history of a log: which steps are subtracted from which weights.
 
-Weights are known by a digest. Each entry names the weights it led to and the steps that are
-subtracted in them, so nothing can be subtracted twice, whichever of the known weights a request
-is applied to. The ids of the people who asked are not kept: their steps are.
+Weights are known by a digest. Each entry names the weights it led to and the steps subtracted in
+them, so that nothing is subtracted twice. The ids of who asked are not kept: their steps are.
 """
 
 from collections.abc import Iterable
@@ -43,8 +42,7 @@ class Entry:
         weights: digest of the weights it led to.
         subtracted: ranges of all steps subtracted in these weights.
         time: when, in UTC.
-        inseparable: ranges of steps that cannot be subtracted any more, since something other than
-            a step changed the weights after them; of ``trained``.
+        inseparable: of ``trained``, ranges of steps after which something else changed the weights.
     """
 
     kind: str
@@ -57,16 +55,14 @@ class Entry:
 
 
 def _load(content: dict[str, Any]) -> tuple[tuple[Entry, ...], Entry | None]:
-    announced = content.get("announced")
-    entries = tuple(Entry(**entry) for entry in content["entries"])
-    return entries, Entry(**announced) if announced else None
+    begun = content["announced"]
+    return tuple(Entry(**entry) for entry in content["entries"]), Entry(**begun) if begun else None
 
 
 class History:
     """The entries of a log, in the order they were made.
 
-    The file is read when it is first asked for, and again only when it has changed: another
-    process may have written to it, unless this one holds the lock.
+    The file is read again only when it has changed, as another process may have written to it.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -90,8 +86,7 @@ class History:
 
     def write(self, entries: tuple[Entry, ...], announced: Entry | None = None) -> None:
         """Replace all entries; none begin a history. An announced one is about to follow them."""
-        content: dict[str, Any] = {"entries": [asdict(entry) for entry in entries]}
-        content["announced"] = asdict(announced) if announced else None
+        content = {"entries": [*map(asdict, entries)], "announced": announced and asdict(announced)}
         checked_json.write(self._folder, FILE, content)
         self._entries, self._announced = entries, announced
         self._version = self._folder.version(FILE)
@@ -106,7 +101,7 @@ class History:
         """The last entry that is no request and all after it; weights from before are others'."""
         entries = self.entries
         starts = [place for place, entry in enumerate(entries) if not entry.request]
-        return entries[starts[-1] :] if starts else ()
+        return entries[max(starts, default=0) :]
 
     @property
     def trained_steps(self) -> int:
@@ -116,8 +111,7 @@ class History:
     @property
     def inseparable(self) -> set[int]:
         """Steps that cannot be subtracted from the weights that recording led to last."""
-        ends = [entry for entry in self.entries if not entry.request]
-        return from_ranges(ends[-1].inseparable) if ends else set()
+        return from_ranges(self.since_training[0].inseparable) if self.entries else set()
 
     def requests(self) -> dict[int, set[int]]:
         """Number -> affected steps of each request that stands, that is, was not undone."""
@@ -146,19 +140,13 @@ class History:
         return any(entry.weights == weights for entry in self.since_training)
 
     def subtracted(self, weights: str) -> set[int]:
-        """The steps already subtracted in the weights of this digest.
-
-        Raises:
-            InputError: the log does not know these weights.
-        """
+        """The steps subtracted in the weights of this digest; InputError if it is unknown."""
         entries = self.since_training
-        for entry in reversed(entries):
-            if entry.weights == weights:
-                return from_ranges(entry.subtracted)
-        if not entries:  # recording has not ended: whatever it reached so far
-            return set()
-        raise InputError(
-            f"these weights (digest {weights[:12]}) are neither those at the end of recording nor "
-            f"the result of a request; the last ones are {entries[-1].weights[:12]}. Give those: "
-            "from others nothing can be subtracted, since it is unknown what they hold"
-        )
+        known = [entry for entry in entries if entry.weights == weights]
+        if entries and not known:
+            raise InputError(
+                f"these weights (digest {weights[:12]}) are neither those at the end of recording "
+                f"nor the result of a request; the last ones are {entries[-1].weights[:12]}. Give "
+                "those: it is unknown what others hold"
+            )
+        return from_ranges(known[-1].subtracted) if known else set()  # none: it has not ended

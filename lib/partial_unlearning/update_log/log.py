@@ -28,8 +28,8 @@ from partial_unlearning.update_log.update_rows import RowBlock, add_rows
 
 UNCHANGED = (
     "recorded no change of any weight: a scaler skipped them, the learning rate was 0, or "
-    "gradients were accumulated. Then later steps hold what these samples did, and are not found "
-    "by their ids: call step() once after optimizer.step(), with the ids of all its micro-batches"
+    "gradients were accumulated. Then what these samples did is in later steps, and not found: "
+    "call step() once after each optimizer.step(), with the ids of all its micro-batches"
 )
 
 
@@ -41,10 +41,7 @@ class Batch(NamedTuple):
 
 
 class StoredLog(LogFiles):
-    """An update log, open for reading; :func:`open_log` makes one.
-
-    It can be read while another process appends to it.
-    """
+    """An update log, open for reading, also while it grows; :func:`open_log` makes one."""
 
     _description_type = ModelDescription
     description: ModelDescription
@@ -64,21 +61,16 @@ class StoredLog(LogFiles):
         count, purged = len(self), self.history.purged
         outside = known[(known < 0) | (known >= count)]
         if len(outside):
-            raise InputError(
-                f"the log holds no update of step {outside[0]}; {count} steps are in its files"
-            )
+            raise InputError(f"the log holds no update of step {outside[0]}, but {count} steps")
         if gone := purged.intersection(known.tolist()):
             raise InputError(
                 f"{len(gone)} of these steps are purged from the log, the first is {min(gone)}; "
-                "give the weights of that request, or later ones: these lack them already"
+                "give weights that lack them already: those of that request, or later ones"
             )
         return known
 
     def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the updates of ``steps``, in ascending order of the steps.
-
-        Yields:
-            Positions in the flat vector, int64 ``(k,)``, and values, float32 ``(k,)``.
+        """Yield the updates of ``steps``, ascending: positions int64, values float32, ``(k,)``.
 
         Raises:
             InputError: a step is not in the log, or its row is damaged.
@@ -91,10 +83,7 @@ class StoredLog(LogFiles):
     def sum(self, steps: Iterable[int]) -> Tensor:
         """The sum of the updates of ``steps``, dense, float32, shape ``(size,)`` (Eq. 7).
 
-        One pass over the affected rows, in float32; memory does not grow with their number.
-
-        Raises:
-            InputError: a step is not in the log, or its row is damaged.
+        One pass; memory does not grow with their number. Raises as :meth:`updates`.
         """
         blocks = (rows for _, rows in self._updates.blocks(self.known(steps)))
         with one_thread():
@@ -116,13 +105,10 @@ class StoredLog(LogFiles):
         return BatchPlan(tuple(map(tuple, epochs)))
 
     def affected_steps(self, ids: Tensor | Sequence[int]) -> list[int]:
-        """The steps whose batch holds any of some samples (the set B_t of Eq. 4).
+        """The steps whose batch holds any of some samples (the set B_t of Eq. 4), ascending.
 
         Args:
             ids: sample ids, whole numbers, shape ``(n,)``.
-
-        Returns:
-            Steps in ascending order, counted from 0 over the whole run.
 
         Raises:
             InputError: no ids, or none that are whole numbers, or one that is in no batch.
@@ -132,11 +118,10 @@ class StoredLog(LogFiles):
         if not len(asked):
             raise InputError("no sample ids were given, so they are in no recorded batch")
         if not seen.all():
-            missing, purged = asked[~seen], len(self.history.purged)
             raise InputError(
-                f"{len(missing)} of {len(asked)} sample ids are in no recorded batch, the first "
-                f"is {missing[0]}; give ids that were trained on, without those that were only in "
-                f"the {purged} steps that are purged"
+                f"{(~seen).sum()} of {len(asked)} sample ids are in no recorded batch, the first "
+                f"is {asked[~seen][0]}; give ids that were trained on, and not only in the "
+                f"{len(self.history.purged)} steps that are purged"
             )
         return steps
 
@@ -170,10 +155,8 @@ class LogWriter(StoredLog):
     """An update log, open for appending; :func:`create` and :func:`append_to` make one.
 
     One process at a time can write. Steps are written a few at a time, or by :meth:`flush`; what
-    is not written yet cannot be read, and ``len`` does not count it. :attr:`written` says how
-    many steps survive the end of the process in whatever way. (A thread of its own to write them
-    was tried, and lost: where training uses all cores, it waits for them too.)
-
+    is not written yet cannot be read, and ``len`` does not count it. (A thread of its own for it
+    waits for the cores that training uses.)
     """
 
     _rows_type = RowWriter
@@ -185,8 +168,7 @@ class LogWriter(StoredLog):
         super().__init__(folder)
         encode = self.description.batches.encode
         self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
-        self._next, self._closed = len(self), False
-        self._pending: list[int] = []
+        self._next, self._pending, self._closed = len(self), 0, False
         self._block = RowBlock(self.description.updates, self.description.pending)
         if self._batches.count() > self._next or self._cut_to() is not None:
             self.cut(self._next)  # killed after a batch, or while shortening
@@ -199,7 +181,7 @@ class LogWriter(StoredLog):
     def cut(self, steps: int) -> None:
         """Keep the first ``steps`` steps and go on from there."""
         checked_json.write(self.folder, CUT, {"steps": steps})
-        self._next, self._pending = steps, []
+        self._next, self._pending = steps, 0
         self._updates.cut(steps)
         self._batches.cut(steps)
         self.folder.remove(CUT)
@@ -213,47 +195,40 @@ class LogWriter(StoredLog):
         self._refuse_if_closed()
         self._batch_of[step] = self.description.batches.encode(batch.epoch, batch.ids)
 
-    def record(self, step: int, positions: Tensor, values: Tensor) -> None:
-        """Append the update of the next step (Eq. 6): positions int64, values float, ``(k,)``.
+    def record(self, first: int, positions: Tensor, values: Tensor) -> None:
+        """Append updates of the next steps (Eq. 6): positions int64 ``(k,)``, values ``(n, k)``.
 
         Raises:
             InputError: not the next step, no batch known for it, or it cannot be written.
         """
-        self.record_all(step, positions, values[None])
-
-    def record_all(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Append updates of consecutive steps, ``values`` ``(n, k)``; raises as :meth:`record`."""
         if first != self._next:
             raise InputError(f"step {first} was recorded, but step {self._next} is the next one")
         for step in range(first, first + len(values)):
             if step not in self._batch_of:
                 raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
         while len(values):
-            part = values[: self.description.pending - len(self._pending)]
-            self._block.set(len(self._pending), positions, part)
-            self._pending += range(self._next, self._next + len(part))
-            self._next, values = self._next + len(part), values[len(part) :]
-            if len(self._pending) == self.description.pending:
+            part = values[: self.description.pending - self._pending]
+            self._block.set(self._pending, positions, part)
+            self._next, self._pending = self._next + len(part), self._pending + len(part)
+            values = values[len(part) :]
+            if self._pending == self.description.pending:
                 self._write()
 
     def _write(self) -> None:
         """Write the pending steps: first their batches, then their updates."""
         if not self._pending:
             return
-        pending = self._pending
-        self._pending, self._next = [], -1  # nothing can follow until everything is written
+        steps = range(self._next - self._pending, self._next)
+        updates, about = self._block.rows[: self._pending], self.description
+        pairs = zip(map(self._batch_of.pop, steps), updates, strict=True)
+        self._pending, self._next = 0, -1  # nothing can follow until everything is written
+        marked, unchanged = about.batches.marked, about.updates.unchanged
         try:
-            updates, about = self._block.rows[: len(pending)], self.description
-            pairs = zip((self._batch_of[step] for step in pending), updates, strict=True)
-            mark, unchanged = about.batches.marked, about.updates.unchanged
-            self._batches.extend([mark(batch, unchanged(update)) for batch, update in pairs])
+            self._batches.extend([marked(batch, unchanged(update)) for batch, update in pairs])
             self._updates.extend(updates)
         except (OSError, InputError) as error:
-            steps = f"{pending[0]} to {pending[-1]}"
-            raise InputError(f"cannot record steps {steps}: {error}") from error
-        self._next = pending[-1] + 1
-        for step in pending:
-            del self._batch_of[step]
+            raise InputError(f"cannot record steps {steps[0]} to {steps[-1]}: {error}") from error
+        self._next = steps.stop
 
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
@@ -263,19 +238,17 @@ class LogWriter(StoredLog):
         self._updates.flush()
 
     def close(self, model: nn.Module | None = None, **held: list[list[int]]) -> None:
-        """End recording.
+        """End recording; requests will know the weights of ``model``, or None: unfinished.
 
-        Args:
-            model: the trained model, so that requests will know its weights; None leaves the
-                recording unfinished.
-            held: ``subtracted`` and ``inseparable`` of its :class:`Entry`, by default none.
+        ``held`` is ``subtracted`` and ``inseparable`` of its :class:`Entry`, by default none.
         """
         self.flush()
-        if steps := len(self.unchanged(range(len(self)))):
-            warnings.warn(f"{steps} of {len(self)} steps {UNCHANGED}", stacklevel=2)
-        if model is not None and len(self):
+        steps = len(self)
+        if still := len(self.unchanged(range(steps))):
+            warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
+        if model is not None and steps:
             digest = self.description.digest(model)
-            self.history.append(Entry("trained", 0, [[0, len(self)]], digest, **held))  # type: ignore[arg-type]
+            self.history.append(Entry("trained", 0, [[0, steps]], digest, **held))  # type: ignore[arg-type]
         self._closed = True
         self._batches.close()
         self._updates.close()
@@ -301,32 +274,26 @@ def create(
     values: str = "bfloat16",
     buffers: str = "subtract",
 ) -> LogWriter:
-    """Begin a new log.
+    """Begin a new log; returns it open for appending.
 
     Args:
         path: folder or fsspec URL.
         model: the model that will be trained.
-        ids: all sample ids that may occur, int64, not negative; those of the plan when None.
+        ids: all sample ids that may occur, not negative; those of the plan when None.
         batch_size: most samples in a step; that of the plan when None.
         plan: the batches, where they are known beforehand.
-        strategy: pruning strategy, a key of :data:`STRATEGIES`.
+        strategy: of pruning, one of :data:`STRATEGIES`.
         sparsity_first: fraction of the first layer's update that is pruned away, 0..1.
         sparsity_last: that of the last layer; layers between lie on a straight line.
         seed: of the mask.
         values: type of the stored values: ``bfloat16``, ``float16`` or ``float32``.
-        buffers: whether requests ``keep`` the running statistics of batch normalisation as they
-            are, or ``subtract`` from them as from weights. They are recorded in either case.
-
-    Returns:
-        The log, open for appending.
+        buffers: whether requests ``keep`` running statistics, or ``subtract`` as from weights.
 
     Raises:
         InputError: there is a log or a part of one already, or a setting makes no sense.
     """
     if exists(path):
-        raise InputError(
-            f"there is an update log at {path} already; pass resume=True or choose another folder"
-        )
+        raise InputError(f"there is a log at {path} already; give resume=True or another folder")
     if plan is not None:
         if not isinstance(plan, BatchPlan) or not len(plan):
             raise InputError(f"the plan is {plan!r}; give a BatchPlan that has batches")
@@ -352,14 +319,10 @@ def create(
 
 
 def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> StoredLog:
-    """Open a log for reading.
-
-    Args:
-        path: folder or fsspec URL.
-        model: checked to be of the log's architecture, if given.
+    """Open a log, in a folder or at an fsspec URL, for reading.
 
     Raises:
-        InputError: there is no log, it is damaged, of another format, or of another model.
+        InputError: there is no log, or it is damaged, of another format, or of another model.
     """
     log = StoredLog(Folder(path))
     if model is not None:
@@ -371,11 +334,7 @@ def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> St
 def append_to(
     path: str | os.PathLike[str], model: nn.Module, plan: BatchPlan | None = None
 ) -> LogWriter:
-    """Open a log for appending; arguments as of :func:`create`.
-
-    Raises:
-        InputError: as :func:`open_log`; or another process is writing to it.
-    """
+    """As :func:`open_log`, to append to it, one process at a time; plan as of :func:`create`."""
     if not exists(path):
         raise InputError(f"there is no update log at {path}; create it")
     open_log(path, model)

@@ -28,16 +28,7 @@ def refuse_leavings(folder: Folder, *files: str) -> None:
 
 
 class LogFiles:
-    """An update log without the meaning of its rows.
-
-    Attributes:
-        folder: where the files are.
-        description: the metadata.
-        history: the requests so far.
-
-    Raises:
-        InputError: there is no log, or its description is damaged or of another format.
-    """
+    """An update log in a folder, without the meaning of its rows; InputError if there is none."""
 
     _description_type: ClassVar[type[Description]] = Description
     _rows_type: ClassVar[type[Rows]] = Rows
@@ -61,16 +52,14 @@ class LogFiles:
         Raises:
             InputError: a file in between, or at the end of a finished log, is missing.
         """
-        before, updates, after = (
-            part.count() for part in (self._batches, self._updates, self._batches)
-        )
-        cut = self._cut_to()
+        before, updates = self._batches.count(), self._updates.count()
+        after, cut = self._batches.count(), self._cut_to()
         # Batches are written just before their updates; a log may grow while it is counted.
         ahead = self.description.pending if self.folder.local else self.description.per_shard
         if cut is None and (before - updates > ahead or updates > after):
             raise InputError(
-                f"the log {self.folder.root} holds {updates} updates but {after} batches: files "
-                "are missing; restore them from a copy"
+                f"the log {self.folder.root} holds {updates} updates but {after} batches; restore "
+                "what is missing from a copy"
             )
         steps = min(updates, before, updates if cut is None else cut)
         least = self.history.trained_steps

@@ -13,21 +13,14 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, build_mask
 from partial_unlearning.state import Layout, State, named_tensors, ties, unequal
 from partial_unlearning.system.threads import one_thread
-from partial_unlearning.update_log.codecs import (
-    VALUE_BYTES,
-    BatchCodec,
-    Positions,
-    Seeded,
-    smallest,
-    stored_code,
-    whole_number,
-)
+from partial_unlearning.update_log import codecs
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.names import renamed
 from partial_unlearning.update_log.update_rows import UpdateCodec
 
 SHARD_BYTES = 8 << 20  # memory a reader needs; many steps of a small model, one of a large one
 BUFFERS = ("subtract", "keep")
+USED = ("torch", "numpy", "fsspec", "google-crc32c")
 TYPES = "float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool"
 
 
@@ -46,10 +39,8 @@ class ModelDescription(Description):
     @cached_property
     def layout(self) -> Layout:
         """The layout of the model, rebuilt without it."""
-        starts = (0, *self.layer_ends[:-1])
-        slices = tuple(slice(*ends) for ends in zip(starts, self.layer_ends, strict=True))
-        shapes = tuple(map(torch.Size, self.shapes))
-        buffers = frozenset(self.buffer_names)
+        slices = tuple(map(slice, (0, *self.layer_ends), self.layer_ends))
+        shapes, buffers = tuple(map(torch.Size, self.shapes)), frozenset(self.buffer_names)
         return Layout(self.names, shapes, self.layers, slices, buffers, self.tied)
 
     @cached_property
@@ -65,8 +56,8 @@ class ModelDescription(Description):
             )
         if mask.fixed and _positions_digest(mask.kept()) != self.mask_digest:
             raise InputError(
-                "the pruning mask cannot be rebuilt from its seed with torch "
-                f"{torch.__version__}; use torch {self.versions['torch']}, which wrote the log"
+                f"the pruning mask cannot be rebuilt from its seed with torch {torch.__version__}; "
+                f"use torch {self.versions['torch']}, which wrote the log"
             )
         return mask
 
@@ -74,9 +65,9 @@ class ModelDescription(Description):
     def updates(self) -> UpdateCodec:
         """How an update becomes a row; raises as :attr:`mask`."""
         if self.positions == "seeded":
-            code: Positions = Seeded(self.mask.kept())
+            code: codecs.Positions = codecs.Seeded(self.mask.kept())
         else:
-            code = stored_code(self.positions, self.size, self.kept)
+            code = codecs.stored_code(self.positions, self.size, self.kept)
         buffers = (~self.layout.is_weight).nonzero().ravel().numpy()
         return UpdateCodec(code, self.kept, getattr(torch, self.values), buffers)
 
@@ -99,19 +90,17 @@ class ModelDescription(Description):
         tensors = zip(self.names, self.shapes, self.dtypes, strict=True)
         kinds = {name: f"{shape} {dtype}" for name, shape, dtype in tensors}
         first = {name: name for name in self.names} | self.tied
-        ours = renamed(given, first)
+        for name, ours in renamed(given, first).items():
+            words = sorted({*name.split(".")} ^ {*ours.split(".")})
+            raise InputError(
+                f"{name} is {ours} in this log: names differ by {'.'.join(words)}. as of compiled "
+                "or wrapped models; give --wrapped, or log.description.unwrapped(...)"
+            )
         for name, tensor in given.items():
-            if name in ours:
-                words = sorted({*name.split(".")} ^ {*ours[name].split(".")})
-                raise InputError(
-                    f"{name} is {ours[name]} in this log: names differ by {'.'.join(words)}. as of "
-                    "compiled or wrapped models; give --wrapped, or log.description.unwrapped(...)"
-                )
-            if name not in first:
-                raise InputError(f"{wrong}, which knows no tensor {name}")
-            found, kind = f"{tuple(tensor.shape)} {_dtype_name(tensor)}", kinds[first[name]]
+            found = f"{tuple(tensor.shape)} {_dtype_name(tensor)}"
+            kind = kinds.get(first.get(name, name), "no such tensor")
             if found != kind:
-                raise InputError(f"{wrong}: it has {name} {found}, the log {name} {kind}")
+                raise InputError(f"{wrong}: it has {name} {found}, the log {kind}")
         for name, places in zip(self.names, self.layout.places(weights), strict=True):
             if not places:
                 raise InputError(f"{wrong}: it has no tensor {name} {kinds[name]}")
@@ -135,7 +124,7 @@ def _refuse_unrecordable(model: nn.Module) -> None:
 
 def describe(
     model: nn.Module,
-    batch: BatchCodec,
+    batch: codecs.BatchCodec,
     strategy: str,
     sparsity: tuple[float, float],
     seed: int,
@@ -143,22 +132,22 @@ def describe(
     buffers: str,
 ) -> ModelDescription:
     """Describe a log to be; arguments and errors as of :func:`create`."""
-    for name, value, choices in (("values", values, VALUE_BYTES), ("buffers", buffers, BUFFERS)):
+    for name, value, choices in (
+        ("values", values, codecs.VALUE_BYTES),
+        ("buffers", buffers, BUFFERS),
+    ):
         if not isinstance(value, str) or value not in choices:
             raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
     if not isinstance(model, nn.Module) or not list(model.parameters()):
         raise InputError(f"a {type(model).__name__} has no weights; give a module that has")
     _refuse_unrecordable(model)
     first, last = sparsity
-    seed = whole_number("seed", seed, 0, 2**63)
+    seed = codecs.whole_number("seed", seed, 0, 2**63)
     layout = Layout.of(model)
     mask = build_mask(strategy, layout, sparsity_first=first, sparsity_last=last, seed=seed)
     kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size, device="cpu"))
     if not len(kept):
-        raise InputError(
-            f"pruning from {first} to {last} keeps nothing: there is no log to make; choose a "
-            "sparsity below 1"
-        )
+        raise InputError(f"pruning from {first} to {last} keeps nothing; choose one below 1")
     draft = ModelDescription(
         names=layout.names,
         shapes=tuple(map(tuple, layout.shapes)),
@@ -175,14 +164,11 @@ def describe(
         kept=len(kept),
         mask_digest=_positions_digest(kept) if mask.fixed else "",
         values=values,
-        positions="seeded" if mask.fixed else smallest(layout.size, len(kept)),
+        positions="seeded" if mask.fixed else codecs.smallest(layout.size, len(kept)),
         batch_size=batch.batch_size,
         ids=batch.ids,
         per_shard=1,
-        versions={
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "numpy", "fsspec", "google-crc32c")},
-        },
+        versions={"python": platform.python_version(), **{name: version(name) for name in USED}},
     )
     step_bytes = draft.update_bytes + batch.nbytes
     return replace(draft, per_shard=max(1, SHARD_BYTES // step_bytes))

@@ -19,18 +19,14 @@ def purge(log: StoredLog, request: int) -> Entry:
     """Overwrite the updates and the sample ids of all steps that a request affects, for good.
 
     It can no longer be undone, and weights that still hold these steps can no longer be changed:
-    keep those it led to.
+    keep those it led to. Returns the new line of the history.
 
     Args:
         log: the log.
         request: the number of a request that stands.
 
-    Returns:
-        The new line of the history.
-
     Raises:
-        InputError: no such request stands, a file is damaged or cannot be written, or another
-            process is writing to the log.
+        InputError: no such request, a file that cannot be changed, or another process writes.
     """
     with log.locked():
         requests, entries = log.history.requests(), log.history.entries

@@ -21,15 +21,19 @@ from partial_unlearning.update_log.log import UNCHANGED, open_log
 from partial_unlearning.update_log.purge import purge
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
 
+NEARLY_ALL = 0.9
+TOO_MANY = (
+    "of all steps saw these samples: little of the training is left without them, in the retained "
+    "data as well. Train with the samples of one person in few batches"
+)
+
 
 def _why_as_before(plan: Preview) -> str:
     """Why the weights that a request led to are those it was given."""
     if plan.before != plan.after:
         return "what was recorded of these steps is nothing, or too little for the weights' type"
-    if plan.kind == "undo" and not plan.asked <= plan.after:
-        return "what only this request asks for was not subtracted from them"
     if plan.kind == "undo":
-        return "other requests still ask for these steps"
+        return "other requests still ask for these steps, or they were not subtracted from them"
     return "all of it was subtracted already" if plan.subtracted else "nothing of it was recorded"
 
 
@@ -41,10 +45,7 @@ def _number(cell: str) -> int:
 
 
 def _numbers(rows: list[list[str]]) -> list[int]:
-    """Sample ids in rows of cells; ValueError if a filled cell is neither one nor under a name.
-
-    Among several columns none is guessed: the wrong one would forget somebody else.
-    """
+    """Sample ids in rows of cells; ValueError if a filled cell is neither one nor under a name."""
     if rows and len(rows[0]) == 1 and rows[0][0].casefold() != "id":
         rows = [["id"], *rows]
     names = [name.casefold() for row in rows[:1] for name in row]
@@ -60,8 +61,7 @@ def _numbers(rows: list[list[str]]) -> list[int]:
 def read_ids(path: Path) -> list[int]:
     """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
 
-    Raises:
-        InputError: it is not in UTF-8, holds no ids, or something that is neither used nor named.
+    InputError if it is not in UTF-8, holds no ids, or something that is neither used nor named.
     """
     try:
         lines = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
@@ -93,15 +93,16 @@ def _tell(plan: Preview, about: Description) -> None:
     )
     if plan.unchanged:
         click.echo(f"warning: {len(plan.unchanged)} of these steps {UNCHANGED}", err=True)
-    if plan.also:
-        click.echo(f"{len(plan.also)} more steps of earlier requests are still in these weights")
+    if also := plan.after - plan.before - plan.asked:
+        click.echo(f"{len(also)} more steps of earlier requests are still in these weights")
     click.echo(
         f"of each step {about.kept} of {about.size} entries were recorded "
         f"({about.kept / about.size:.1%}); the rest of what it did stays in the weights"
     )
-    click.echo(f"{plan.nbytes} bytes to read; log verify checks them beforehand")
-    if plan.warning:
-        click.echo(f"warning: {plan.warning}", err=True)
+    nbytes = len(plan.before ^ plan.after) * about.update_bytes
+    click.echo(f"{nbytes} bytes to read; log verify checks them beforehand")
+    if plan.affected_fraction >= NEARLY_ALL:
+        click.echo(f"warning: {plan.affected_fraction:.0%} {TOO_MANY}", err=True)
 
 
 def answer(
@@ -114,8 +115,7 @@ def answer(
 ) -> Entry | None:
     """Forget the samples of a file, or undo a request; without ``out`` only say what it would do.
 
-    Raises:
-        InputError: as :func:`forget` and :func:`undo`, or a file cannot be read or written.
+    Raises as :func:`forget` and :func:`undo`, or InputError if a file cannot be read or written.
     """
     log = open_log(path)
     tensors, metadata = read_weights(weights)
@@ -131,11 +131,9 @@ def answer(
             _tell(plan, log.description)
         if out is None:
             return None
-
-        def save() -> None:
-            write_atomic(out, to_bytes(tensors, metadata), mode)
-
-        entry = carry_out(log, named, plan, save)
+        entry = carry_out(
+            log, named, plan, lambda: write_atomic(out, to_bytes(tensors, metadata), mode)
+        )
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:
         click.echo(f"they are as before: {_why_as_before(plan)}")
@@ -146,9 +144,7 @@ def make_final(path: str, request: int) -> None:
     """Purge a request that stands; say what that took, and what it cannot reach."""
     steps = len(from_ranges(purge(open_log(path), request).asked))
     click.echo(
-        f"request {request} is final: {steps} steps are purged, with the ids of their batches"
-    )
-    click.echo(
+        f"request {request} is final: {steps} steps are purged, with the ids of their batches\n"
         "Yours to delete: copies of the log, weights from before this request, and what a disk, "
         "snapshots or an object store keep of files that were replaced"
     )
@@ -160,8 +156,9 @@ def completed(path: str, ids: Path, out: Path) -> bool:
     if log.history.purging is None:
         return False
     make_final(path, log.history.purging)
-    mine, weights = not log.seen_in(np.array(read_ids(ids)))[0], log.history.entries[-1].weights
-    named = log.description.unwrapped(read_weights(out)[0]) if mine else {}
-    if mine and log.description.digest(named) != weights:
+    if log.seen_in(np.array(read_ids(ids)))[0]:
+        return False
+    weights = log.history.entries[-1].weights
+    if log.description.digest(log.description.unwrapped(read_weights(out)[0])) != weights:
         raise InputError(f"{out} does not hold the weights {weights[:12]} of that request")
-    return mine
+    return True

@@ -14,22 +14,18 @@ from partial_unlearning.update_log.codecs import whole_number
 from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog
 
-NEARLY_ALL = 0.9
-
 
 @dataclass(frozen=True)
 class Preview:
     """What a request will do to given weights: the plan that is carried out.
 
     Attributes:
-        kind: ``forget`` or ``undo``.
-        request: its number.
+        kind: ``forget`` or ``undo``; ``request`` is its number.
         asked: steps that the request affects.
         before: steps that are subtracted from these weights already.
         after: steps that will be: those of all requests that stand then.
         weights: digest of these weights.
         steps: number of steps in the log.
-        row_bytes: bytes of a stored update.
         unchanged: those of ``asked`` of which no change of a weight was recorded.
     """
 
@@ -40,7 +36,6 @@ class Preview:
     after: set[int]
     weights: str
     steps: int
-    row_bytes: int
     unchanged: set[int]
 
     @property
@@ -49,30 +44,9 @@ class Preview:
         return (self.asked & self.before) - self.unchanged
 
     @property
-    def also(self) -> set[int]:
-        """Steps of earlier requests that these weights still hold, and will lose as well."""
-        return self.after - self.before - self.asked
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of stored updates that will be read."""
-        return len(self.before ^ self.after) * self.row_bytes
-
-    @property
     def affected_fraction(self) -> float:
         """The fraction of all training steps that the request affects, 0..1."""
         return len(self.asked) / self.steps
-
-    @property
-    def warning(self) -> str | None:
-        """Why the request cannot end well, if it cannot."""
-        if self.affected_fraction < NEARLY_ALL:
-            return None
-        return (
-            f"{self.affected_fraction:.0%} of all steps saw these samples: without them little of "
-            "the training is left, in the retained data as well. Train with the samples of one "
-            "person in few batches (a batch plan with a small affected fraction)"
-        )
 
 
 def _before(log: StoredLog, digest: str, after: set[int]) -> set[int]:
@@ -89,10 +63,9 @@ def _plan(
     log: StoredLog, weights: State, kind: str, request: int, asked: set[int], after: set[int]
 ) -> Preview:
     """The plan of a request, with what the weights have lost before it."""
-    about = log.description
     try:
-        about.check(weights)
-        digest = about.digest(weights)
+        log.description.check(weights)
+        digest = log.description.digest(weights)
     except (AttributeError, TypeError, RuntimeError) as error:
         raise InputError(f"give a model, or its dense tensors by name ({error})") from error
     before = _before(log, digest, after)
@@ -103,28 +76,18 @@ def _plan(
         )
     log.known(before ^ after)  # refuses steps that are purged
     still = log.unchanged(asked - log.history.purged)
-    return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes, still)
+    return Preview(kind, request, asked, before, after, digest, len(log), still)
 
 
 def preview(
     log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
 ) -> Preview:
-    """Look what :func:`forget` would do; nothing is changed.
-
-    Args:
-        log: the log of the training.
-        weights: the trained model, or its tensors by name; or the result of a request.
-        ids: sample ids, whole numbers, shape ``(n,)``.
-        unfinished: as for :func:`forget`.
-
-    Raises:
-        InputError: as :func:`forget`.
-    """
+    """Look what :func:`forget` would do: arguments and errors as there; nothing is changed."""
     if not (log.ended or (unfinished and not log.history.entries)):
         raise InputError(
-            f"recording has not ended, so of no weights it is known that they hold the {len(log)} "
-            "steps of the log; go on with it and close it. Where that cannot be, and these are "
-            "the weights right after the last of them, say so: unfinished=True, or --unfinished"
+            f"recording has not ended, so no weights are known to hold the {len(log)} steps of the "
+            "log; go on and close it. Where that cannot be, and these are the weights right after "
+            "the last of them, say so: unfinished=True, or --unfinished"
         )
     asked = set(log.affected_steps(ids))
     after = asked.union(*log.history.requests().values())
@@ -157,8 +120,8 @@ def carry_out(
 ) -> Entry:
     """Do what a preview says, in place, and note it down: before, as begun, and once it is done.
 
-    Whenever it is cut short, it can be repeated with the old weights or with the new ones. The
-    caller holds the lock of the log since before the preview, and left the weights alone.
+    Cut short, it can be repeated, with the old weights or the new ones. The caller holds the lock
+    of the log since before the preview, and left the weights alone.
     """
     own, entries = named_tensors(weights), log.history.entries
     changed = deepcopy({name: tensor.detach() for name, tensor in own.items()})
@@ -187,16 +150,15 @@ def forget(
 ) -> Entry:
     """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7), and note it down.
 
-    What these weights have lost already is not subtracted again; what earlier requests asked for
-    and these weights still hold is subtracted too, so the result honours all requests that stand.
-    The log's checkpoint is deleted; other copies of the weights are their owner's to delete.
+    What these weights have lost already is not subtracted again; what they still hold of earlier
+    requests is subtracted too. The log's checkpoint is deleted; other copies of the weights are
+    their owner's to delete.
 
     Args:
         log: the log of the training.
         weights: the trained model, or its tensors by name; or the result of a request.
         ids: sample ids, whole numbers, shape ``(n,)``.
-        save: called when the weights are changed and before the history says so. A process killed
-            in between can repeat the request.
+        save: called when the weights are changed, before the history says that it is done.
         unfinished: take weights of which only the caller knows that recording led to them.
 
     Returns:
@@ -218,18 +180,8 @@ def undo(
 ) -> Entry:
     """Take a request back: add again what no other request asks for, to float32 rounding.
 
-    Args:
-        log: the log of the training.
-        weights: the model, or its tensors by name, in any state that the log knows; in place.
-        request: the number of the request, see :attr:`Entry.request`.
-        save: as for :func:`forget`.
-
-    Returns:
-        The new line of the history.
-
-    Raises:
-        InputError: no such request stands, weights that the log does not know, or another process
-            is writing to the log.
+    The ``request`` is given by its number, see :attr:`Entry.request`. Arguments, result and errors
+    are else those of :func:`forget`; InputError as well if no such request stands.
     """
     with log.locked():
         return carry_out(log, weights, preview_undo(log, weights, request), save)
