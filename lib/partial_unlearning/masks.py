@@ -108,10 +108,7 @@ class MagnitudeMask:
     Layer-wise pruning has a part for each layer; global pruning has one, the whole update. Eq. 6
     writes one matrix for the whole run, but magnitudes belong to one update: this mask is
     computed anew for each.
-
-    Attributes:
-        parts: slices of the flat vector, first to last.
-        counts: how many entries of each are kept.
+    It keeps ``counts`` entries of each of the slices ``parts`` of the flat vector.
     """
 
     fixed: ClassVar[bool] = False
@@ -165,10 +162,7 @@ class SelectionMask:
     next ``counts[l]`` of them, so that the mask of epoch e + 1 is the mask of epoch e shifted
     round the ring, and every weight has its turn once a cycle. The paper gives neither the first
     mask nor the length of the shift.
-
-    Attributes:
-        rings: for each layer, its positions in the flat vector in ring order.
-        counts: how many of them one epoch selects.
+    ``rings`` has each layer's positions in ring order, ``counts`` how many one epoch selects.
     """
 
     rings: tuple[Tensor, ...]

@@ -51,11 +51,7 @@ class Accuracy:
 
     The paper calls D_t and D_r together its *membership inference metric*: they are the accuracy
     on all test images of the target class, and on all the others (not on training images).
-
-    Attributes:
-        correct: recognised images of each class, float64, shape ``(classes,)``.
-        total: images of each class, float64, shape ``(classes,)``.
-        target: the target class.
+    Of each class, ``correct`` of ``total`` images are recognised, both float64 ``(classes,)``.
     """
 
     correct: Tensor

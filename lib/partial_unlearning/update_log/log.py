@@ -260,6 +260,25 @@ def exists(path: str | os.PathLike[str]) -> bool:
     return Folder(path).size(ROOT) is not None
 
 
+def _batch_codec(
+    ids: Tensor | Sequence[int] | None, batch_size: int | None, plan: BatchPlan | None
+) -> BatchCodec:
+    """How the batches of a new log become rows; arguments and errors as of :func:`create`."""
+    if plan is not None:
+        if not isinstance(plan, BatchPlan) or not len(plan):
+            raise InputError(f"the plan is {plan!r}; give a BatchPlan that has batches")
+        ids = plan.ids if ids is None else ids
+        largest = max(len(batch) for _, _, batch in plan)
+        batch_size = largest if batch_size is None else batch_size
+    if ids is None or batch_size is None:
+        raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
+    numbers = sample_ids(ids)
+    if not len(numbers) or numbers.min() < 0:
+        raise InputError("a sample id is below 0, or there is none; give all that may occur")
+    batch_size = whole_number("batch_size", batch_size, 1, 2**31)
+    return BatchCodec(batch_size, id_type(int(numbers.max())))
+
+
 def create(
     path: str | os.PathLike[str],
     model: nn.Module,
@@ -294,19 +313,7 @@ def create(
     """
     if exists(path):
         raise InputError(f"there is a log at {path} already; give resume=True or another folder")
-    if plan is not None:
-        if not isinstance(plan, BatchPlan) or not len(plan):
-            raise InputError(f"the plan is {plan!r}; give a BatchPlan that has batches")
-        ids = plan.ids if ids is None else ids
-        largest = max(len(batch) for _, _, batch in plan)
-        batch_size = largest if batch_size is None else batch_size
-    if ids is None or batch_size is None:
-        raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
-    numbers = sample_ids(ids)
-    if not len(numbers) or numbers.min() < 0:
-        raise InputError("a sample id is below 0, or there is none; give all that may occur")
-    batch_size = whole_number("batch_size", batch_size, 1, 2**31)
-    batch = BatchCodec(batch_size, id_type(int(numbers.max())))
+    batch = _batch_codec(ids, batch_size, plan)
     sparsity = (sparsity_first, sparsity_last)
     description = describe(model, batch, strategy, sparsity, seed, values, buffers)
     folder = Folder(path)

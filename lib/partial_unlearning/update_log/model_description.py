@@ -90,7 +90,8 @@ class ModelDescription(Description):
         tensors = zip(self.names, self.shapes, self.dtypes, strict=True)
         kinds = {name: f"{shape} {dtype}" for name, shape, dtype in tensors}
         first = {name: name for name in self.names} | self.tied
-        for name, ours in renamed(given, first).items():
+        if others := renamed(given, first):
+            name, ours = next(iter(others.items()))
             words = sorted({*name.split(".")} ^ {*ours.split(".")})
             raise InputError(
                 f"{name} is {ours} in this log: names differ by {'.'.join(words)}. as of compiled "
