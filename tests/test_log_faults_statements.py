@@ -208,7 +208,9 @@ def test_true_statements_of_an_undo_that_has_nothing_to_take_back(tmp_path):
     gone = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     forget(open_log(tmp_path / "log"), gone, IDS[:1])
     _, said = request(tmp_path / "log", model, "--undo", 1)
-    assert "as before: other requests still ask for these steps, or they were not subtracted" in said
+    assert (
+        "as before: other requests still ask for these steps, or they were not subtracted" in said
+    )
 
 
 def test_true_statements_of_an_undo_that_others_still_ask_for(tmp_path):

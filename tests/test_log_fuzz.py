@@ -25,7 +25,7 @@ from partial_unlearning.update_log.request_files import answer, read_ids, read_w
 IDS = torch.arange(40)
 ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0.5, "sparsity_last": 0}
 fuzzed = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "20")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

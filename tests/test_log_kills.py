@@ -2,7 +2,8 @@
 
 A request is killed, or refused by the system, at each thing it does to files, and at random
 moments. Then the same command has to bring about what it would have without that.
-``REQUEST_KILLS`` says how many random kills are tried.
+``REQUEST_KILLS`` says how many random kills are tried; with more than usual each request also ends
+in each way at every change of files, and else at a third of them, another third in each way.
 """
 
 import errno
@@ -28,6 +29,8 @@ from partial_unlearning.update_log.request_files import answer
 IDS = torch.arange(40)
 CHANGES = {"os.rename", "os.remove", "os.chmod", "os.mkdir", "tempfile.mkstemp", "fsync"}
 KINDS = ["forget", "forget in place", "undo", "undo in place", "unfinished", "unfinished in place"]
+USUAL_KILLS = 24
+KILLS = int(os.environ.get("REQUEST_KILLS", USUAL_KILLS))
 Injected = Callable[[], None]
 
 
@@ -119,6 +122,9 @@ def refuse(number: int) -> Injected:
     return fail
 
 
+ENDS = {"kill": kill, "full": refuse(errno.ENOSPC), "forbidden": refuse(errno.EACCES)}
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def case(request, tmp_path_factory):
     """The state before a request, and what it leads to undisturbed."""
@@ -162,11 +168,9 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize(
-    "inject", [kill, refuse(errno.ENOSPC), refuse(errno.EACCES)], ids=["kill", "full", "forbidden"]
-)
-def test_a_request_ended_at_any_change_of_files_can_be_repeated(case, tmp_path, inject):
-    kind, folder = case
+@pytest.mark.parametrize("end", ENDS)
+def test_a_request_ended_at_any_change_of_files_can_be_repeated(case, tmp_path, end):
+    (kind, folder), inject = case, ENDS[end]
     shutil.copytree(folder / "before", tmp_path / "counted")
 
     def counted() -> None:
@@ -177,7 +181,8 @@ def test_a_request_ended_at_any_change_of_files_can_be_repeated(case, tmp_path, 
     assert in_a_process(counted) == 0
     count = int((tmp_path / "count").read_text())
     assert count > 12  # every file is opened, saved, renamed
-    for number in range(1, count + 1):
+    each = 1 if KILLS > USUAL_KILLS else 3
+    for number in range(1 + ([*ENDS].index(end) + KINDS.index(kind)) % each, count + 1, each):
         where = tmp_path / str(number)
         shutil.copytree(folder / "before", where)
 
@@ -211,7 +216,7 @@ def test_a_request_killed_at_random_can_be_repeated(case, tmp_path):
     began = time.perf_counter()
     in_a_process(lambda: command(tmp_path / "timed", kind))
     whole = time.perf_counter() - began
-    for number in range(-(-int(os.environ.get("REQUEST_KILLS", "24")) // len(KINDS))):
+    for number in range(-(-KILLS // len(KINDS))):
         where = tmp_path / str(number)
         shutil.copytree(folder / "before", where)
 
