@@ -238,7 +238,7 @@ class LogWriter(StoredLog):
         self._updates.flush()
 
     def close(self, model: nn.Module | None = None, **held: list[list[int]]) -> None:
-        """End recording; requests will know the weights of ``model``, or None: unfinished.
+        """End recording. Requests will know the weights of ``model``; without one it has no end.
 
         ``held`` is ``subtracted`` and ``inseparable`` of its :class:`Entry`, by default none.
         """
