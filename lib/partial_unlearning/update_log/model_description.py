@@ -99,7 +99,7 @@ class ModelDescription(Description):
             )
         for name, tensor in given.items():
             found = f"{tuple(tensor.shape)} {_dtype_name(tensor)}"
-            kind = kinds.get(first.get(name, name), "no such tensor")
+            kind = kinds.get(first.get(name, name), "no tensor of that name")
             if found != kind:
                 raise InputError(f"{wrong}: it has {name} {found}, the log {kind}")
         for name, places in zip(self.names, self.layout.places(weights), strict=True):
