@@ -42,6 +42,7 @@ def train(path: Path, result: Path, report: Callable[[int], object]) -> None:
     recording = record(
         model, path, keep=[optimizer], generators=[generator], resume=True, **settings
     )
+    recording.checkpoint(recording.epoch)  # from here on the run can be begun again
     for epoch in range(recording.epoch, EPOCHS):
         for where in torch.randperm(len(IDS), generator=generator).split(BATCH):
             optimizer.zero_grad()

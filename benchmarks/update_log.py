@@ -75,7 +75,7 @@ def _train_recording(step: Step, recording: Recording) -> None:
     """Until the last step is in the log: what is done beside training is all counted."""
     for _ in range(TOGETHER):
         recording.step(step(), 0)
-    recording.restart()
+    recording._recorder.on_epoch_end(0, step.model)
 
 
 def _train_peer(step: Step, peer: NotebookScheme) -> None:
@@ -126,7 +126,7 @@ def fill(log: LogWriter, steps: int) -> None:
         if step % 2 == 0:
             ids[0] = 0  # the person who will ask
         log.announce(step, Batch(step // 469, ids))
-        log.record(step, positions, values)
+        log.record(step, positions, values[None])
     log.close()
 
 
@@ -253,7 +253,7 @@ def against_zarr(folder: Path, steps: int = 210) -> dict[str, dict[str, float]]:
 
     def write_ours() -> None:
         log.announce(step := next(count), batch)
-        log.record(step, positions, values)
+        log.record(step, positions, values[None])
 
     def write_theirs() -> None:
         array.resize((array.shape[0] + 1, len(row)))

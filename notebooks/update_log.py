@@ -47,7 +47,7 @@ from torch.nn.functional import cross_entropy
 from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.models import resnet18
 
-from partial_unlearning import forget, open_log, preview, record, undo
+from partial_unlearning import InputError, forget, open_log, preview, purge, record, undo
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.update_log.commands import forget_command, log_group
 from reproduction.chapters.tables import simple_table
@@ -134,6 +134,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 #
 # ```python
 # recording = record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)
+# recording.checkpoint(recording.epoch)  # the start as well: without any checkpoint, steps are never cut off to begin again
 # for epoch in range(recording.epoch, epochs):
 #     ...
 #     recording.checkpoint(epoch + 1)
@@ -142,6 +143,70 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # Started again after any interruption, this ends with the same weights, bit by bit, and the same log as a run that was never
 # interrupted. The tests kill it at random moments to see that it does. If you train with `fit` of this library and a batch plan, use
 # `create(..., plan=plan)` with `UpdateRecorder` instead of these lines.
+#
+# ### If your loop is not as plain
+#
+# One rule covers most of it: **one `step` for each `optimizer.step()`, right after it, with the ids of all samples whose gradients went into
+# it.** The loop below accumulates gradients, scales them for mixed precision, has a scheduler, keeps an average of the weights and
+# stops at the best epoch:
+#
+# - *Accumulation*: join the ids of the micro-batches; `batch_size` is that of all of them.
+# - *Mixed precision*: a step that the scaler skipped changed nothing. It is recorded as that, and `close` and a request say how many there were.
+# - *Schedulers*: nothing to do. A learning rate of zero is recorded like a skipped step.
+# - *Averaged weights* (EMA, SWA): they belong into a copy. No step can be subtracted from an average, so the log refuses it: publish the trained
+#   weights, and delete the average when a request comes.
+# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold. The others are cut off; without that, `close` refuses.
+
+
+# %%
+def varied_training(model, batches, epochs, path):
+    """Trains on noise: what counts here is the order of the calls."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    scaler, average = torch.amp.GradScaler("cpu"), torch.optim.swa_utils.AveragedModel(model)
+    everybody = torch.cat(batches)
+    recording = record(model, path, ids=everybody, batch_size=2 * len(batches[0]))
+    best, weights, steps = torch.inf, {}, 0
+    for epoch in range(epochs):
+        for together in zip(batches[::2], batches[1::2], strict=True):
+            optimizer.zero_grad()
+            for batch in together:
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    loss = model(torch.randn(len(batch), 6)).float().square().mean()
+                scaler.scale(loss / len(together)).backward()
+            scaler.step(optimizer)
+            recording.step(torch.cat(together), epoch)  # before anything else touches the model
+            scaler.update()
+            scheduler.step()
+            average.update_parameters(model)
+        if loss.item() < best:
+            best, steps = loss.item(), recording.steps
+            weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.load_state_dict(weights)
+    recording.restart(steps)
+    recording.close()
+    return steps, average
+
+
+small = nn.Linear(6, 3)
+steps, average = varied_training(small, torch.arange(16).split(4), 3, folder / "varied")
+varied = open_log(folder / "varied", small)
+assert len(varied) == steps
+assert len(varied.affected_steps([0])) == steps // 2  # one of two steps an epoch
+
+# %% [markdown]
+# *Adapters* (PEFT, LoRA): put them in first, `record` then, and keep them apart until the end: merged into the weights they are another
+# model. *Compiled models*: record the model or what `torch.compile` makes of it, and save the same one; where names differ by `_orig_mod.` or
+# `module.`, the commands say so and take `--wrapped`. *Several processes*: each sees a part of the ids, so one records those of all:
+#
+# ```python
+# if rank == 0:
+#     recording = record(model.module, "log", ids=ids, batch_size=32 * world_size, gathered=True)
+# ...
+# together = gather_ids(batch)  # in every process
+# if rank == 0:
+#     recording.step(together, epoch)
+# ```
 #
 # ## What is in the log
 #
@@ -278,7 +343,26 @@ gap = (layout.vector(forgotten) - layout.vector(trained)).abs().max().item()
 print(f"largest gap to the trained weights {gap:.0e}")
 assert gap < 1e-5
 
+# %% [markdown]
+# ## For good
+#
+# So a request can be taken back, by anyone who has the log. `--final` ends that: it overwrites the updates and the sample ids of these steps in
+# the log. Requests of others work as before, from weights that have lost these steps; older weights are refused. For a request
+# that stands, there is `purge`:
+#
+# ```
+# partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors --final
+# partial-unlearning purge --log log 4
+# ```
+
 # %%
+request = forget(log, forgotten, mine)
+purge(log, request.request)
+try:
+    undo(log, forgotten, request.request)
+except InputError as error:
+    print(error)
+run(log_group, "verify", folder / "log")
 run(log_group, "info", folder / "log")
 temporary.cleanup()
 
@@ -287,6 +371,6 @@ temporary.cleanup()
 #
 # - **Batch normalisation.** Its running statistics are recorded and subtracted like weights; `buffers="keep"` in `record` leaves them as
 #   they are. [The ablations](partial_amnesiac.ipynb) show both for the paper's ResNet9.
-# - **The log is personal data too**: it lets anyone who has it add back what was taken, and tells who asked. So do all copies of the
-#   older weights; the checkpoint in the log is deleted at the first request, other copies are yours to delete.
+# - **The log is personal data too**: until a request is final, it lets anyone who has it add back what was taken, and tells who asked. So do all
+#   copies of the log and of older weights, and what snapshots, a disk or an object store keep of replaced files: those are yours to delete.
 # - **How much to prune** decides both the size of the log and how much is forgotten. [The cost chapter](cost.ipynb) draws the curve.

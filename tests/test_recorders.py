@@ -46,13 +46,18 @@ def train(model: nn.Module, recorders: list[Callback], steps: int) -> list[torch
     return states
 
 
+def reading(reader: Reader) -> torch.Tensor:
+    reader(0)
+    return torch.cat([readings[0].float() for _, readings, _, _ in reader.runs])
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_gathering_equals_indexing_the_whole_vector(name):
     model = small(name)
     layout = Layout.of(model)
-    for fraction in (0.0, 0.5, 0.99, 1.0):
+    for fraction in (0.0, 0.5, 0.99):
         mask = build_mask("random", layout, sparsity_first=fraction, sparsity_last=fraction, seed=3)
-        gathered = Reader(model, mask.positions)()
+        gathered = reading(Reader(model, mask.positions, 1))
         assert torch.equal(gathered, layout.vector(model)[mask.positions])
 
 
@@ -61,7 +66,7 @@ def test_gathering_reads_transposed_weights():
     model.weight.data = model.weight.data.t().contiguous().t()
     layout = Layout.of(model)
     positions = torch.tensor([0, 1, 5, 11, 12, 15])
-    gathered = Reader(model, positions)()
+    gathered = reading(Reader(model, positions, 1))
     assert torch.equal(gathered, layout.vector(model)[positions])
 
 
@@ -69,7 +74,7 @@ def test_reading_follows_replaced_weights():
     model = nn.Linear(3, 4)
     layout = Layout.of(model)
     positions = torch.arange(0, 16, 2)
-    read = Reader(model, positions)
+    reader = Reader(model, positions, 1)
     changes = [
         lambda: setattr(model, "weight", nn.Parameter(torch.ones(4, 3))),
         lambda: setattr(model.bias, "data", torch.zeros(4)),
@@ -79,10 +84,10 @@ def test_reading_follows_replaced_weights():
         lambda: model.load_state_dict(nn.Linear(3, 4).state_dict()),
     ]
     for change in changes:
-        before = read().clone()
+        before = reading(reader)
         change()
-        assert not torch.equal(read(), before)
-        assert torch.equal(read(), layout.vector(model)[positions])
+        assert not torch.equal(reading(reader), before)
+        assert torch.equal(reading(reader), layout.vector(model)[positions])
 
 
 @pytest.mark.parametrize("strategy", ["random", "layer_magnitude", "global_magnitude"])
@@ -131,7 +136,7 @@ def test_a_failure_in_the_background_comes_to_the_front():
     with pytest.raises(InputError, match="full"):
         train(model, [recorder], steps=40)
     with pytest.raises(InputError, match="full"):
-        recorder.flush()
+        recorder.on_epoch_end(0, model)
     magnitude = build_mask("layer_magnitude", layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
     with pytest.raises(InputError, match="fixed mask"):
         BackgroundRecorder(magnitude, MemoryLog(layout.size))

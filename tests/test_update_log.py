@@ -142,7 +142,7 @@ def test_unknown_ids_and_steps_are_named(finished):
         log.affected_steps(torch.tensor([7, 100]))
     with pytest.raises(InputError, match="no recorded batch"):
         log.affected_steps(torch.tensor([], dtype=torch.int64))
-    with pytest.raises(InputError, match="1 of 2 sample ids .* first is 1180591620717411303424"):
+    with pytest.raises(InputError, match=r"whole numbers of an integer type, below 2\*\*63"):
         log.affected_steps([100, 2**70])
     with pytest.raises(InputError, match="no update of step 24"):
         log.sum([3, 24])
@@ -306,7 +306,7 @@ def test_a_newer_format_is_refused(copied):
     document = json.loads((path / "zarr.json").read_text())
     document["attributes"]["format"] = 99
     (path / "zarr.json").write_text(json.dumps(document))
-    with pytest.raises(InputError, match="has format 99; .* reads format 2"):
+    with pytest.raises(InputError, match="has format 99; .* reads format 3"):
         open_log(path)
 
 
@@ -346,7 +346,7 @@ def test_settings_without_sense_are_refused(tmp_path):
 
 def test_steps_must_follow_each_other(tmp_path):
     log = create(tmp_path / "log", small_model(), plan=plan())
-    values = torch.zeros(log.description.kept)
+    values = torch.zeros(1, log.description.kept)
     log.record(0, log.mask.kept(), values)
     for step in (0, 2):
         with pytest.raises(InputError, match=f"step {step} was recorded, but step 1"):
@@ -370,7 +370,7 @@ def test_a_log_can_be_read_while_it_grows(tmp_path):
     log = create(tmp_path / "log", small_model(), plan=plan())
     reader = open_log(tmp_path / "log")
     for step in range(STEPS):
-        log.record(step, log.mask.kept(), torch.full((log.description.kept,), 0.5))
+        log.record(step, log.mask.kept(), torch.full((1, log.description.kept), 0.5))
         held = log.written
         assert step - 2 * 16 < held <= len(reader) <= step + 1
     assert len(log) == log.written == 16  # to ask how long a log is writes nothing
@@ -458,7 +458,9 @@ def test_an_unfinished_log_takes_the_weights_it_is_given(tmp_path):
     log.close()
     reader = open_log(tmp_path / "log")
     trained_weights = reader.description.layout.vector(model)
-    forget(reader, model, IDS[:1])
+    with pytest.raises(InputError, match="recording has not ended, so .* the 24 steps"):
+        forget(reader, model, IDS[:1])
+    forget(reader, model, IDS[:1], unfinished=True)
     assert reader.history.trained_steps == STEPS
     undo(reader, model, 1)
     assert torch.allclose(reader.description.layout.vector(model), trained_weights, atol=1e-6)
@@ -736,7 +738,7 @@ def test_a_request_by_command_reads_the_history_once(copied, tmp_path, counted):
         arguments = ["--log", path, "--weights", old, *request, "--out", new]
         run(log_commands.forget_command, *arguments)
         assert counted["read requests.json"] == 1
-        assert counted["write requests.json"] == 1
+        assert counted["write requests.json"] == 2  # announced, and done
         assert counted["hash"] == 2
         old, new = new, old
 
@@ -765,7 +767,7 @@ def test_a_preview_can_be_carried_out_as_it_is(copied):
         entry = carry_out(log, weights, plan)
     first, second = (set(log.affected_steps(ids)) for ids in (IDS[:2], IDS[1:4]))
     assert (plan.request, plan.asked, plan.subtracted) == (2, second, first & second)
-    assert plan.nbytes == len(second - first) * log.description.update_bytes
+    assert plan.after - plan.before == second - first
     assert plan.affected_fraction == len(second) / STEPS
     assert entry == log.history.entries[-1]
     assert torch.allclose(vector(log, weights), before - log.sum(first | second), atol=1e-6)

@@ -5,10 +5,10 @@ import sys
 import click
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log.commands import forget_command, log_group
+from partial_unlearning.update_log.commands import forget_command, log_group, purge_command
 
 
-@click.group(commands=[log_group, forget_command])
+@click.group(commands=[log_group, forget_command, purge_command])
 @click.version_option(package_name="partial-unlearning")
 def commands() -> None:
     """Unlearn from the command line, with an update log that was recorded while training."""

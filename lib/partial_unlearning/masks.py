@@ -18,27 +18,25 @@ from partial_unlearning.state import Layout
 
 
 def _check_fractions(name: str, values: Sequence[float]) -> None:
-    bad = [value for value in values if not 0 <= value <= 1]
+    bad = [v for v in values if not isinstance(v, int | float) or not 0 <= v <= 1]
     if bad:
-        raise InputError(f"{name} {bad[0]} is outside 0..1; give a fraction, such as 0.9")
+        raise InputError(f"{name} {bad[0]!r} is outside 0..1; give a fraction, such as 0.9")
 
 
 def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[float]:
-    """One fraction a layer, on a straight line from the first layer to the last.
+    """One fraction a layer, on a straight line; InputError for fractions outside 0..1.
 
     Args:
         first_layer: fraction of the first layer, 0..1.
         last_layer: fraction of the last layer, 0..1.
         layers: number of layers.
 
-    Raises:
-        InputError: a fraction is outside 0..1.
-
     >>> depth_schedule(1.0, 0.5, 3)
     [1.0, 0.75, 0.5]
     """
     _check_fractions("the first or last layer's fraction", [first_layer, last_layer])
-    return torch.linspace(first_layer, last_layer, layers, dtype=torch.float64).tolist()
+    line = torch.linspace(first_layer, last_layer, layers, dtype=torch.float64, device="cpu")
+    return line.tolist()
 
 
 def kept_count(sparsity: float, size: int) -> int:
@@ -65,11 +63,7 @@ class Mask(Protocol):
 
 @dataclass(frozen=True)
 class FixedMask:
-    """The same positions for every update of a run, as in layer-wise random pruning.
-
-    Attributes:
-        positions: the positions kept, sorted, int64, shape ``(k,)``.
-    """
+    """The same ``positions``, int64 ``(k,)``, for every update of a run, as in random pruning."""
 
     fixed: ClassVar[bool] = True
     positions: Tensor
@@ -79,12 +73,9 @@ class FixedMask:
         """Keep ``kept_count(sparsity[l], size of l)`` random entries of each layer l.
 
         Args:
-            layout: the model's layout.
-            sparsity: fraction pruned away, 0..1, one for each layer.
-            seed: of the mask; the same seed and layout give the same mask.
-
-        Raises:
-            InputError: a sparsity is outside 0..1.
+            layout: the model's layout; the same one and the same seed give the same mask.
+            sparsity: fraction pruned away, one for each layer; InputError if outside 0..1.
+            seed: of the mask.
 
         >>> layout = Layout.of(torch.nn.Linear(9, 1))  # nine weights and a bias: one layer of ten
         >>> mask = FixedMask.draw(layout, [0.7], seed=0)
@@ -96,7 +87,7 @@ class FixedMask:
         parts = []
         for part, fraction in zip(layout.slices, sparsity, strict=True):
             size = part.stop - part.start
-            order = torch.randperm(size, generator=generator)
+            order = torch.randperm(size, generator=generator, device="cpu")
             parts.append(part.start + order[: kept_count(fraction, size)].sort().values)
         return cls(torch.cat(parts))
 
@@ -107,7 +98,7 @@ class FixedMask:
 
 def keep_all(layout: Layout) -> FixedMask:
     """The mask that prunes nothing: with it Eq. 7 is Eq. 4."""
-    return FixedMask(torch.arange(layout.size))
+    return FixedMask(torch.arange(layout.size, device="cpu"))
 
 
 @dataclass(frozen=True)
@@ -117,10 +108,7 @@ class MagnitudeMask:
     Layer-wise pruning has a part for each layer; global pruning has one, the whole update. Eq. 6
     writes one matrix for the whole run, but magnitudes belong to one update: this mask is
     computed anew for each.
-
-    Attributes:
-        parts: slices of the flat vector, first to last.
-        counts: how many entries of each are kept.
+    It keeps ``counts`` entries of each of the slices ``parts`` of the flat vector.
     """
 
     fixed: ClassVar[bool] = False
@@ -153,10 +141,9 @@ def build_mask(
         sparsity_last: the same for the last layer.
         seed: of random masks; magnitude masks draw nothing.
 
-    Raises:
-        InputError: unknown strategy, or a sparsity outside 0..1.
+    Raises :class:`InputError` for an unknown strategy, or a sparsity outside 0..1.
     """
-    if strategy not in STRATEGIES:
+    if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
     sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
     if strategy == "random":
@@ -175,10 +162,7 @@ class SelectionMask:
     next ``counts[l]`` of them, so that the mask of epoch e + 1 is the mask of epoch e shifted
     round the ring, and every weight has its turn once a cycle. The paper gives neither the first
     mask nor the length of the shift.
-
-    Attributes:
-        rings: for each layer, its positions in the flat vector in ring order.
-        counts: how many of them one epoch selects.
+    ``rings`` has each layer's positions in ring order, ``counts`` how many one epoch selects.
     """
 
     rings: tuple[Tensor, ...]
@@ -191,12 +175,9 @@ class SelectionMask:
         """Lay the weights of each layer on a ring.
 
         Args:
-            layout: the model's layout.
-            update_fractions: fraction that an epoch may change, 0..1, one for each layer.
-            seed: of the rings; the same seed and layout give the same masks.
-
-        Raises:
-            InputError: a fraction is outside 0..1.
+            layout: the model's layout; the same one and the same seed give the same masks.
+            update_fractions: that an epoch may change, one a layer; InputError if outside 0..1.
+            seed: of the rings.
 
         >>> layout = Layout.of(torch.nn.Linear(9, 1))
         >>> mask = SelectionMask.draw(layout, [0.5], seed=0)

@@ -4,12 +4,15 @@ Every equation of the paper is about w and its layers w_l. Seeing a model as one
 each equation one line of code, whatever the architecture.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from partial_unlearning.errors import InputError
 
 # A normalisation belongs to the layer whose output it normalises, not to one of its own.
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
@@ -18,46 +21,91 @@ State = nn.Module | Mapping[str, Tensor]
 """A model, or its tensors by name as read from a file."""
 
 
-def _own_tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
-    """The named weights and saved buffers of a module itself, without those of its children."""
+Named = list[tuple[str, Tensor]]
+
+
+def _own_tensors(path: str, module: nn.Module) -> Named:
+    """The weights and saved buffers of the module at a path, without those of its children."""
     unsaved = module._non_persistent_buffers_set  # a buffer that is not saved is no state
-    saved = [pair for pair in module.named_buffers(recurse=False) if pair[0] not in unsaved]
-    return [*module.named_parameters(recurse=False), *saved]
+    own = {**module._parameters, **module._buffers}.items()
+    return [(f"{path}.{n}".lstrip("."), t) for n, t in own if t is not None and n not in unsaved]
 
 
-def _layers(model: nn.Module) -> Iterator[tuple[str, list[tuple[str, Tensor]]]]:
-    """Yield (layer name, its named tensors) from the first layer to the last."""
-    seen: set[int] = set()
-    layer: tuple[str, list[tuple[str, Tensor]]] | None = None
+def named_tensors(model: State) -> dict[str, Tensor]:
+    """Every weight and saved buffer under every name it has; what else a file holds is left out."""
+    if not isinstance(model, nn.Module):
+        tensors = ((name, value) for name, value in model.items() if isinstance(value, Tensor))
+        return {name: value for name, value in tensors if not name.endswith("_extra_state")}
+    modules = model.named_modules(remove_duplicate=False)
+    return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
+
+
+def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Further names of one memory -> the first of its names; InputError if two merely overlap."""
+    first: dict[object, str] = {}
+    further, spans = {}, []
+    for name, tensor in tensors.items():
+        start, steps = tensor.data_ptr(), zip(tensor.shape, tensor.stride(), strict=True)
+        memory = (start, tensor.dtype, tensor.shape, tensor.stride()) if start else id(tensor)
+        if (known := first.setdefault(memory, name)) != name:
+            further[name] = known
+        elif start:  # 0: nothing in it, or no memory yet
+            end = start + tensor.itemsize * (1 + sum((size - 1) * step for size, step in steps))
+            spans.append((start, end, name))
+    for (_, end, one), (start, _, other) in pairwise(sorted(spans)):
+        if start < end:
+            raise InputError(f"{one} and {other} overlap in memory; clone() one, or tie them whole")
+    return further
+
+
+def unequal(one: Tensor, other: Tensor) -> Tensor:
+    """Where two tensors differ; NaN is equal to NaN."""
+    return (one != other) & ~(one.isnan() & other.isnan())
+
+
+def _layers(model: nn.Module, tied: Mapping[str, str]) -> list[tuple[str, Named]]:
+    """(Layer name, its named tensors) from the first layer to the last."""
+    layers: list[tuple[str, Named]] = []
     for path, module in model.named_modules():
-        own = [(f"{path}.{name}".lstrip("."), tensor) for name, tensor in _own_tensors(module)]
-        new = [(name, tensor) for name, tensor in own if id(tensor) not in seen]
-        seen.update(id(tensor) for _, tensor in new)  # a tied weight counts once
-        if not new:
-            continue
-        if layer and isinstance(module, _NORMS):
-            layer[1].extend(new)
-            continue
-        if layer:
-            yield layer
-        layer = (path, new)
-    if layer:
-        yield layer
+        new = [pair for pair in _own_tensors(path, module) if pair[0] not in tied]
+        if new and layers and isinstance(module, _NORMS):
+            layers[-1][1].extend(new)
+        elif new:
+            layers.append((path, new))
+    return layers
+
+
+def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
+    """``tensor - update`` in the tensor's own type, and as it was where the update is zero."""
+    if tensor.dtype.is_floating_point:
+        wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+        new = (wide - update).to(tensor.dtype)
+        right = new.sum().isfinite() or (new.isfinite() | (update == 0)).all()  # a sum is quicker
+    else:
+        whole = tensor.long() - update.round().long()
+        whole = whole % 2 if tensor.dtype == torch.bool else whole  # each change was a flip
+        new = whole.to(tensor.dtype)
+        right = ((new == whole) & (update.abs() < 1 << 24)).all()  # beyond, float32 is not exact
+    if not right:
+        raise InputError(
+            f"nothing was changed: {name} without these steps is no number of {tensor.dtype}; "
+            "train again without these samples, or record such a buffer with buffers='keep'"
+        )
+    return new
 
 
 @dataclass(frozen=True)
 class Layout:
     """Where each tensor and each layer of a model lies in its flat vector.
 
-    Buffers (the running statistics of batch normalisation) are part of the vector: an update
-    changes them too. Counters are carried as floats and rounded when written back.
+    Buffers (the running statistics of batch normalisation) are part of it: an update changes them
+    too. Counters are carried as floats and rounded when written back. Tied weights count once.
 
     Attributes:
-        names: tensor names, in the order of the vector.
-        shapes: their shapes.
-        layers: layer names, first to last.
-        slices: the part of the vector that each layer occupies.
+        names: tensor names, in the order of the vector; ``shapes`` are theirs.
+        layers: layer names, first to last; ``slices`` are their parts of the vector.
         buffers: names of the tensors that are statistics, not trained weights.
+        tied: further names of a tensor -> its name in ``names``.
     """
 
     names: tuple[str, ...]
@@ -65,6 +113,7 @@ class Layout:
     layers: tuple[str, ...]
     slices: tuple[slice, ...]
     buffers: frozenset[str] = frozenset()
+    tied: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: nn.Module) -> "Layout":
@@ -76,17 +125,21 @@ class Layout:
         >>> layout.layers, layout.slices
         (('0', '2'), (slice(0, 8, None), slice(8, 11, None)))
         """
-        names, shapes, layers, slices, end = [], [], [], [], 0
-        for layer, tensors in _layers(model):
-            start = end
-            for name, tensor in tensors:
-                names.append(name)
-                shapes.append(tensor.shape)
-                end += tensor.numel()
-            layers.append(layer)
-            slices.append(slice(start, end))
-        buffers = frozenset(name for name, _ in model.named_buffers())
-        return cls(tuple(names), tuple(shapes), tuple(layers), tuple(slices), buffers)
+        tied = ties(named_tensors(model))
+        layers = _layers(model, tied)
+        flat = [pair for _, tensors in layers for pair in tensors]
+        ends = [*accumulate(sum(t.numel() for _, t in tensors) for _, tensors in layers)]
+        trained = model.named_parameters(remove_duplicate=False)
+        return cls(
+            names=tuple(name for name, _ in flat),
+            shapes=tuple(tensor.shape for _, tensor in flat),
+            layers=tuple(layer for layer, _ in layers),
+            slices=tuple(map(slice, [0, *ends], ends)),
+            buffers=frozenset(name for name, _ in flat).difference(
+                tied.get(name, name) for name, _ in trained
+            ),
+            tied=tied,
+        )
 
     @property
     def size(self) -> int:
@@ -96,32 +149,34 @@ class Layout:
     @property
     def is_weight(self) -> Tensor:
         """Whether each entry is a trained weight, not a statistic; bool, shape ``(size,)``."""
-        tensors = zip(self.names, self.shapes, strict=True)
-        parts = [torch.full((shape.numel(),), name not in self.buffers) for name, shape in tensors]
-        return torch.cat(parts)
+        kinds = torch.tensor([name not in self.buffers for name in self.names], device="cpu")
+        return kinds.repeat_interleave(torch.tensor([s.numel() for s in self.shapes], device="cpu"))
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
         """Number of entries of each layer."""
         return tuple(part.stop - part.start for part in self.slices)
 
-    def homes(self, model: State) -> list[tuple[Mapping[str, Any], str]]:
-        """Where the model keeps each tensor: a mapping and the name in it.
-
-        To look there finds the tensor of the moment, also when it was replaced by another.
-        """
-        if not isinstance(model, nn.Module):
-            return [(model, name) for name in self.names]
+    def homes(self, model: nn.Module) -> list[tuple[Mapping[str, Any], str]]:
+        """Where the model keeps each tensor, the one of the moment: a mapping and a name in it."""
         found: list[tuple[Mapping[str, Any], str]] = []
         for path, _, name in (full.rpartition(".") for full in self.names):
             module = model.get_submodule(path)
-            is_parameter = name in module._parameters
-            found.append((module._parameters if is_parameter else module._buffers, name))
+            own = module._parameters if name in module._parameters else module._buffers
+            found.append((own, name))
         return found
+
+    def places(self, model: State) -> list[list[Tensor]]:
+        """Each tensor, in vector order, under all of its names that the model has, detached."""
+        names: dict[str, list[str]] = {name: [name] for name in self.names}
+        for name, first in self.tied.items():
+            names[first].append(name)
+        given = named_tensors(model)
+        return [[given[n].detach() for n in names[name] if n in given] for name in self.names]
 
     def tensors(self, model: State) -> list[Tensor]:
         """The model's own tensors in their shapes, detached but not copied, in vector order."""
-        return [home[name].detach() for home, name in self.homes(model)]
+        return [places[0] for places in self.places(model)]
 
     def vector(self, model: State) -> Tensor:
         """A copy of the model's state as a float32 vector of shape ``(size,)``."""
@@ -135,13 +190,25 @@ class Layout:
             values = part if tensor.dtype.is_floating_point else part.round()
             tensor.copy_(values.view_as(tensor))
 
-    def subtract(self, model: State, update: Tensor) -> None:
+    @torch.no_grad()
+    def subtract(self, model: State, update: Tensor, *, keep_buffers: bool = False) -> None:
         """Take ``update`` of shape ``(size,)`` away from the model: w' = w - update (Eq. 4).
+
+        Each tensor is changed in its own type, under all its names, where the update is not zero;
+        ``keep_buffers`` leaves statistics alone. InputError (and no change) if one is no number.
 
         >>> model = nn.LayerNorm(2)  # weight 1, bias 0
         >>> Layout.of(model).subtract(model, torch.tensor([0.5, 0.0, 0.0, 2.0]))
         >>> Layout.of(model).vector(model)
         tensor([ 0.5000,  1.0000,  0.0000, -2.0000])
         """
-        vector = self.vector(model)
-        self.load(model, vector.sub_(update.to(vector.device)))
+        parts = update.split([shape.numel() for shape in self.shapes])
+        changed = []
+        for name, places, part in zip(self.names, self.places(model), parts, strict=True):
+            touched = part.numel() and any(part.aminmax())
+            if touched and not (keep_buffers and name in self.buffers):
+                part = part.view(places[0].shape).to(places[0].device)
+                changed.append((places, _less(name, places[0], part)))
+        for places, new in changed:  # only now: a refusal leaves everything as it was
+            for place in places:
+                place.copy_(new)

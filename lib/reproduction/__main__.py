@@ -10,7 +10,7 @@ import click
 import pandas as pd
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log.commands import forget_command, log_group
+from partial_unlearning.update_log.commands import forget_command, log_group, purge_command
 from reproduction import __doc__ as purpose
 from reproduction import publishing
 from reproduction.chapters.claim_pages import write_result
@@ -233,6 +233,7 @@ def sample() -> None:
 
 main.add_command(log_group)
 main.add_command(forget_command)
+main.add_command(purge_command)
 
 
 if __name__ == "__main__":

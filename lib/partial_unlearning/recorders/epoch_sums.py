@@ -15,16 +15,14 @@ class EpochSums(Callback):
 
     An experiment knows its request before training and only ever needs these sums, so that a run
     of any length fits in memory. A fixed mask commutes with the sum and is applied to it later
-    (:func:`partial_unlearning.unlearners.amnesiac.prune`). A mask that is another for each update
-    has to prune before adding, and is given here.
+    (:func:`partial_unlearning.unlearners.amnesiac.prune`); another has to be given here.
 
     Args:
         layout: of the model that is trained.
         affected_by_epoch: the affected steps of each of E epochs, counted over the whole run.
         mask: prunes each update before it is added (Eq. 6); None adds whole updates.
 
-    Attributes:
-        sums: U, float32, shape ``(E, size)``, on the model's device.
+    Its ``sums`` are U, float32, shape ``(E, size)``, on the model's device.
     """
 
     def __init__(

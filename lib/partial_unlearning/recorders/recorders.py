@@ -1,43 +1,31 @@
 """Update recorders: callbacks that keep each step's pruned update (Eq. 6) in a log."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.masks import Mask
+from partial_unlearning.masks import Mask, keep_all
 from partial_unlearning.recorders.weight_reader import Reader
-from partial_unlearning.state import Layout
+from partial_unlearning.state import Layout, unequal
 from partial_unlearning.training import Callback
 
 
 class UpdateLog(Protocol):
     """Where a recorder keeps updates: each as positions in the flat vector, and values there."""
 
-    def record(self, step: int, positions: Tensor, values: Tensor) -> None:
-        """Keep the update of one step.
+    def record(self, first: int, positions: Tensor, values: Tensor) -> None:
+        """Keep the updates of one or more consecutive steps.
 
         Args:
-            step: counted from 0 over the whole run.
-            positions: those kept, sorted, int64, shape ``(k,)``.
-            values: of the update there, float32, shape ``(k,)``. They are copied: whoever
-                recorded them may write to them afterwards.
+            first: the first of the steps, counted from 0 over the whole run.
+            positions: those kept in all of them, sorted, int64, shape ``(k,)``.
+            values: of the updates there, one step a row, float32, shape ``(n, k)``. They are
+                copied: whoever recorded them may write to them afterwards.
         """
         ...
-
-    def record_all(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Keep the updates of consecutive steps.
-
-        Args:
-            first: the first of the steps.
-            positions: those kept in all of them, sorted, int64, shape ``(k,)``.
-            values: one step a row, float32, shape ``(n, k)``.
-        """
-        for step, row in enumerate(values, start=first):
-            self.record(step, positions, row)
 
 
 class MemoryLog(UpdateLog):
@@ -47,9 +35,9 @@ class MemoryLog(UpdateLog):
         self.size = size
         self._updates: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def record(self, step: int, positions: Tensor, values: Tensor) -> None:
+    def record(self, first: int, positions: Tensor, values: Tensor) -> None:
         """See :class:`UpdateLog`."""
-        self._updates[step] = (positions, values.clone())
+        self._updates.update({first + n: (positions, row.clone()) for n, row in enumerate(values)})
 
     def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield positions and values of each of ``steps``; InputError names one that is missing."""
@@ -60,7 +48,7 @@ class MemoryLog(UpdateLog):
 
     def sum(self, steps: Iterable[int]) -> Tensor:
         """The sum of these updates (Eq. 4), dense, float32, shape ``(size,)``."""
-        total = torch.zeros(self.size)
+        total = torch.zeros(self.size, dtype=torch.float32, device="cpu")
         for positions, values in self.updates(steps):
             total.index_add_(0, positions.cpu(), values.cpu())
         return total
@@ -69,34 +57,37 @@ class MemoryLog(UpdateLog):
 class UpdateRecorder(Callback):
     """Watches a run and records P_l * (w after - w before) of each step (Eq. 6).
 
-    Several recorders, each with its own mask, may watch one run. What is read after one step is
-    what the next one needs before it, so a step costs one reading of the model; under a fixed
-    mask only the kept entries are read.
+    Several recorders, each with its own mask, may watch one run. A step costs one reading of the
+    model, under a fixed mask of the kept entries only.
 
     Args:
         mask: what to keep of each update.
         log: where to keep it.
+        stored: the type that changes of whole numbers must fit into exactly.
     """
 
-    def __init__(self, mask: Mask, log: UpdateLog) -> None:
-        self.mask, self.log = mask, log
-        self._read: Callable[[], Tensor]
-        self._read_next: Callable[[], Tensor]
+    def __init__(self, mask: Mask, log: UpdateLog, stored: torch.dtype = torch.float32) -> None:
+        self.mask, self.log, self.stored = mask, log, stored
+        self._reader: Reader
 
     def on_train_begin(self, model: nn.Module) -> None:
         """Read the initial weights."""
-        if self.mask.fixed:
-            self._positions = self.mask.kept().to(next(model.parameters()).device)
-            self._read, self._read_next = (Reader(model, self._positions) for _ in range(2))
-        else:
-            self._read = self._read_next = partial(Layout.of(model).vector, model)
-        self._before = self._read()
+        mask = self.mask if self.mask.fixed else keep_all(Layout.of(model))
+        self._positions = mask.kept().to(next(model.parameters()).device)
+        self._reader = Reader(model, self._positions, 2, self.stored)
+        self._reader(0)
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
         """Record this step's update."""
-        self._read, self._read_next = self._read_next, self._read
-        after = self._read()
-        change = torch.sub(after, self._before, out=self._before)  # it is not needed any more
-        self._before = after
-        kept = self._positions if self.mask.fixed else self.mask.kept(change)
-        self.log.record(step, kept, change if self.mask.fixed else change[kept])
+        self._reader(1)
+        change = self._reader.changes(1)
+        kept = self._positions if self.mask.fixed else self.mask.kept(change[0])
+        self.log.record(step, kept, change if self.mask.fixed else change[:, kept])
+        self._reader.begin_with(self._reader, 1)
+
+    def moved(self, model: nn.Module) -> int:
+        """How many kept entries of the model are not as read last, once an epoch has ended."""
+        now = Reader(model, self._positions.to(next(model.parameters()).device), 1)
+        now(0)
+        pairs = zip(now.runs, self._reader.runs, strict=True)
+        return sum(int(unequal(one[1][0], other[1][0]).sum()) for one, other in pairs)

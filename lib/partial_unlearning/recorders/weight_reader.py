@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from partial_unlearning.state import Layout
+from partial_unlearning.errors import InputError
+from partial_unlearning.state import Layout, unequal
 
 TOGETHER = 1 << 14
 """Entries up to which neighbouring tensors are copied to be read as one. To copy 64 kB takes a few
@@ -15,24 +16,25 @@ microseconds; so does a call, and ten times as long when training has emptied th
 class _Flat:
     """A flat view of one tensor, made once and again when the tensor's memory is another."""
 
-    def __init__(self, home: Mapping[str, Tensor], name: str) -> None:
-        self.home, self.name, self.memory = home, name, -1
+    def __init__(self, home: Mapping[str, Tensor], leaf: str, name: str) -> None:
+        self.home, self.leaf, self.name, self.memory = home, leaf, name, -1
+        self.kind = home[leaf].shape, home[leaf].dtype, home[leaf].device
 
     def __call__(self) -> Tensor:
-        """The view of the tensor as the model has it now."""
-        tensor = self.home[self.name]
-        if tensor.data_ptr() != self.memory or not tensor.is_contiguous():
+        """The view of the tensor as the model has it now; InputError if it is of another kind."""
+        tensor = self.home.get(self.leaf)
+        if tensor is None or tensor.data_ptr() != self.memory or not tensor.is_contiguous():
+            if tensor is None or (tensor.shape, tensor.dtype, tensor.device) != self.kind:
+                raise InputError(
+                    f"{self.name} is gone, or of another shape, type or device than at record(); "
+                    "change the model first, then record() to a new folder"
+                )
             self.flat, self.memory = tensor.detach().reshape(-1), tensor.data_ptr()
         return self.flat
 
 
 class _Run:
-    """The chosen entries of tensors that follow each other in the vector.
-
-    Args:
-        tensors: flat views of them.
-        positions: within all of them, int64.
-    """
+    """The entries at int64 ``positions`` of flat tensors that follow each other in the vector."""
 
     def __init__(self, tensors: list[_Flat], positions: Tensor) -> None:
         self.tensors = tensors
@@ -41,7 +43,7 @@ class _Run:
         self.copy = torch.cat([tensor() for tensor in tensors]) if len(tensors) > 1 else None
 
     def read(self, place: Tensor) -> None:
-        """Write the entries to ``place``, float32."""
+        """Write the entries to ``place``."""
         if self.copy is None:
             whole = self.tensors[0]()
         else:
@@ -67,31 +69,64 @@ def _runs(tensors: list[_Flat]) -> Iterator[list[_Flat]]:
 class Reader:
     """Reads the entries of a model's vector at sorted positions, without building the vector.
 
-    The cost of a reading is that of what is read, not that of the model; no memory is allocated.
+    It costs what is read, not what the model is; no memory is allocated. What float32 cannot hold
+    (float64, whole numbers) is read in a type that can.
 
     Args:
         model: the model to read.
         positions: sorted, int64, shape ``(k,)``, on the model's device.
         slots: how many readings there is room for.
+        stored: the type that changes of whole numbers must fit into exactly.
 
-    Attributes:
-        values: a reading in each slot, float32, shape ``(slots, k)``.
+    Its ``runs`` are runs of entries, with their readings, the same slot by slot, and their changes.
     """
 
-    def __init__(self, model: nn.Module, positions: Tensor, *, slots: int = 1) -> None:
-        self.values = torch.empty(slots, len(positions), device=positions.device)
-        self._runs: list[tuple[_Run, tuple[Tensor, ...]]] = []
+    def __init__(
+        self, model: nn.Module, positions: Tensor, slots: int, stored: torch.dtype = torch.float32
+    ) -> None:
+        layout, self.stored = Layout.of(model), stored
+        self._changes = positions.new_empty(slots - 1, len(positions), dtype=torch.float32)
+        self.runs: list[tuple[_Run, Tensor, tuple[Tensor, ...], Tensor]] = []
+        homes = zip(layout.homes(model), layout.names, strict=True)
         start, first = 0, 0  # in the vector, and in the positions
-        for run in _runs([_Flat(*home) for home in Layout.of(model).homes(model)]):
-            end = start + sum(tensor().numel() for tensor in run)
+        for tensors in _runs([_Flat(*home, name) for home, name in homes]):
+            end = start + sum(tensor().numel() for tensor in tensors)
             last = int(torch.searchsorted(positions, end))
             if last > first:
-                places = self.values[:, first:last].unbind()
-                self._runs.append((_Run(run, positions[first:last] - start), places))
+                own = tensors[0]().dtype
+                floats = torch.promote_types(own, torch.float32)
+                kind = floats if own.is_floating_point else torch.int64
+                readings = positions.new_empty(slots, last - first, dtype=kind)
+                run = _Run(tensors, positions[first:last] - start)
+                self.runs.append((run, readings, readings.unbind(), self._changes[:, first:last]))
             start, first = end, last
 
-    def __call__(self, slot: int = 0) -> Tensor:
-        """Read the entries as they are now into a slot, and return that, shape ``(k,)``."""
-        for run, places in self._runs:
+    def __call__(self, slot: int = 0) -> None:
+        """Read the entries as they are now into a slot."""
+        for run, _, places, _ in self.runs:
             run.read(places[slot])
-        return self.values[slot]
+
+    def begin_with(self, other: "Reader", slot: int) -> None:
+        """Take into the first slot what another reader like this one, or it itself, has read."""
+        for (_, mine, _, _), (_, theirs, _, _) in zip(self.runs, other.runs, strict=True):
+            mine[0].copy_(theirs[slot])
+
+    def changes(self, count: int) -> Tensor:
+        """From each of the first readings to the next, float32 ``(count, k)``, until the next call.
+
+        InputError if a whole number changed by what cannot be stored exactly.
+        """
+        for run, readings, _, changes in self.runs:
+            before, after = readings[:count], readings[1 : count + 1]
+            torch.sub(after, before, out=changes[:count])
+            whole = after - before if after.dtype == torch.int64 else before[:0]
+            if not whole.to(self.stored).to(whole.dtype).equal(whole):
+                raise InputError(
+                    f"{run.tensors[0].name} changed by what {self.stored} cannot hold exactly; use "
+                    "values='float32' or buffers='keep', or register it with persistent=False"
+                )
+        if not self._changes[:count].sum().isfinite():  # one quick look at all of them
+            for _, readings, _, changes in self.runs:  # the same infinity, or NaN, is no change
+                same = ~unequal(readings[:count], readings[1 : count + 1])
+                changes[:count].masked_fill_(same, 0)
+        return self._changes[:count]

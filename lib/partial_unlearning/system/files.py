@@ -2,17 +2,15 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from partial_unlearning.errors import InputError
 
 
 def make_folder(path: Path) -> Path:
-    """Create ``path`` with its parents and return it.
-
-    Raises:
-        InputError: the folder cannot be made or written to.
-    """
+    """Create ``path`` with its parents and return it; InputError if it cannot be written to."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -24,11 +22,22 @@ def make_folder(path: Path) -> Path:
         ) from error
 
 
-def write_atomic(path: Path, content: str | bytes) -> Path:
+@contextmanager
+def reported() -> Iterator[None]:
+    """Report what the system refuses as InputError; of a missing file the caller knows better."""
+    try:
+        yield
+    except (FileNotFoundError, InputError):
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{error}; change its permissions, make room, or move it") from error
+
+
+@reported()
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
 
-    Raises:
-        InputError: the folder cannot be written to.
+    Results are for all to read, unless ``mode`` says else. InputError if it cannot be written.
     """
     make_folder(path.parent)
     data = content.encode() if isinstance(content, str) else content
@@ -38,7 +47,7 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes private files; results are for all to read
+        os.chmod(temporary, mode)  # mkstemp makes private files
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -31,20 +31,15 @@ def forget(model: nn.Module, update: Tensor, *, keep_buffers: bool = False) -> n
     """Subtract the sum of the affected updates: w' = w - update (Eq. 4).
 
     Args:
-        model: the trained model w; becomes w', in place.
+        model: the trained model w; becomes w', in place, and is returned.
         update: the sum over all affected steps, shape ``(size,)``; a pruned one makes it Eq. 7.
-        keep_buffers: leave running statistics of batch normalisation as they were trained. The
-            paper subtracts from "the model parameters"; statistics are none, though each step
-            changes them.
+        keep_buffers: leave running statistics as they were trained. The paper subtracts from "the
+            model parameters"; statistics are none, though each step changes them.
 
-    Returns:
-        The model.
+    Raises:
+        InputError: a result is no number; nothing was changed.
     """
-    layout = Layout.of(model)
-    if keep_buffers:
-        is_weight = layout.is_weight.to(update.device)
-        update = torch.where(is_weight, update, torch.zeros_like(update))
-    layout.subtract(model, update)
+    Layout.of(model).subtract(model, update, keep_buffers=keep_buffers)
     return model
 
 
@@ -54,11 +49,8 @@ def prune(update: Tensor, kept: Tensor) -> Tensor:
     A fixed mask may prune a sum instead of its terms: it commutes with the sum of Eq. 7.
 
     Args:
-        update: an update, or a sum of them, shape ``(..., size)``.
+        update: an update, or a sum of them, shape ``(..., size)``; stays as it is.
         kept: positions kept, int64, shape ``(k,)``.
-
-    Returns:
-        A new tensor of the same shape.
     """
     kept = kept.to(update.device)
     pruned = torch.zeros_like(update)
@@ -67,7 +59,7 @@ def prune(update: Tensor, kept: Tensor) -> Tensor:
 
 
 def undone(sums: Tensor, order: str) -> Iterator[Tensor]:
-    """What is subtracted once 1, 2, ..., E epochs are undone.
+    """Yield what is subtracted once 1, 2, ..., E epochs are undone: rows of ``U[order].cumsum(0)``.
 
     The total, and so the end, is the same in any order; the way there is not. ``backward`` undoes
     the last epoch first. The paper draws this curve in Figure 1 without giving its order.
@@ -75,8 +67,5 @@ def undone(sums: Tensor, order: str) -> Iterator[Tensor]:
     Args:
         sums: U, shape ``(E, size)``.
         order: a key of :data:`ORDERS`.
-
-    Yields:
-        The rows of ``U[order].cumsum(0)``, one at a time, each of shape ``(size,)``.
     """
     return accumulate(sums[epoch] for epoch in ORDERS[order](range(len(sums))))

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
 
-FORMAT = 2
+T = TypeVar("T")
+FORMAT = 3
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
 
@@ -23,8 +25,8 @@ def write(folder: Folder, name: str, content: dict[str, Any]) -> None:
     folder.put(name, json.dumps(document).encode())
 
 
-def read(folder: Folder, name: str) -> dict[str, Any]:
-    """Read what :func:`write` wrote; InputError if missing, damaged, or of another format."""
+def read(folder: Folder, name: str, load: Callable[[dict[str, Any]], T]) -> T:
+    """Load what :func:`write` wrote; InputError if missing, damaged, or of another format."""
     path = folder.path(name)
     try:
         found = json.loads(folder.read(name).tobytes())
@@ -36,10 +38,12 @@ def read(folder: Folder, name: str) -> dict[str, Any]:
         raise InputError(f"{path} is damaged: {error}; restore it from a copy") from error
     if isinstance(version, int) and version != FORMAT:
         raise InputError(
-            f"{path} has format {version}; this version of the library reads format {FORMAT}. Use "
-            "the version that wrote the log"
+            f"{path} has format {version}; this version of the library reads format {FORMAT}"
         )
     whole = found == {"zarr_format": 3, "node_type": "group"} and len(attributes) == 3
     if not whole or version != FORMAT or digest(content) != recorded:
         raise InputError(f"{path} is damaged: its digest does not match; restore it from a copy")
-    return dict(content)
+    try:
+        return load(content)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} has the content of another file; restore it") from error

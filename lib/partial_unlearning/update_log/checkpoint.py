@@ -60,14 +60,15 @@ def restore(
     """Put everything back as it was saved, InputError if others were, and return the position."""
     found = len(saved["parts"]), len(saved["generators"])
     if found != (len(parts), len(generators)):
-        raise InputError(
-            f"the checkpoint holds {found[0]} parts and {found[1]} generators; {len(parts)} and "
-            f"{len(generators)} were given"
-        )
-    for part, state in zip(parts, saved["parts"], strict=True):
-        part.load_state_dict(state)
-    for generator, state in zip(generators, saved["generators"], strict=True):
-        generator.set_state(state)
+        given = f"{len(parts)} and {len(generators)} were given"
+        raise InputError(f"the checkpoint has {found[0]} parts, {found[1]} generators; {given}")
+    try:
+        for part, state in zip(parts, saved["parts"], strict=True):
+            part.load_state_dict(state)
+        for generator, state in zip(generators, saved["generators"], strict=True):
+            generator.set_state(state)
+    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise InputError(f"the checkpoint was made of other parts: {error}; give those") from error
     torch.set_rng_state(saved["torch"])
     if saved["cuda"]:
         torch.cuda.set_rng_state_all(saved["cuda"])

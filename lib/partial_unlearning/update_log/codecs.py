@@ -6,7 +6,7 @@ magnitude mask are data, stored as one bit a weight or as packed indices, whiche
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,8 @@ VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Types for stored values. At update sizes near 1e-8, float16 turns most of them to zero."""
 
 _HEAD = struct.Struct("<II")  # epoch and number of ids
+EPOCH_BYTES = 4  # at the start of a batch's row; the rest is about its samples
+_UNCHANGED = 0x80  # in the highest byte of the number of ids: the step changed no weight
 
 
 def _whole_words(bits: int) -> int:
@@ -111,6 +113,33 @@ def smallest(size: int, kept: int) -> str:
     return min(("bitmask", "indices"), key=lambda name: stored_code(name, size, kept).nbytes)
 
 
+def whole_number(name: str, given: object, least: int, most: int) -> int:
+    """A setting as int, InputError if it is no whole number from ``least`` to ``most``."""
+    if isinstance(given, int | np.integer) and type(given) is not bool and least <= given <= most:
+        return int(given)
+    raise InputError(f"{name} is {given!r}; give a whole number from {least} to {most}")
+
+
+def sample_ids(given: Any) -> np.ndarray:  # noqa: ANN401 (whatever a person gives)
+    """Sample ids as int64 ``(n,)``, InputError if they are no whole numbers of an integer type."""
+    try:
+        array = given.detach().cpu().numpy() if hasattr(given, "detach") else given
+        single = isinstance(array, np.ndarray)  # else one by one: a truth value is no number
+        parts = [array] if single else [np.asarray(number) for number in array]
+        ids = array if single else np.asarray(parts)
+        whole = ids.ndim == 1 and all(part.dtype.kind in "iu" for part in (ids, *parts))
+        strange = isinstance(given, bytes | bytearray | np.ma.MaskedArray)
+        if whole and not strange and ids.max(initial=0) < 2**63:
+            return ids.astype(np.int64, copy=False)
+        found: object = f"{ids.dtype} of shape {ids.shape}"
+    except (TypeError, ValueError, RuntimeError) as error:
+        found = error
+    raise InputError(
+        f"no sample ids: {type(given).__name__}, {found}; give whole numbers of an integer type, "
+        "below 2**63, in one row (of a mask its places, mask.nonzero().ravel())"
+    )
+
+
 def id_type(largest: int) -> str:
     """The smallest unsigned integer type that holds ids up to ``largest``."""
     return np.min_scalar_type(largest).newbyteorder("<").str if largest < 2**32 else "<i8"
@@ -118,12 +147,7 @@ def id_type(largest: int) -> str:
 
 @dataclass(frozen=True)
 class BatchCodec:
-    """The epoch and the sample ids of a batch as a row.
-
-    Attributes:
-        batch_size: the most ids a batch can hold.
-        ids: numpy type of an id.
-    """
+    """The epoch and at most ``batch_size`` sample ids, of numpy type ``ids``, as a row."""
 
     batch_size: int
     ids: str
@@ -135,15 +159,26 @@ class BatchCodec:
 
     def encode(self, epoch: int, ids: "Tensor") -> bytes:
         """The row of a batch; InputError if there are no ids, too many, or too large ones."""
-        given = ids.detach().cpu().numpy().ravel().astype(np.int64, copy=False)
+        given, epoch = sample_ids(ids), whole_number("the epoch", epoch, 0, 2**32 - 1)
         if not 1 <= len(given) <= self.batch_size:
-            raise InputError(f"a batch of {len(given)} samples; the log has 1..{self.batch_size}")
+            raise InputError(
+                f"{len(given)} samples are no batch: declared were 1..{self.batch_size}"
+            )
         row = given.astype(self.ids)
         if row.astype(np.int64).tobytes() != given.tobytes():  # quicker than looking at each id
             largest = np.iinfo(self.ids).max
-            raise InputError(f"sample ids {given.min()}..{given.max()}; the log has 0..{largest}")
+            raise InputError(f"sample ids {given.min()}..{given.max()}: declared were 0..{largest}")
         padding = row[:1].tobytes() * (self.batch_size - len(row))  # one of its own ids
         return _HEAD.pack(epoch, len(row)) + row.tobytes() + padding
+
+    def marked(self, row: bytes, unchanged: bool) -> bytes:
+        """The row of a batch, saying whether its step changed no weight."""
+        last = _HEAD.size - 1
+        return row[:last] + bytes([row[last] + _UNCHANGED * unchanged]) + row[last + 1 :]
+
+    def unchanged(self, rows: np.ndarray) -> np.ndarray:
+        """Which rows ``(n, nbytes)`` say that their step changed no weight, bool ``(n,)``."""
+        return rows[:, _HEAD.size - 1] >= _UNCHANGED
 
     def padded_ids(self, rows: np.ndarray) -> np.ndarray:
         """Ids of rows ``(n, nbytes)``, shape ``(n, batch_size)``; short batches repeat an id."""
@@ -152,4 +187,5 @@ class BatchCodec:
     def decode(self, row: np.ndarray) -> tuple[int, np.ndarray]:
         """Epoch and sample ids, int64, of a row."""
         epoch, count = _HEAD.unpack(row[: _HEAD.size].tobytes())
+        count &= ~(_UNCHANGED << 24)
         return epoch, self.padded_ids(row[None])[0, :count].astype(np.int64)

@@ -21,13 +21,15 @@ def _facts(log: LogFiles) -> dict[str, object]:
     about, steps, each = log.description, len(log), log.bytes_per_step()
     sparsity = f"{about.sparsity_first:g} to {about.sparsity_last:g}"
     dense = each / (4 * log.size)
+    unfinished = f", not complete: purge {log.history.purging} again" * bool(log.history.purging)
     return {
-        "model": f"{log.size} entries in {len(about.layers)} layers, {about.fingerprint[:12]}",
+        "model": f"{log.size} entries in {len(about.layers)} layers",
         "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}",
         "update": f"{about.kept} values in {about.values}, positions {about.positions}",
         "steps": steps,
         "bytes": f"{log.folder.total()}, {each} a step, {dense:.2%} of a dense float32 log",
-        "recording": "ended" if steps == log.history.trained_steps else "not ended",
+        "recording": "ended" if log.ended else "not ended",
+        "purged": f"{len(log.history.purged)} steps" + unfinished,
         "versions": ", ".join(f"{name} {number}" for name, number in about.versions.items()),
     }
 
@@ -39,6 +41,8 @@ def info(path: str) -> None:
     log = LogFiles(Folder(path))
     for name, value in _facts(log).items():
         click.echo(f"{name:10}{value}")
+    if begun := log.history.announced:
+        click.echo(f"a {begun.kind} was cut short; repeat it")
     for entry in log.history.entries:
         steps = len(from_ranges(entry.asked))
         name = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
@@ -54,7 +58,8 @@ def verify(path: str) -> None:
     log = open_log(path)
     if problems := list(log.verify()):
         raise InputError("\n".join(problems))
-    click.echo(f"{len(log)} steps, every one as it was written")
+    gone = f"; {len(log.history.purged)} of them are purged" * bool(log.history.purged)
+    click.echo(f"{len(log)} steps, every one as it was written{gone}")
 
 
 @click.command("forget")
@@ -66,14 +71,40 @@ def verify(path: str) -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the new weights."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--unfinished", is_flag=True, help="The log was not closed; these are its weights.")
+@click.option("--wrapped", is_flag=True, help="Names of a compiled or wrapped model are meant.")
+@click.option("--final", is_flag=True, help="Also purge it from the log, for good.")
 def forget_command(
-    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None, dry_run: bool
+    path: str,
+    weights: Path,
+    ids: Path | None,
+    request: int | None,
+    out: Path | None,
+    dry_run: bool,
+    unfinished: bool,
+    wrapped: bool,
+    final: bool,
 ) -> None:
     """Subtract what training learned in every step that saw the given samples."""
-    if (ids is None) == (request is None) or (dry_run and ids is None):
-        raise InputError("give either --ids, with or without --dry-run, or --undo")
+    asked = request if ids is None else ids
+    if asked is None or None not in (ids, request) or dry_run + final > (ids is not None):
+        raise InputError("give either --ids, perhaps with --dry-run or --final, or --undo")
     if out is None and not dry_run:
         raise InputError("give --out, the file to write the new weights to, or --dry-run")
-    from partial_unlearning.update_log.request_files import answer  # loads torch
+    from partial_unlearning.update_log.request_files import answer, completed, make_final
 
-    answer(path, weights, ids, request, None if dry_run else out)
+    if final and ids and out and completed(path, ids, out):
+        return
+    entry = answer(path, weights, asked, None if dry_run else out, unfinished, wrapped)
+    if final and entry:
+        make_final(path, entry.request)
+
+
+@click.command("purge")
+@click.option("--log", "path", required=True, help="The update log, a folder or URL.")
+@click.argument("request", type=int)
+def purge_command(path: str, request: int) -> None:
+    """Overwrite the updates and sample ids that REQUEST, by its number, asked for: it is final."""
+    from partial_unlearning.update_log.request_files import make_final  # loads torch
+
+    make_final(path, request)

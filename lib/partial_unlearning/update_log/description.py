@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from partial_unlearning.update_log.checked_json import digest
 from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, stored_code
 
 PENDING_BYTES, PENDING_STEPS = 1 << 20, 16  # written together: that is quicker than one by one
@@ -19,14 +18,12 @@ class Description:
         layers: layer names; ``layer_ends`` says where each ends in the vector.
         buffer_names: names of the tensors that are statistics, not trained weights.
         buffers: whether requests ``keep`` them as they are or ``subtract`` what changed them.
-        strategy: pruning strategy; with ``sparsity_first``, ``sparsity_last`` and ``seed`` it
-            gives the mask.
+        strategy: of pruning; with ``sparsity_first``, ``sparsity_last``, ``seed`` it is the mask.
         kept: entries kept of each update.
         mask_digest: of a seeded mask's positions, else empty.
         values: type of the stored values.
         positions: code of the positions.
-        batch_size: most samples in a step.
-        ids: type of a sample id.
+        batch_size: most samples in a step; ``ids`` is the type of a sample id.
         per_shard: steps in a shard.
         versions: of the libraries that wrote the log.
     """
@@ -63,11 +60,6 @@ class Description:
     def size(self) -> int:
         """Number of entries of the model's flat vector."""
         return self.layer_ends[-1]
-
-    @property
-    def fingerprint(self) -> str:
-        """Identifies the model's architecture: names, shapes and types of its tensors."""
-        return digest([self.names, self.shapes, self.dtypes])
 
     @property
     def update_bytes(self) -> int:

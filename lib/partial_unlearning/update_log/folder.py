@@ -11,6 +11,7 @@ import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
 from partial_unlearning.errors import InputError
+from partial_unlearning.system.files import reported
 
 Row = bytes | np.ndarray
 """A row of bytes; an array is uint8 and read-only. (Type checkers know no array as a buffer.)"""
@@ -19,18 +20,14 @@ Row = bytes | np.ndarray
 class Folder:
     """Files by name, relative to one folder.
 
-    Args:
-        url: a path, or a URL such as ``memory://log`` or ``s3://bucket/log`` (for which fsspec
-            needs that protocol's package).
-
-    Raises:
-        InputError: fsspec cannot reach such a URL.
+    Its ``url`` is a path, or a URL such as ``s3://bucket/log`` (for which fsspec needs that
+    protocol's package); else InputError.
     """
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
         try:
             self.fs, self.root = fsspec.core.url_to_fs(os.fspath(url))
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, TypeError, AttributeError) as error:
             raise InputError(f"cannot open the log folder {url}: {error}") from error
         self.local = isinstance(self.fs, LocalFileSystem)
         self._lock: BinaryIO | None = None
@@ -39,6 +36,7 @@ class Folder:
         """The full path of a file."""
         return f"{self.root}/{name}"
 
+    @reported()
     def names(self, folder: str) -> list[str]:
         """The names of all files in a subfolder, sorted."""
         try:
@@ -50,6 +48,7 @@ class Folder:
             return []
         return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in found)
 
+    @reported()
     def size(self, name: str) -> int | None:
         """Bytes in a file, None when there is no such file."""
         try:
@@ -72,6 +71,7 @@ class Folder:
         """Bytes of all files."""
         return int(self.fs.du(self.root))
 
+    @reported()
     def read(self, name: str, *ranges: tuple[int, int]) -> np.ndarray:
         """Bytes of a file as uint8: all of it, or ascending ranges, which its end cuts short."""
         if self.local:
@@ -83,6 +83,7 @@ class Folder:
         parts = self.fs.cat_ranges(paths, list(starts), list(stops), on_error="raise")
         return np.frombuffer(bytearray(b"".join(parts)), dtype=np.uint8)
 
+    @reported()
     def put(self, name: str, content: bytes) -> None:
         """Write a file whole: a reader sees the old one or the new one."""
         path = self.path(name)
@@ -97,6 +98,7 @@ class Folder:
             os.fsync(file.fileno())
         os.replace(temporary, path)
 
+    @reported()
     def rename(self, old: str, new: str) -> None:
         """Give a file another name; on this disk in one moment."""
         if self.local:
@@ -104,11 +106,13 @@ class Folder:
         else:
             self.fs.mv(self.path(old), self.path(new))
 
+    @reported()
     def remove(self, name: str) -> None:
         """Delete a file, if there is one."""
         if self.size(name) is not None:
             self.fs.rm_file(self.path(name))
 
+    @reported()
     def lock(self, name: str) -> None:
         """Be the only writer, until unlocked or the process ends; InputError if there is one.
 
@@ -157,11 +161,11 @@ def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
 class LocalTail:
     """On this disk: every append goes to the operating system at once.
 
-    A log is not read while training. So what is on the disk leaves the system's memory, where it
-    would take the place of the training data, and ever new memory: in a virtual machine, getting
-    that can cost more than all else about recording.
+    A log is not read while training: what is on the disk leaves the system's memory, as getting
+    ever new memory can cost more than all else about recording.
     """
 
+    @reported()
     def __init__(self, folder: Folder, name: str, content: bytes) -> None:
         if content or folder.size(name) is not None:
             folder.put(name, content)
@@ -175,6 +179,7 @@ class LocalTail:
             raise OSError(f"only {written} of {size} bytes could be written")
         self.saved += written
 
+    @reported()
     def flush(self) -> None:
         """Ask the disk as well, so that the content survives a power cut."""
         os.fsync(self._file.fileno())

@@ -1,13 +1,13 @@
 """The history of a log: which steps are subtracted from which weights.
 
-Weights are known by a digest. Each entry names the weights it led to and the steps that are
-subtracted in them, so nothing can be subtracted twice, whichever of the known weights a request
-is applied to. The ids of the people who asked are not kept: their steps are.
+Weights are known by a digest. Each entry names the weights it led to and the steps subtracted in
+them, so that nothing is subtracted twice. The ids of who asked are not kept: their steps are.
 """
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -36,32 +36,39 @@ class Entry:
 
     Attributes:
         kind: ``trained`` (recording ended), ``resumed`` (from an earlier step, since the weights
-            it ended with were lost), ``forget`` or ``undo``.
+            it ended with were lost), ``forget``, ``undo``, ``purge`` (begun) or ``purged`` (done).
         request: number of the request, counted from 1; 0 for the first two.
         asked: ranges of the steps that the request affects; all steps for the first two.
         weights: digest of the weights it led to.
         subtracted: ranges of all steps subtracted in these weights.
         time: when, in UTC.
+        inseparable: of ``trained``, ranges of steps after which something else changed the weights.
     """
 
     kind: str
     request: int
     asked: list[list[int]]
     weights: str
-    subtracted: list[list[int]]
+    subtracted: list[list[int]] = field(default_factory=list)
     time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    inseparable: list[list[int]] = field(default_factory=list)
+
+
+def _load(content: dict[str, Any]) -> tuple[tuple[Entry, ...], Entry | None]:
+    begun = content["announced"]
+    return tuple(Entry(**entry) for entry in content["entries"]), Entry(**begun) if begun else None
 
 
 class History:
     """The entries of a log, in the order they were made.
 
-    The file is read when it is first asked for, and again only when it has changed: another
-    process may have written to it, unless this one holds the lock.
+    The file is read again only when it has changed, as another process may have written to it.
     """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._entries: tuple[Entry, ...] = ()
+        self._announced: Entry | None = None
         self._version: str | None = None
 
     @property
@@ -69,8 +76,7 @@ class History:
         """All entries; InputError if the history is missing or damaged."""
         version = self._folder.version(FILE)  # looked at first: what is read is no older
         if version is None or version != self._version:
-            content = checked_json.read(self._folder, FILE)
-            self._entries = tuple(Entry(**entry) for entry in content["entries"])
+            self._entries, self._announced = checked_json.read(self._folder, FILE, _load)
             self._version = version
         return self._entries
 
@@ -78,16 +84,34 @@ class History:
         """Add an entry; the caller holds the lock."""
         self.write((*self.entries, entry))
 
-    def write(self, entries: tuple[Entry, ...]) -> None:
-        """Replace all entries; none begin a history."""
-        checked_json.write(self._folder, FILE, {"entries": [asdict(entry) for entry in entries]})
-        self._entries, self._version = entries, self._folder.version(FILE)
+    def write(self, entries: tuple[Entry, ...], announced: Entry | None = None) -> None:
+        """Replace all entries; none begin a history. An announced one is about to follow them."""
+        content = {"entries": [*map(asdict, entries)], "announced": announced and asdict(announced)}
+        checked_json.write(self._folder, FILE, content)
+        self._entries, self._announced = entries, announced
+        self._version = self._folder.version(FILE)
+
+    @property
+    def announced(self) -> Entry | None:
+        """The request that was begun, and of which it is not known that it came to its end."""
+        return self._announced if self.entries else None
+
+    @property
+    def since_training(self) -> tuple[Entry, ...]:
+        """The last entry that is no request and all after it; weights from before are others'."""
+        entries = self.entries
+        starts = [place for place, entry in enumerate(entries) if not entry.request]
+        return entries[max(starts, default=0) :]
 
     @property
     def trained_steps(self) -> int:
         """How many steps the log must have, at least; 0 as long as recording has not ended."""
-        ends = [entry.asked[-1][1] for entry in self.entries if not entry.request and entry.asked]
-        return ends[-1] if ends else 0
+        return self.since_training[0].asked[-1][1] if self.entries else 0
+
+    @property
+    def inseparable(self) -> set[int]:
+        """Steps that cannot be subtracted from the weights that recording led to last."""
+        return from_ranges(self.since_training[0].inseparable) if self.entries else set()
 
     def requests(self) -> dict[int, set[int]]:
         """Number -> affected steps of each request that stands, that is, was not undone."""
@@ -99,24 +123,30 @@ class History:
                 del standing[entry.request]
         return standing
 
+    @property
+    def purged(self) -> set[int]:
+        """Steps whose updates and sample ids are gone for good, or will be: see :attr:`purging`."""
+        purges = (entry.asked for entry in self.entries if entry.kind == "purge")
+        return set().union(*map(from_ranges, purges))
+
+    @property
+    def purging(self) -> int | None:
+        """The request whose purge was begun and did not come to its end, if there is one."""
+        purges = [entry for entry in self.entries if entry.kind in ("purge", "purged")]
+        return purges[-1].request if purges and purges[-1].kind == "purge" else None
+
     def knows(self, weights: str) -> bool:
-        """Whether an entry led to the weights of this digest."""
-        return any(entry.weights == weights for entry in self.entries)
+        """Whether an entry led to the weights of this digest, since training last ended."""
+        return any(entry.weights == weights for entry in self.since_training)
 
     def subtracted(self, weights: str) -> set[int]:
-        """The steps already subtracted in the weights of this digest.
-
-        Raises:
-            InputError: the log does not know these weights.
-        """
-        entries = self.entries
-        for entry in reversed(entries):
-            if entry.weights == weights:
-                return from_ranges(entry.subtracted)
-        if not entries:  # recording has not ended: whatever it reached so far
-            return set()
-        raise InputError(
-            f"these weights (digest {weights[:12]}) are neither those at the end of recording nor "
-            f"the result of a request; the last ones are {entries[-1].weights[:12]}. Give those: "
-            "from others nothing can be subtracted, since it is unknown what they hold"
-        )
+        """The steps subtracted in the weights of this digest; InputError if it is unknown."""
+        entries = self.since_training
+        known = [entry for entry in entries if entry.weights == weights]
+        if entries and not known:
+            raise InputError(
+                f"these weights (digest {weights[:12]}) are neither those at the end of recording "
+                f"nor the result of a request; the last ones are {entries[-1].weights[:12]}. Give "
+                "those: it is unknown what others hold"
+            )
+        return from_ranges(known[-1].subtracted) if known else set()  # none: it has not ended

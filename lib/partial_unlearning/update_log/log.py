@@ -1,6 +1,7 @@
 """The update log on disk: recorded updates, their batches, and the history of requests."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -15,14 +16,21 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log import checked_json
+from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import BatchCodec, id_type
+from partial_unlearning.update_log.codecs import BatchCodec, id_type, sample_ids, whole_number
 from partial_unlearning.update_log.folder import Folder
-from partial_unlearning.update_log.history import Entry, History, to_ranges
-from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles
+from partial_unlearning.update_log.history import Entry, History
+from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
 from partial_unlearning.update_log.update_rows import RowBlock, add_rows
+
+UNCHANGED = (
+    "recorded no change of any weight: a scaler skipped them, the learning rate was 0, or "
+    "gradients were accumulated. Then what these samples did is in later steps, and not found: "
+    "call step() once after each optimizer.step(), with the ids of all its micro-batches"
+)
 
 
 class Batch(NamedTuple):
@@ -33,10 +41,7 @@ class Batch(NamedTuple):
 
 
 class StoredLog(LogFiles):
-    """An update log, open for reading; :func:`open_log` makes one.
-
-    It can be read while another process appends to it.
-    """
+    """An update log, open for reading, also while it grows; :func:`open_log` makes one."""
 
     _description_type = ModelDescription
     description: ModelDescription
@@ -50,40 +55,37 @@ class StoredLog(LogFiles):
         """Be the only writer inside a ``with`` block; InputError if somebody is writing."""
         return self.folder.locked(ROOT)
 
-    def _known(self, steps: Iterable[int]) -> np.ndarray:
-        """Sorted distinct steps; raises InputError if one is not in the log."""
+    def known(self, steps: Iterable[int]) -> np.ndarray:
+        """Sorted distinct steps; raises InputError if one is not in the log, or purged."""
         known = np.unique(np.fromiter(steps, dtype=np.int64))
-        count = len(self)
+        count, purged = len(self), self.history.purged
         outside = known[(known < 0) | (known >= count)]
         if len(outside):
+            raise InputError(f"the log holds no update of step {outside[0]}, but {count} steps")
+        if gone := purged.intersection(known.tolist()):
             raise InputError(
-                f"the log holds no update of step {outside[0]}; {count} steps are in its files"
+                f"{len(gone)} of these steps are purged from the log, the first is {min(gone)}; "
+                "give weights that lack them already: those of that request, or later ones"
             )
         return known
 
     def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the updates of ``steps``, in ascending order of the steps.
-
-        Yields:
-            Positions in the flat vector, int64 ``(k,)``, and values, float32 ``(k,)``.
+        """Yield the updates of ``steps``, ascending: positions int64, values float32, ``(k,)``.
 
         Raises:
             InputError: a step is not in the log, or its row is damaged.
         """
         codec = self.description.updates
-        for _, rows in self._updates.blocks(self._known(steps)):
+        for _, rows in self._updates.blocks(self.known(steps)):
             for row, values in zip(rows, codec.values_of(rows), strict=True):
                 yield codec.positions_of(row), values.to(torch.float32)
 
     def sum(self, steps: Iterable[int]) -> Tensor:
         """The sum of the updates of ``steps``, dense, float32, shape ``(size,)`` (Eq. 7).
 
-        One pass over the affected rows, in float32; memory does not grow with their number.
-
-        Raises:
-            InputError: a step is not in the log, or its row is damaged.
+        One pass; memory does not grow with their number. Raises as :meth:`updates`.
         """
-        blocks = (rows for _, rows in self._updates.blocks(self._known(steps)))
+        blocks = (rows for _, rows in self._updates.blocks(self.known(steps)))
         with one_thread():
             return add_rows(self.description.updates, blocks, self.size)
 
@@ -103,34 +105,42 @@ class StoredLog(LogFiles):
         return BatchPlan(tuple(map(tuple, epochs)))
 
     def affected_steps(self, ids: Tensor | Sequence[int]) -> list[int]:
-        """The steps whose batch holds any of some samples (the set B_t of Eq. 4).
+        """The steps whose batch holds any of some samples (the set B_t of Eq. 4), ascending.
 
         Args:
             ids: sample ids, whole numbers, shape ``(n,)``.
 
-        Returns:
-            Steps in ascending order, counted from 0 over the whole run.
-
         Raises:
-            InputError: no ids, or an id in no batch, so that nothing could be removed for it.
+            InputError: no ids, or none that are whole numbers, or one that is in no batch.
         """
-        asked = np.unique(ids.cpu().numpy() if isinstance(ids, Tensor) else ids)
+        asked = np.unique(sample_ids(ids))
+        steps, seen = self.seen_in(asked)
+        if not len(asked):
+            raise InputError("no sample ids were given, so they are in no recorded batch")
+        if not seen.all():
+            raise InputError(
+                f"{(~seen).sum()} of {len(asked)} sample ids are in no recorded batch, the first "
+                f"is {asked[~seen][0]}; give ids that were trained on, and not only in the "
+                f"{len(self.history.purged)} steps that are purged"
+            )
+        return steps
+
+    def seen_in(self, asked: np.ndarray) -> tuple[list[int], np.ndarray]:
+        """The steps, not purged, that saw any of some ids ``(n,)``; and which ids were seen."""
         steps: list[int] = []
-        seen = np.zeros(len(asked), dtype=bool)
-        for block, rows in self._batches.blocks(np.arange(len(self))):
+        seen, purged = np.zeros(len(asked), dtype=bool), sorted(self.history.purged)
+        for block, rows in self._batches.blocks(np.delete(np.arange(len(self)), purged)):
             held = self.description.batches.padded_ids(rows)
             hits = np.isin(held, asked)
             seen |= np.isin(asked, held[hits])
             steps += block[hits.any(axis=1)].tolist()
-        if not len(asked):
-            raise InputError("no sample ids were given, so they are in no recorded batch")
-        if not seen.all():
-            missing = asked[~seen]
-            raise InputError(
-                f"{len(missing)} of {len(asked)} sample ids are in no recorded batch, the first "
-                f"is {missing[0]}; give ids that were trained on"
-            )
-        return steps
+        return steps, seen
+
+    def unchanged(self, steps: Iterable[int]) -> set[int]:
+        """Those of ``steps`` of which no change of a weight was recorded."""
+        blocks = self._batches.blocks(np.unique(np.fromiter(steps, dtype=np.int64)))
+        marked = self.description.batches.unchanged
+        return {int(step) for part, rows in blocks for step in part[marked(rows)]}
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
@@ -145,10 +155,8 @@ class LogWriter(StoredLog):
     """An update log, open for appending; :func:`create` and :func:`append_to` make one.
 
     One process at a time can write. Steps are written a few at a time, or by :meth:`flush`; what
-    is not written yet cannot be read, and ``len`` does not count it. :attr:`written` says how
-    many steps survive the end of the process in whatever way. (A thread of its own to write them
-    was tried, and lost: where training uses all cores, it waits for them too.)
-
+    is not written yet cannot be read, and ``len`` does not count it. (A thread of its own for it
+    waits for the cores that training uses.)
     """
 
     _rows_type = RowWriter
@@ -158,9 +166,9 @@ class LogWriter(StoredLog):
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
         folder.lock(ROOT)
         super().__init__(folder)
-        self._batch_of = {step: Batch(epoch, ids) for step, epoch, ids in plan or ()}
-        self._next = len(self)
-        self._pending: list[tuple[int, Batch]] = []
+        encode = self.description.batches.encode
+        self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
+        self._next, self._pending, self._closed = len(self), 0, False
         self._block = RowBlock(self.description.updates, self.description.pending)
         if self._batches.count() > self._next or self._cut_to() is not None:
             self.cut(self._next)  # killed after a batch, or while shortening
@@ -173,74 +181,75 @@ class LogWriter(StoredLog):
     def cut(self, steps: int) -> None:
         """Keep the first ``steps`` steps and go on from there."""
         checked_json.write(self.folder, CUT, {"steps": steps})
-        self._next, self._pending = steps, []
+        self._next, self._pending = steps, 0
         self._updates.cut(steps)
         self._batches.cut(steps)
         self.folder.remove(CUT)
 
-    def announce(self, step: int, batch: Batch) -> None:
-        """Say which samples a step saw, before it is recorded, where there is no plan."""
-        self._batch_of[step] = Batch(batch.epoch, batch.ids.clone())  # the loop may reuse its own
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise InputError("recording has ended; record(..., resume=True) goes on with it")
 
-    def record(self, step: int, positions: Tensor, values: Tensor) -> None:
-        """Append the update of the next step (Eq. 6): positions int64, values float, ``(k,)``.
+    def announce(self, step: int, batch: Batch) -> None:
+        """Say which samples a step saw, before it is recorded; InputError if there is no room."""
+        self._refuse_if_closed()
+        self._batch_of[step] = self.description.batches.encode(batch.epoch, batch.ids)
+
+    def record(self, first: int, positions: Tensor, values: Tensor) -> None:
+        """Append updates of the next steps (Eq. 6): positions int64 ``(k,)``, values ``(n, k)``.
 
         Raises:
             InputError: not the next step, no batch known for it, or it cannot be written.
         """
-        self.record_all(step, positions, values[None])
-
-    def record_all(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Append updates of consecutive steps, ``values`` ``(n, k)``; raises as :meth:`record`."""
         if first != self._next:
             raise InputError(f"step {first} was recorded, but step {self._next} is the next one")
         for step in range(first, first + len(values)):
             if step not in self._batch_of:
                 raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
         while len(values):
-            part = values[: self.description.pending - len(self._pending)]
-            self._block.set(len(self._pending), positions, part)
-            steps = range(self._next, self._next + len(part))
-            self._pending += [(step, self._batch_of[step]) for step in steps]
-            self._next, values = steps.stop, values[len(part) :]
-            if len(self._pending) == self.description.pending:
+            part = values[: self.description.pending - self._pending]
+            self._block.set(self._pending, positions, part)
+            self._next, self._pending = self._next + len(part), self._pending + len(part)
+            values = values[len(part) :]
+            if self._pending == self.description.pending:
                 self._write()
 
     def _write(self) -> None:
         """Write the pending steps: first their batches, then their updates."""
         if not self._pending:
             return
-        pending, encode = self._pending, self.description.batches.encode
-        self._pending, self._next = [], -1  # nothing can follow until everything is written
+        steps = range(self._next - self._pending, self._next)
+        updates, about = self._block.rows[: self._pending], self.description
+        pairs = zip(map(self._batch_of.pop, steps), updates, strict=True)
+        self._pending, self._next = 0, -1  # nothing can follow until everything is written
+        marked, unchanged = about.batches.marked, about.updates.unchanged
         try:
-            self._batches.extend([encode(batch.epoch, batch.ids) for _, batch in pending])
-            self._updates.extend(self._block.rows[: len(pending)])
+            self._batches.extend([marked(batch, unchanged(update)) for batch, update in pairs])
+            self._updates.extend(updates)
         except (OSError, InputError) as error:
-            steps = f"{pending[0][0]} to {pending[-1][0]}"
-            raise InputError(f"cannot record steps {steps}: {error}") from error
-        self._next = pending[-1][0] + 1
-        for step, _ in pending:
-            del self._batch_of[step]
+            raise InputError(f"cannot record steps {steps[0]} to {steps[-1]}: {error}") from error
+        self._next = steps.stop
 
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
+        self._refuse_if_closed()
         self._write()
         self._batches.flush()
         self._updates.flush()
 
-    def close(self, model: nn.Module | None = None, subtracted: Iterable[int] = ()) -> None:
-        """End recording.
+    def close(self, model: nn.Module | None = None, **held: list[list[int]]) -> None:
+        """End recording. Requests will know the weights of ``model``; without one it has no end.
 
-        Args:
-            model: the trained model, so that requests will know its weights; None leaves the
-                recording unfinished.
-            subtracted: steps that were subtracted from the weights training started with.
+        ``held`` is ``subtracted`` and ``inseparable`` of its :class:`Entry`, by default none.
         """
         self.flush()
-        if model is not None and len(self):
+        steps = len(self)
+        if still := len(self.unchanged(range(steps))):
+            warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
+        if model is not None and steps:
             digest = self.description.digest(model)
-            entry = Entry("trained", 0, [[0, len(self)]], digest, to_ranges(subtracted))
-            self.history.append(entry)
+            self.history.append(Entry("trained", 0, [[0, steps]], digest, **held))  # type: ignore[arg-type]
+        self._closed = True
         self._batches.close()
         self._updates.close()
         self.folder.unlock()
@@ -251,11 +260,30 @@ def exists(path: str | os.PathLike[str]) -> bool:
     return Folder(path).size(ROOT) is not None
 
 
+def _batch_codec(
+    ids: Tensor | Sequence[int] | None, batch_size: int | None, plan: BatchPlan | None
+) -> BatchCodec:
+    """How the batches of a new log become rows; arguments and errors as of :func:`create`."""
+    if plan is not None:
+        if not isinstance(plan, BatchPlan) or not len(plan):
+            raise InputError(f"the plan is {plan!r}; give a BatchPlan that has batches")
+        ids = plan.ids if ids is None else ids
+        largest = max(len(batch) for _, _, batch in plan)
+        batch_size = largest if batch_size is None else batch_size
+    if ids is None or batch_size is None:
+        raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
+    numbers = sample_ids(ids)
+    if not len(numbers) or numbers.min() < 0:
+        raise InputError("a sample id is below 0, or there is none; give all that may occur")
+    batch_size = whole_number("batch_size", batch_size, 1, 2**31)
+    return BatchCodec(batch_size, id_type(int(numbers.max())))
+
+
 def create(
     path: str | os.PathLike[str],
     model: nn.Module,
     *,
-    ids: Tensor | None = None,
+    ids: Tensor | Sequence[int] | None = None,
     batch_size: int | None = None,
     plan: BatchPlan | None = None,
     strategy: str = "random",
@@ -265,41 +293,31 @@ def create(
     values: str = "bfloat16",
     buffers: str = "subtract",
 ) -> LogWriter:
-    """Begin a new log.
+    """Begin a new log; returns it open for appending.
 
     Args:
         path: folder or fsspec URL.
         model: the model that will be trained.
-        ids: all sample ids that may occur, int64, not negative; those of the plan when None.
+        ids: all sample ids that may occur, not negative; those of the plan when None.
         batch_size: most samples in a step; that of the plan when None.
         plan: the batches, where they are known beforehand.
-        strategy: pruning strategy, a key of :data:`STRATEGIES`.
+        strategy: of pruning, one of :data:`STRATEGIES`.
         sparsity_first: fraction of the first layer's update that is pruned away, 0..1.
         sparsity_last: that of the last layer; layers between lie on a straight line.
         seed: of the mask.
         values: type of the stored values: ``bfloat16``, ``float16`` or ``float32``.
-        buffers: whether requests ``keep`` the running statistics of batch normalisation as they
-            are, or ``subtract`` from them as from weights. They are recorded in either case.
-
-    Returns:
-        The log, open for appending.
+        buffers: whether requests ``keep`` running statistics, or ``subtract`` as from weights.
 
     Raises:
-        InputError: there is a log already, or a setting makes no sense.
+        InputError: there is a log or a part of one already, or a setting makes no sense.
     """
     if exists(path):
-        raise InputError(
-            f"there is an update log at {path} already; pass resume=True or choose another folder"
-        )
-    if plan is not None:
-        ids = plan.ids if ids is None else ids
-        batch_size = batch_size or max(len(batch) for _, _, batch in plan)
-    if ids is None or batch_size is None:
-        raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
-    batch = BatchCodec(batch_size, id_type(int(ids.max())))
+        raise InputError(f"there is a log at {path} already; give resume=True or another folder")
+    batch = _batch_codec(ids, batch_size, plan)
     sparsity = (sparsity_first, sparsity_last)
     description = describe(model, batch, strategy, sparsity, seed, values, buffers)
     folder = Folder(path)
+    refuse_leavings(folder, CUT, CHECKPOINT)
     RowWriter(folder, "updates", description.update_bytes, description.per_shard).close()
     RowWriter(folder, "batches", batch.nbytes, description.per_shard).close()
     History(folder).write(())
@@ -308,14 +326,10 @@ def create(
 
 
 def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> StoredLog:
-    """Open a log for reading.
-
-    Args:
-        path: folder or fsspec URL.
-        model: checked to be of the log's architecture, if given.
+    """Open a log, in a folder or at an fsspec URL, for reading.
 
     Raises:
-        InputError: there is no log, it is damaged, of another format, or of another model.
+        InputError: there is no log, or it is damaged, of another format, or of another model.
     """
     log = StoredLog(Folder(path))
     if model is not None:
@@ -327,13 +341,8 @@ def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> St
 def append_to(
     path: str | os.PathLike[str], model: nn.Module, plan: BatchPlan | None = None
 ) -> LogWriter:
-    """Open a log for appending; arguments as of :func:`create`.
-
-    Raises:
-        InputError: as :func:`open_log`; or another process is writing to it.
-    """
+    """As :func:`open_log`, to append to it, one process at a time; plan as of :func:`create`."""
     if not exists(path):
         raise InputError(f"there is no update log at {path}; create it")
-    log = LogWriter(Folder(path), plan)
-    log.description.check(model)
-    return log
+    open_log(path, model)
+    return LogWriter(Folder(path), plan)

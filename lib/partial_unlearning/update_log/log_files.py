@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+import numpy as np
+
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log import checked_json
+from partial_unlearning.update_log.codecs import EPOCH_BYTES
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.history import FILE as HISTORY
 from partial_unlearning.update_log.history import History
 from partial_unlearning.update_log.row_files import Rows
 
@@ -14,27 +18,28 @@ ROOT = "zarr.json"  # written last, so a log exists once it is complete
 CUT = "cut.json"  # there while a log is shortened, saying to how many steps
 
 
+def refuse_leavings(folder: Folder, *files: str) -> None:
+    """Raise InputError where a log's files, not merely begun, lie without its root."""
+    parts = [f"{part}/{name}" for part in ("updates", "batches") for name in folder.names(part)]
+    found = [name for name in (*parts, *files) if folder.size(name) and "zarr.json" not in name]
+    if found or (folder.size(HISTORY) and History(folder).entries):
+        path = folder.path(found[0] if found else HISTORY)
+        raise InputError(f"{path} is left of another log; choose another folder, or empty this one")
+
+
 class LogFiles:
-    """An update log without the meaning of its rows.
-
-    Attributes:
-        folder: where the files are.
-        description: the metadata.
-        history: the requests so far.
-
-    Raises:
-        InputError: there is no log, or its description is damaged or of another format.
-    """
+    """An update log in a folder, without the meaning of its rows; InputError if there is none."""
 
     _description_type: ClassVar[type[Description]] = Description
     _rows_type: ClassVar[type[Rows]] = Rows
 
     def __init__(self, folder: Folder) -> None:
         self.folder, self.history = folder, History(folder)
-        self.description = self._description_type.load(checked_json.read(folder, ROOT))
+        self.description = checked_json.read(folder, ROOT, self._description_type.load)
         rows, about = self._rows_type, self.description
         self._updates = rows(folder, "updates", about.update_bytes, about.per_shard)
         self._batches = rows(folder, "batches", about.batches.nbytes, about.per_shard)
+        self.parts = ((self._updates, 0), (self._batches, EPOCH_BYTES))  # bytes that purging keeps
 
     @property
     def size(self) -> int:
@@ -47,16 +52,14 @@ class LogFiles:
         Raises:
             InputError: a file in between, or at the end of a finished log, is missing.
         """
-        before, updates, after = (
-            part.count() for part in (self._batches, self._updates, self._batches)
-        )
-        cut = self._cut_to()
+        before, updates = self._batches.count(), self._updates.count()
+        after, cut = self._batches.count(), self._cut_to()
         # Batches are written just before their updates; a log may grow while it is counted.
         ahead = self.description.pending if self.folder.local else self.description.per_shard
         if cut is None and (before - updates > ahead or updates > after):
             raise InputError(
-                f"the log {self.folder.root} holds {updates} updates but {after} batches: files "
-                "are missing; restore them from a copy"
+                f"the log {self.folder.root} holds {updates} updates but {after} batches; restore "
+                "what is missing from a copy"
             )
         steps = min(updates, before, updates if cut is None else cut)
         least = self.history.trained_steps
@@ -67,11 +70,17 @@ class LogFiles:
             )
         return steps
 
+    @property
+    def ended(self) -> bool:
+        """Whether recording was closed with a model, and nothing was recorded since."""
+        last = self.history.since_training[:1]
+        return bool(last) and last[0].kind == "trained" and last[0].asked[-1][1] == len(self)
+
     def _cut_to(self) -> int | None:
         """To how many steps a killed process was shortening the log, None if none was."""
         if self.folder.size(CUT) is None:
             return None
-        return int(checked_json.read(self.folder, CUT)["steps"])
+        return checked_json.read(self.folder, CUT, lambda content: int(content["steps"]))
 
     def bytes_per_step(self) -> int:
         """Bytes that one step takes in the files, checksums and index included."""
@@ -80,9 +89,16 @@ class LogFiles:
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
-        for part in (self._updates, self._batches):
+        for part, _ in self.parts:
             yield from part.verify()
+        if request := self.history.purging:
+            yield f"the purge of request {request} was interrupted: repeat it"
         try:
             len(self)
+            purged = np.array(sorted(self.history.purged), dtype=np.int64)
+            for part, keep in self.parts:
+                for steps, rows in part.blocks(purged):
+                    for step in steps[rows[:, keep:].any(axis=1)]:
+                        yield f"step {step} is purged, but still in {part.name}: repeat the purge"
         except InputError as error:
             yield str(error)

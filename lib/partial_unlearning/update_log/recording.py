@@ -5,28 +5,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.recorders.background import BackgroundRecorder
 from partial_unlearning.recorders.recorders import UpdateRecorder
-from partial_unlearning.update_log.checkpoint import (
-    Stateful,
-    read_checkpoint,
-    restore,
-    write_checkpoint,
-)
-from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
+from partial_unlearning.update_log import checkpoint
+from partial_unlearning.update_log.checkpoint import Stateful
+from partial_unlearning.update_log.description import Description
+from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
 
 
 class Recording:
-    """Records every step of a training loop; :func:`record` makes one and says of what.
+    """Records every step of a training loop in ``log``; :func:`record` makes one and says of what.
 
-    Attributes:
-        log: the log that is written.
-        steps: number of steps recorded so far.
-        epoch: the epoch to begin or go on with.
+    So far ``steps`` are recorded; the loop begins or goes on with ``epoch``.
     """
 
     def __init__(
@@ -40,37 +34,44 @@ class Recording:
         self._parts: list[Stateful] = [model, *keep]
         self._generators = list(generators)
         self.steps, self.epoch = len(log), 0
-        self._subtracted: set[int] = set()
+        self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
+        self._first = self.steps
         kind = BackgroundRecorder if log.mask.fixed else UpdateRecorder
-        self._recorder = kind(log.mask, log)
+        keep_buffers = log.description.buffers == "keep"  # then their changes are never needed
+        stored = torch.float64 if keep_buffers else getattr(torch, log.description.values)
+        self._recorder = kind(log.mask, log, stored)
         self._recorder.on_train_begin(model)
 
     def _resume(self) -> None:
-        """Go to where the log can go on.
+        """Go to where the log can go on, else raise InputError: no steps are cut for want of it.
 
-        That is its checkpoint; or the end of a finished run whose weights are given, as they
-        were or after requests; or the beginning.
+        That is its checkpoint; or its end, with the weights it ended with or those of a request.
         """
-        ended, saved = self.log.history.trained_steps, read_checkpoint(self.log.folder)
-        interrupted = saved is not None and saved["position"]["steps"] > ended
-        digest = self.log.description.digest(self.model)
-        if saved and (interrupted or not self.log.history.knows(digest)):
-            self._go_to(**restore(saved, self._parts, self._generators))
-            return
-        if ended and not self.log.history.knows(digest):
-            last = self.log.history.entries[-1].weights[:12]
+        history, saved = self.log.history, checkpoint.read_checkpoint(self.log.folder)
+        ended, digest = history.trained_steps, self.log.description.digest(self.model)
+        known = history.knows(digest)
+        if saved and (saved["position"]["steps"] > ended or not known):
+            self._go_to(**checkpoint.restore(saved, self._parts, self._generators))
+        elif known:
+            self._held["subtracted"] = to_ranges(history.subtracted(digest))
+            self._held["inseparable"] = to_ranges(history.inseparable)
+            self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
+            self._cut(ended)
+        elif ended:
             raise InputError(
                 "this log has ended, and its checkpoint went with the first request; to train on, "
-                f"load its last weights ({last}) into the model first, or record to a new folder"
+                f"load its last weights ({history.entries[-1].weights[:12]}) first, or record to a "
+                "new folder"
             )
-        if ended:
-            self._subtracted = self.log.history.subtracted(digest)
-            self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
-        self._cut(ended)
+        elif self.steps:
+            raise InputError(
+                f"the log holds {self.steps} steps, but no checkpoint to go on from: take a new "
+                "folder, and call checkpoint(0) before the first step if a run may be begun again"
+            )
 
-    def _go_to(self, steps: int, epoch: int, subtracted: list[list[int]]) -> None:
-        self.epoch, self._subtracted = epoch, from_ranges(subtracted)
+    def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
+        self.epoch, self._held = epoch, held
         if steps < self.log.history.trained_steps:  # it had ended, but its weights were lost
             self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
         self._cut(steps)
@@ -89,42 +90,91 @@ class Recording:
         """Record the step that was just made; call it right after ``optimizer.step()``.
 
         Args:
-            ids: sample ids of the batch, int64, shape ``(n,)``.
+            ids: sample ids of the batch, whole numbers, shape ``(n,)``.
             epoch: counted from 0.
 
         Raises:
-            InputError: ids that the log has no room for, or steps that could not be written.
+            InputError: ids that the log has no room for, steps that could not be written, or what
+                :meth:`checkpoint` finds.
         """
         self.log.announce(self.steps, Batch(epoch, ids))
         self._recorder.on_step_end(self.steps, self.model)
         self.steps += 1
+        if self.steps == self._first + 1:  # once: it finds a layer replaced after record()
+            self._check()
 
-    def restart(self) -> None:
-        """Read the model anew: what has changed it since the last step is part of no update."""
+    def _check(self) -> None:
+        """Wait for all steps; InputError unless the model is where the last one left it."""
         self._recorder.on_epoch_end(self.epoch, self.model)
+        self.log.description.check(self.model)
+        if moved := self._recorder.moved(self.model):
+            raise InputError(
+                f"{moved} recorded entries are not as step() read them last: other weights were "
+                "loaded, a layer was replaced, or step() left out or called before "
+                "optimizer.step(). Put the last weights back; or call restart(steps) if the model "
+                "holds just the first so many, and else restart()"
+            )
+
+    def restart(self, steps: int | None = None) -> None:
+        """Read the model anew: what has changed it since the last step is part of no update.
+
+        The model holds just the first ``steps``; the others are cut off. None: it cannot be said,
+        and if the model has changed, no step so far can be subtracted any more.
+
+        Raises:
+            InputError: another model, more steps than there are, or fewer than at the last close().
+        """
+        self._recorder.on_epoch_end(self.epoch, self.model)
+        self.log.description.check(self.model)
+        least = self.log.history.trained_steps
+        if steps is None:
+            if self._recorder.moved(self.model):
+                self._held["inseparable"] = [[0, self.steps]]
+        elif not least <= steps <= self.steps:
+            raise InputError(f"restart({steps}): the log can go on from step {least}..{self.steps}")
+        elif steps < self.steps:
+            self.log.flush()
+            self.log.folder.remove(checkpoint.FILE)  # the checkpoint may be of steps that go
+            self._cut(steps)
         self._recorder.on_train_begin(self.model)
 
     def checkpoint(self, epoch: int) -> None:
-        """Save all that is needed to go on from here.
-
-        Args:
-            epoch: the one to begin with, counted from 0.
+        """Save all that is needed to go on from here, with this ``epoch``, counted from 0.
 
         Raises:
-            InputError: steps could not be written.
+            InputError: steps could not be written, or something else changed the model since.
         """
-        self._recorder.on_epoch_end(epoch, self.model)
+        self._check()
         self.log.flush()
-        position = {"steps": self.steps, "epoch": epoch, "subtracted": to_ranges(self._subtracted)}
-        write_checkpoint(self.log.folder, self._parts, self._generators, position)
+        position = {"steps": self.steps, "epoch": epoch, **self._held}
+        checkpoint.write_checkpoint(self.log.folder, self._parts, self._generators, position)
 
     def close(self) -> None:
         """End recording: from now on requests know the model's weights.
 
-        The checkpoint stays until the first request, in case the weights are not saved yet.
+        The checkpoint stays until the first request, in case the weights are not saved yet. Raises
+        as :meth:`checkpoint`; recording has not ended then.
         """
-        self._recorder.on_epoch_end(self.epoch, self.model)
-        self.log.close(self.model, self._subtracted)
+        self._check()
+        self.log.close(self.model, **self._held)
+
+
+def gather_ids(ids: Tensor) -> Tensor:
+    """The sample ids, int64 ``(n,)``, of all processes that share a step; each of them calls it."""
+    parts = [ids] * distributed.get_world_size()
+    distributed.all_gather_object(parts, ids.cpu())
+    return torch.cat(parts)
+
+
+def _refuse_other(about: Description, settings: dict[str, Any]) -> None:
+    """Raise InputError for settings that are not those the log was begun with."""
+    for name, value in settings.items():
+        begun = getattr(about, name, "no such setting")
+        if value is not None and name not in ("ids", "plan") and value != begun:
+            raise InputError(
+                f"{name} is {value!r}, but the log was begun with {begun!r}; leave it out to go on "
+                "with the log, or record to a new folder"
+            )
 
 
 def record(
@@ -134,6 +184,7 @@ def record(
     keep: Sequence[Stateful] = (),
     generators: Sequence[torch.Generator] = (),
     resume: bool = False,
+    gathered: bool = False,
     **settings: Any,  # noqa: ANN401 (those of create)
 ) -> Recording:
     """Begin to record, or go on with it.
@@ -143,16 +194,18 @@ def record(
         path: folder of the log, or an fsspec URL.
         keep: what a checkpoint must hold beside the model: the optimizer, a scheduler.
         generators: random generators that the loop draws from; torch's own is always kept.
-        resume: go on where the log's checkpoint was made (from the start, if there is none), or
-            after its end if ``model`` has the weights it ended with; begin a new log if there is
-            none.
+        resume: go on at the log's checkpoint, or at its end if ``model`` has the weights it
+            ended with; begin a new log if there is none.
+        gathered: of several processes that train together this one records, and gives the ids
+            of all (:func:`gather_ids`).
         settings: of a new log, see :func:`create`.
 
     Returns:
         What the loop tells of its steps.
 
     Raises:
-        InputError: there is a log and ``resume`` is not set, or it is of another model.
+        InputError: there is a log, and ``resume`` is not set or it cannot go on with this model
+            and settings; or several processes train, and ``gathered`` is not set.
 
     Example:
         >>> from tempfile import mkdtemp
@@ -168,6 +221,18 @@ def record(
         >>> recording.log.affected_steps([6])
         [1]
     """
+    grouped = distributed.is_available() and distributed.is_initialized()
+    if grouped and distributed.get_world_size() > 1 and not gathered:
+        raise InputError(
+            "each of several processes sees only its own sample ids: record(..., gathered=True) in "
+            "one of them, batch_size of all, and step(gather_ids(ids)); all call gather_ids"
+        )
     known = resume and exists(path)
     log = append_to(path, model) if known else create(path, model, **settings)
-    return Recording(model, log, keep, generators)
+    try:
+        if known:
+            _refuse_other(log.description, settings)
+        return Recording(model, log, keep, generators)
+    except InputError:
+        log.folder.unlock()  # so that it can be tried again
+        raise

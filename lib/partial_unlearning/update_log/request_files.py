@@ -1,44 +1,75 @@
 """Requests by files: sample ids from CSV, weights from and to safetensors, and what is told."""
 
 import csv
-import shutil
+import io
+import re
+from itertools import zip_longest
 from pathlib import Path
 
 import click
+import numpy as np
 import safetensors
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
+from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
-from partial_unlearning.update_log.log import StoredLog, open_log
+from partial_unlearning.update_log.history import Entry, from_ranges
+from partial_unlearning.update_log.log import UNCHANGED, open_log
+from partial_unlearning.update_log.purge import purge
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
 
-UNCHANGED = {
-    "forget": "they are as before: all of it was subtracted already",
-    "undo": "they are as before: other requests still ask for these steps",
-}
+NEARLY_ALL = 0.9
+TOO_MANY = (
+    "of all steps saw these samples: little of the training is left without them, in the retained "
+    "data as well. Train with the samples of one person in few batches"
+)
+
+
+def _why_as_before(plan: Preview) -> str:
+    """Why the weights that a request led to are those it was given."""
+    if plan.before != plan.after:
+        return "what was recorded of these steps is nothing, or too little for the weights' type"
+    if plan.kind == "undo":
+        return "other requests still ask for these steps, or they were not subtracted from them"
+    return "all of it was subtracted already" if plan.subtracted else "nothing of it was recorded"
+
+
+def _number(cell: str) -> int:
+    """The number in a cell: digits, perhaps after a sign. Else ValueError; ``int`` takes 3_12."""
+    if not re.fullmatch("[+-]?[0-9]{1,19}", cell):
+        raise ValueError(f"{cell[:40]!r} is no whole number")
+    return int(sample_ids([int(cell)])[0])
+
+
+def _numbers(rows: list[list[str]]) -> list[int]:
+    """Sample ids in rows of cells; ValueError if a filled cell is neither one nor under a name."""
+    if rows and len(rows[0]) == 1 and rows[0][0].casefold() != "id":
+        rows = [["id"], *rows]
+    names = [name.casefold() for row in rows[:1] for name in row]
+    if rows and names.count("id") != 1:
+        raise ValueError(f"of {len(names)} columns {names.count('id')} are named id")
+    for row in rows[1:]:
+        for cell, name in zip_longest(row, names, fillvalue=""):
+            if cell and not name:
+                raise ValueError(f"{cell[:40]!r} is in no column that has a name")
+    return [_number("".join(row[names.index("id") :][:1])) for row in rows[1:]]
 
 
 def read_ids(path: Path) -> list[int]:
     """Sample ids from the column ``id`` of a CSV file, or from its only column if it has no names.
 
-    Among several columns none is guessed: the wrong one would forget somebody else.
+    InputError if it is not in UTF-8, holds no ids, or something that is neither used nor named.
     """
-    with path.open(newline="") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    names = rows[0] if rows else []
-    if len(names) > 1 and "id" not in names:
-        raise InputError(
-            f"{path} has {len(names)} columns and none is named id; name the one of sample ids so"
-        )
-    column = names.index("id") if "id" in names else 0
     try:
-        ids = [int(row[column]) for row in rows["id" in names :]]
-    except (ValueError, IndexError) as error:
+        lines = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, strict=True)]
+        ids = _numbers([row for row in rows if any(row)])
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(
-            f"{path}: {error}; give whole numbers, one a line or in a column named id"
+            f"{path}: {error}; give whole numbers in UTF-8, one a line or in one column named id"
         ) from error
     if not ids:
         raise InputError(f"{path} holds no sample ids; give at least one")
@@ -54,68 +85,80 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         raise InputError(f"cannot read {path} as safetensors weights: {error}") from error
 
 
-def write_weights(
-    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None, tied: dict[str, str]
-) -> None:
-    """Write tensors, whole or not at all; ``tied`` ones (name -> first name) under all names."""
-    for name, first in tied.items():
-        if name in tensors:
-            tensors[name] = tensors[first].clone()
-    write_atomic(path, to_bytes(tensors, metadata))
-
-
-def _plan(
-    log: StoredLog, tensors: dict[str, Tensor], ids: Path | None, request: int | None
-) -> Preview:
-    """The plan of a request; what forgetting means is told before it is carried out."""
-    if ids is None:
-        assert request is not None, "either sample ids or a request"
-        return preview_undo(log, tensors, request)
-    numbers = read_ids(ids)
-    plan = preview(log, tensors, numbers)
-    click.echo(f"{len(numbers)} sample ids, from {min(numbers)} to {max(numbers)}")
-    _tell(plan, log.description)
-    return plan
-
-
 def _tell(plan: Preview, about: Description) -> None:
     click.echo(
         f"{len(plan.asked)} of {plan.steps} steps are affected "
         f"({plan.affected_fraction:.1%} of the training); "
         f"{len(plan.subtracted)} of them are subtracted already"
     )
-    if plan.also:
-        click.echo(f"{len(plan.also)} more steps of earlier requests are still in these weights")
+    if plan.unchanged:
+        click.echo(f"warning: {len(plan.unchanged)} of these steps {UNCHANGED}", err=True)
+    if also := plan.after - plan.before - plan.asked:
+        click.echo(f"{len(also)} more steps of earlier requests are still in these weights")
     click.echo(
         f"of each step {about.kept} of {about.size} entries were recorded "
         f"({about.kept / about.size:.1%}); the rest of what it did stays in the weights"
     )
-    click.echo(f"{plan.nbytes} bytes to read; log verify checks them beforehand")
-    if plan.warning:
-        click.echo(f"warning: {plan.warning}", err=True)
+    nbytes = len(plan.before ^ plan.after) * about.update_bytes
+    click.echo(f"{nbytes} bytes to read; log verify checks them beforehand")
+    if plan.affected_fraction >= NEARLY_ALL:
+        click.echo(f"warning: {plan.affected_fraction:.0%} {TOO_MANY}", err=True)
 
 
 def answer(
-    path: str, weights: Path, ids: Path | None, request: int | None, out: Path | None
-) -> None:
+    path: str,
+    weights: Path,
+    request: Path | int,
+    out: Path | None,
+    unfinished: bool = False,
+    wrapped: bool = False,
+) -> Entry | None:
     """Forget the samples of a file, or undo a request; without ``out`` only say what it would do.
 
-    Raises:
-        InputError: as :func:`forget` and :func:`undo`, or a file cannot be read or written.
+    Raises as :func:`forget` and :func:`undo`, or InputError if a file cannot be read or written.
     """
     log = open_log(path)
     tensors, metadata = read_weights(weights)
-    if out is None:
-        _plan(log, tensors, ids, request)
-        return
-
-    def save() -> None:
-        write_weights(out, tensors, metadata, log.description.tied)
-        shutil.copymode(weights, out)  # private weights stay private
-
+    named = log.description.unwrapped(tensors) if wrapped else tensors
+    mode = weights.stat().st_mode & 0o777  # private weights stay private
     with log.locked():  # from the plan to its end: nobody changes the history in between
-        plan = _plan(log, tensors, ids, request)
-        entry = carry_out(log, tensors, plan, save)
+        if isinstance(request, int):
+            plan = preview_undo(log, named, request)
+        else:
+            ids = read_ids(request)
+            plan = preview(log, named, ids, unfinished=unfinished)
+            click.echo(f"{len(ids)} sample ids, from {min(ids)} to {max(ids)}")
+            _tell(plan, log.description)
+        if out is None:
+            return None
+        entry = carry_out(
+            log, named, plan, lambda: write_atomic(out, to_bytes(tensors, metadata), mode)
+        )
     click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:
-        click.echo(UNCHANGED[entry.kind])
+        click.echo(f"they are as before: {_why_as_before(plan)}")
+    return entry
+
+
+def make_final(path: str, request: int) -> None:
+    """Purge a request that stands; say what that took, and what it cannot reach."""
+    steps = len(from_ranges(purge(open_log(path), request).asked))
+    click.echo(
+        f"request {request} is final: {steps} steps are purged, with the ids of their batches\n"
+        "Yours to delete: copies of the log, weights from before this request, and what a disk, "
+        "snapshots or an object store keep of files that were replaced"
+    )
+
+
+def completed(path: str, ids: Path, out: Path) -> bool:
+    """Complete a purge that was interrupted; whether it was that of these ids and weights."""
+    log = open_log(path)
+    if log.history.purging is None:
+        return False
+    make_final(path, log.history.purging)
+    if log.seen_in(np.array(read_ids(ids)))[0]:
+        return False
+    weights = log.history.entries[-1].weights
+    if log.description.digest(log.description.unwrapped(read_weights(out)[0])) != weights:
+        raise InputError(f"{out} does not hold the weights {weights[:12]} of that request")
+    return True

@@ -1,17 +1,18 @@
 """Deletion requests: from sample ids to weights without the steps that saw them."""
 
+import warnings
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.state import State
+from partial_unlearning.state import State, named_tensors, unequal
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.history import Entry, to_ranges
-from partial_unlearning.update_log.log import StoredLog
-
-NEARLY_ALL = 0.9
+from partial_unlearning.update_log.codecs import whole_number
+from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
+from partial_unlearning.update_log.log import UNCHANGED, StoredLog
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,13 @@ class Preview:
     """What a request will do to given weights: the plan that is carried out.
 
     Attributes:
-        kind: ``forget`` or ``undo``.
-        request: its number.
+        kind: ``forget`` or ``undo``; ``request`` is its number.
         asked: steps that the request affects.
         before: steps that are subtracted from these weights already.
         after: steps that will be: those of all requests that stand then.
         weights: digest of these weights.
         steps: number of steps in the log.
-        row_bytes: bytes of a stored update.
+        unchanged: those of ``asked`` of which no change of a weight was recorded.
     """
 
     kind: str
@@ -36,62 +36,59 @@ class Preview:
     after: set[int]
     weights: str
     steps: int
-    row_bytes: int
+    unchanged: set[int]
 
     @property
     def subtracted(self) -> set[int]:
-        """Affected steps that are subtracted from these weights already."""
-        return self.asked & self.before
-
-    @property
-    def also(self) -> set[int]:
-        """Steps of earlier requests that these weights still hold, and will lose as well."""
-        return self.after - self.before - self.asked
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of stored updates that will be read."""
-        return len(self.before ^ self.after) * self.row_bytes
+        """Affected steps of which something is subtracted from these weights already."""
+        return (self.asked & self.before) - self.unchanged
 
     @property
     def affected_fraction(self) -> float:
         """The fraction of all training steps that the request affects, 0..1."""
         return len(self.asked) / self.steps
 
-    @property
-    def warning(self) -> str | None:
-        """Why the request cannot end well, if it cannot."""
-        if self.affected_fraction < NEARLY_ALL:
-            return None
-        return (
-            f"{self.affected_fraction:.0%} of all steps saw these samples: without them little of "
-            "the training is left, in the retained data as well. Train with the samples of one "
-            "person in few batches (a batch plan with a small affected fraction)"
-        )
+
+def _before(log: StoredLog, digest: str, after: set[int]) -> set[int]:
+    """The steps subtracted in the weights of this digest; also in those of a killed process."""
+    begun = log.history.announced
+    if begun is None or begun.weights != digest or log.history.knows(digest):
+        return log.history.subtracted(digest)
+    if from_ranges(begun.subtracted) != after:
+        raise InputError(f"the {begun.kind} that led to these weights was cut short; repeat it")
+    return after
 
 
 def _plan(
     log: StoredLog, weights: State, kind: str, request: int, asked: set[int], after: set[int]
 ) -> Preview:
     """The plan of a request, with what the weights have lost before it."""
-    about = log.description
-    about.check(weights)
-    digest = about.digest(weights)
-    before = log.history.subtracted(digest)
-    return Preview(kind, request, asked, before, after, digest, len(log), about.update_bytes)
+    try:
+        log.description.check(weights)
+        digest = log.description.digest(weights)
+    except (AttributeError, TypeError, RuntimeError) as error:
+        raise InputError(f"give a model, or its dense tensors by name ({error})") from error
+    before = _before(log, digest, after)
+    if lost := (before ^ after) & log.history.inseparable:
+        raise InputError(
+            f"{len(lost)} steps, the first is {min(lost)}, cannot be subtracted: something else "
+            "changed the weights after them (see Recording.restart); train again without them"
+        )
+    log.known(before ^ after)  # refuses steps that are purged
+    still = log.unchanged(asked - log.history.purged)
+    return Preview(kind, request, asked, before, after, digest, len(log), still)
 
 
-def preview(log: StoredLog, weights: State, ids: Tensor | Sequence[int]) -> Preview:
-    """Look what :func:`forget` would do; nothing is changed.
-
-    Args:
-        log: the log of the training.
-        weights: the trained model, or its tensors by name; or the result of a request.
-        ids: sample ids, whole numbers, shape ``(n,)``.
-
-    Raises:
-        InputError: as :func:`forget`.
-    """
+def preview(
+    log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
+) -> Preview:
+    """Look what :func:`forget` would do: arguments and errors as there; nothing is changed."""
+    if not (log.ended or (unfinished and not log.history.entries)):
+        raise InputError(
+            f"recording has not ended, so no weights are known to hold the {len(log)} steps of the "
+            "log; go on and close it. Where that cannot be, and these are the weights right after "
+            "the last of them, say so: unfinished=True, or --unfinished"
+        )
     asked = set(log.affected_steps(ids))
     after = asked.union(*log.history.requests().values())
     request = 1 + max((entry.request for entry in log.history.entries), default=0)
@@ -101,9 +98,11 @@ def preview(log: StoredLog, weights: State, ids: Tensor | Sequence[int]) -> Prev
 def preview_undo(log: StoredLog, weights: State, request: int) -> Preview:
     """Look what :func:`undo` would do; raises as it does, changes nothing."""
     requests = log.history.requests()
-    if request not in requests:
+    if whole_number("the request", request, 1, 2**63) not in requests:
         raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
     asked = requests.pop(request)
+    if asked <= log.history.purged:
+        raise InputError(f"request {request} is final: its steps are purged, nobody can undo it")
     return _plan(log, weights, "undo", request, asked, set().union(*requests.values()))
 
 
@@ -112,28 +111,32 @@ def _subtract(log: StoredLog, weights: State, plan: Preview) -> None:
     update = log.sum(plan.after - plan.before)
     if plan.before - plan.after:
         update -= log.sum(plan.before - plan.after)
-    layout = log.description.layout
-    if log.description.buffers == "keep":
-        update *= layout.is_weight
-    layout.subtract(weights, update)
+    keep = log.description.buffers == "keep"
+    log.description.layout.subtract(weights, update, keep_buffers=keep)
 
 
 def carry_out(
     log: StoredLog, weights: State, plan: Preview, save: Callable[[], object] | None = None
 ) -> Entry:
-    """Do what a preview says, in place, and note it down.
+    """Do what a preview says, in place, and note it down: before, as begun, and once it is done.
 
-    The caller holds the lock of the log since before the preview, and left the weights alone.
+    Cut short, it can be repeated, with the old weights or the new ones. The caller holds the lock
+    of the log since before the preview, and left the weights alone.
     """
-    if not log.history.entries:  # never closed: these are the weights that recording led to
-        log.history.append(Entry("trained", 0, [[0, plan.steps]], plan.weights, []))
-    _subtract(log, weights, plan)
-    digest = log.description.digest(weights)
+    own, entries = named_tensors(weights), log.history.entries
+    changed = deepcopy({name: tensor.detach() for name, tensor in own.items()})
+    _subtract(log, changed, plan)
+    digest = log.description.digest(changed)
+    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
+    trained = Entry("trained", 0, [[0, plan.steps]], plan.weights, [])  # if it was never closed
+    log.history.write(entries or (trained,), announced=entry)
+    log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
+    for name, tensor in changed.items():
+        if unequal(own[name], tensor).any():  # a constant may be one number, repeated
+            own[name].detach().copy_(tensor)
     if save:
         save()
-    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
     log.history.append(entry)
-    log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     return entry
 
 
@@ -142,29 +145,34 @@ def forget(
     weights: State,
     ids: Tensor | Sequence[int],
     save: Callable[[], object] | None = None,
+    *,
+    unfinished: bool = False,
 ) -> Entry:
     """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7), and note it down.
 
-    What these weights have lost already is not subtracted again; what earlier requests asked for
-    and these weights still hold is subtracted too, so the result honours all requests that stand.
-    The log's checkpoint is deleted; other copies of the weights are their owner's to delete.
+    What these weights have lost already is not subtracted again; what they still hold of earlier
+    requests is subtracted too. The log's checkpoint is deleted; other copies of the weights are
+    their owner's to delete.
 
     Args:
         log: the log of the training.
         weights: the trained model, or its tensors by name; or the result of a request.
         ids: sample ids, whole numbers, shape ``(n,)``.
-        save: called when the weights are changed and before the history says so. A process killed
-            in between can repeat the request.
+        save: called when the weights are changed, before the history says that it is done.
+        unfinished: take weights of which only the caller knows that recording led to them.
 
     Returns:
         The new line of the history.
 
     Raises:
-        InputError: ids that were not trained on, weights that the log does not know, or another
-            process is writing to the log.
+        InputError: ids that were not trained on, weights that the log does not know, recording
+            has not ended, or another process is writing to the log.
     """
     with log.locked():
-        return carry_out(log, weights, preview(log, weights, ids), save)
+        plan = preview(log, weights, ids, unfinished=unfinished)
+        if plan.unchanged:
+            warnings.warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}", stacklevel=2)
+        return carry_out(log, weights, plan, save)
 
 
 def undo(
@@ -172,18 +180,8 @@ def undo(
 ) -> Entry:
     """Take a request back: add again what no other request asks for, to float32 rounding.
 
-    Args:
-        log: the log of the training.
-        weights: the model, or its tensors by name, in any state that the log knows; in place.
-        request: the number of the request, see :attr:`Entry.request`.
-        save: as for :func:`forget`.
-
-    Returns:
-        The new line of the history.
-
-    Raises:
-        InputError: no such request stands, weights that the log does not know, or another process
-            is writing to the log.
+    The ``request`` is given by its number, see :attr:`Entry.request`. Arguments, result and errors
+    are else those of :func:`forget`; InputError as well if no such request stands.
     """
     with log.locked():
         return carry_out(log, weights, preview_undo(log, weights, request), save)

@@ -64,6 +64,11 @@ class Rows:
     def _tail(self, number: int) -> str:
         return f"{self.name}/tail.{number}"
 
+    @staticmethod
+    def _place(name: str) -> int:
+        match = _FILE.fullmatch(name)
+        return int(match[1] or match[2]) if match else -1
+
     def _missing(self, shard: int) -> InputError:
         path, first = self.folder.path(self._shard(shard)), shard * self.per_shard
         steps = f"steps {first} to {first + self.per_shard - 1}"
@@ -71,10 +76,9 @@ class Rows:
 
     def shards(self) -> int:
         """Number of full shards; InputError if one is missing."""
-        found = [_FILE.fullmatch(name) for name in self.folder.names(self.name)]
-        full = {int(match[1]) for match in found if match and match[1]}
-        tails = {int(match[2]) for match in found if match and match[2]}
-        for number in range(max(full | tails, default=0)):
+        names = [name for name in self.folder.names(self.name) if _FILE.fullmatch(name)]
+        full = {self._place(name) for name in names if name.startswith("c.")}
+        for number in range(max(map(self._place, names), default=0)):
             if number not in full:
                 raise self._missing(number)
         return len(full)
@@ -123,6 +127,22 @@ class Rows:
             if len(part):
                 yield part, self.at(int(part[0]) // self.per_shard, part % self.per_shard)
 
+    def blank(self, steps: np.ndarray, keep: int) -> None:
+        """Put zeros for rows, but for their first ``keep`` bytes, in whatever file they stand."""
+        for name in self.folder.names(self.name):
+            path, mine = f"{self.name}/{name}", steps // self.per_shard == self._place(name)
+            if name.endswith(".new"):  # a killed process left it
+                self.folder.remove(path)
+            if not mine.any():
+                continue
+            content, starts = self.folder.read(path), steps[mine] % self.per_shard * self.slot
+            for start in starts[starts + self.slot <= len(content)].tolist():
+                slot = content[start : start + self.slot]
+                slot[keep : self.row_bytes] = 0
+                checksum = _checksum(slot[: self.row_bytes].tobytes())
+                slot[self.row_bytes :] = np.frombuffer(checksum, dtype=np.uint8)
+            self.folder.put(path, content.tobytes())
+
     def index(self) -> bytes:
         """The end of a full shard: where each row lies, and a checksum."""
         starts = np.arange(self.per_shard, dtype="<u8") * self.slot
@@ -168,9 +188,8 @@ class RowWriter(Rows):
     @property
     def saved(self) -> int:
         """Rows that survive the end of this process."""
-        return self._number * self.per_shard + min(
-            self._tail_file.saved // self.slot, self.per_shard
-        )
+        in_tail = min(self._tail_file.saved // self.slot, self.per_shard)
+        return self._number * self.per_shard + in_tail
 
     def cut(self, rows: int) -> None:
         """Keep the first ``rows`` rows and go on from there."""
@@ -203,11 +222,6 @@ class RowWriter(Rows):
             old_tail = name.startswith("tail.") and name != f"tail.{self._number}"
             if old_shard or old_tail or name.endswith(".new"):
                 self.folder.remove(f"{self.name}/{name}")
-
-    @staticmethod
-    def _place(name: str) -> int:
-        match = _FILE.fullmatch(name)
-        return int(match[1] or match[2]) if match else -1
 
     def extend(self, rows: Sequence[Row] | np.ndarray) -> None:
         """Write rows, all those of one shard at once."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,11 +16,15 @@ GROUP = 1 << 19  # values converted to float32 at a time, so that they stay in t
 
 @dataclass(frozen=True)
 class UpdateCodec:
-    """An update of ``kept`` entries as a row: the code of its positions, values of ``dtype``."""
+    """An update of ``kept`` entries as a row: the code of its positions, values of ``dtype``.
+
+    The positions ``buffers`` are those of statistics.
+    """
 
     positions: Positions
     kept: int
     dtype: torch.dtype
+    buffers: np.ndarray
 
     def values_of(self, rows: np.ndarray) -> Tensor:
         """Stored values of rows ``(n, nbytes)``, shape ``(n, kept)``, in the rows' own memory."""
@@ -28,6 +33,13 @@ class UpdateCodec:
     def positions_of(self, row: np.ndarray) -> Tensor:
         """Positions of one row ``(nbytes,)``, int64, shape ``(kept,)``."""
         return torch.from_numpy(self.positions.decode(row[: self.positions.nbytes]))
+
+    def unchanged(self, row: np.ndarray) -> bool:
+        """Whether the update of a row ``(nbytes,)`` changes no weight, buffers at most."""
+        values = row[self.positions.nbytes :].view(f"u{self.dtype.itemsize}") << 1  # -0 is 0
+        if np.count_nonzero(values) > len(self.buffers):
+            return False
+        return bool(np.isin(self.positions_of(row).numpy()[values != 0], self.buffers).all())
 
 
 class RowBlock:
@@ -63,12 +75,13 @@ def _add_values(total: Tensor, values: Tensor) -> None:
 
 def add_rows(codec: UpdateCodec, blocks: Iterable[np.ndarray], size: int) -> Tensor:
     """The sum of the updates in ``blocks`` of rows, dense, float32, shape ``(size,)``."""
+    zeros = partial(torch.zeros, dtype=torch.float32, device="cpu")  # whatever the defaults are
     if isinstance(codec.positions, Seeded):  # one place for each value: scatter once, at the end
-        total = torch.zeros(codec.kept)
+        total = zeros(codec.kept)
         for rows in blocks:
             _add_values(total, codec.values_of(rows))
-        return torch.zeros(size).index_add_(0, codec.positions.positions, total)
-    total = torch.zeros(size)
+        return zeros(size).index_add_(0, codec.positions.positions, total)
+    total = zeros(size)
     for rows in blocks:
         for row, values in zip(rows, codec.values_of(rows), strict=True):
             total.index_add_(0, codec.positions_of(row), values.to(torch.float32))
