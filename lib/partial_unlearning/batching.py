@@ -24,7 +24,11 @@ def shuffled(ids: Tensor, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """Sample ids of every batch: ``epochs`` has the batches of each, int64 tensors."""
+    """Sample ids of every batch.
+
+    Attributes:
+        epochs: for each epoch its batches, each an int64 tensor of sample ids.
+    """
 
     epochs: tuple[tuple[Tensor, ...], ...]
 
@@ -48,7 +52,11 @@ class BatchPlan:
     def affected(self, ids: Tensor) -> list[list[int]]:
         """The steps whose batch holds any of ``ids`` (the set B_t of Eq. 4), epoch by epoch.
 
-        ``ids`` are int64 ``(n,)``; InputError if one is in no batch: nothing could be removed then.
+        Args:
+            ids: sample ids to forget, int64, shape ``(n,)``.
+
+        Raises:
+            InputError: an id is in no batch, so that nothing could be removed for it.
         """
         unknown = ids[~torch.isin(ids, self.ids)]
         if len(unknown):
@@ -71,10 +79,13 @@ def shuffled_plan(ids: Tensor, *, batch_size: int, epochs: int, seed: int) -> Ba
     """Plain shuffling, anew each epoch.
 
     Args:
-        ids: all sample ids, int64, shape ``(N,)``; InputError if there are none.
+        ids: all sample ids, int64, shape ``(N,)``.
         batch_size: samples a batch; the last one of an epoch may be smaller.
         epochs: number of epochs.
         seed: of all shuffling.
+
+    Raises:
+        InputError: there are no samples.
 
     >>> plan = shuffled_plan(torch.arange(10), batch_size=4, epochs=2, seed=0)
     >>> [[len(batch) for batch in batches] for batches in plan.epochs]
@@ -124,7 +135,8 @@ def _affected_count(fraction: float, target: int, batches: int, batch_size: int)
     if count < least:
         raise InputError(
             f"affected fraction {fraction} allows {count} of {batches} batches to hold target "
-            f"data, which fills {least}; the smallest possible fraction is {least / batches:.4f}"
+            f"data, but {target} target samples fill {least}; the smallest possible fraction is "
+            f"{least / batches:.4f}"
         )
     if count > target:
         raise InputError(
@@ -157,8 +169,8 @@ def confined_plan(
         seed: of all shuffling.
 
     Raises:
-        InputError: a fraction that is outside (0, 1], too small for the target data or larger than
-            it can fill; or target ids that are not among ``ids``.
+        InputError: the fraction is outside (0, 1], smaller than the target data needs, or larger
+            than its number of samples can fill; or target ids that are not among ``ids``.
 
     >>> ids, target = torch.arange(40), torch.arange(6)
     >>> plan = confined_plan(ids, target, affected_fraction=0.2, batch_size=4, epochs=2, seed=0)

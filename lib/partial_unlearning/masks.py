@@ -24,12 +24,15 @@ def _check_fractions(name: str, values: Sequence[float]) -> None:
 
 
 def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[float]:
-    """One fraction a layer, on a straight line; InputError for fractions outside 0..1.
+    """One fraction a layer, on a straight line from the first layer to the last.
 
     Args:
         first_layer: fraction of the first layer, 0..1.
         last_layer: fraction of the last layer, 0..1.
         layers: number of layers.
+
+    Raises:
+        InputError: a fraction is outside 0..1.
 
     >>> depth_schedule(1.0, 0.5, 3)
     [1.0, 0.75, 0.5]
@@ -63,7 +66,11 @@ class Mask(Protocol):
 
 @dataclass(frozen=True)
 class FixedMask:
-    """The same ``positions``, int64 ``(k,)``, for every update of a run, as in random pruning."""
+    """The same positions for every update of a run, as in layer-wise random pruning.
+
+    Attributes:
+        positions: the positions kept, sorted, int64, shape ``(k,)``.
+    """
 
     fixed: ClassVar[bool] = True
     positions: Tensor
@@ -73,9 +80,12 @@ class FixedMask:
         """Keep ``kept_count(sparsity[l], size of l)`` random entries of each layer l.
 
         Args:
-            layout: the model's layout; the same one and the same seed give the same mask.
-            sparsity: fraction pruned away, one for each layer; InputError if outside 0..1.
-            seed: of the mask.
+            layout: the model's layout.
+            sparsity: fraction pruned away, 0..1, one for each layer.
+            seed: of the mask; the same seed and layout give the same mask.
+
+        Raises:
+            InputError: a sparsity is outside 0..1.
 
         >>> layout = Layout.of(torch.nn.Linear(9, 1))  # nine weights and a bias: one layer of ten
         >>> mask = FixedMask.draw(layout, [0.7], seed=0)
@@ -108,7 +118,10 @@ class MagnitudeMask:
     Layer-wise pruning has a part for each layer; global pruning has one, the whole update. Eq. 6
     writes one matrix for the whole run, but magnitudes belong to one update: this mask is
     computed anew for each.
-    It keeps ``counts`` entries of each of the slices ``parts`` of the flat vector.
+
+    Attributes:
+        parts: slices of the flat vector, first to last.
+        counts: how many entries of each are kept.
     """
 
     fixed: ClassVar[bool] = False
@@ -141,7 +154,8 @@ def build_mask(
         sparsity_last: the same for the last layer.
         seed: of random masks; magnitude masks draw nothing.
 
-    Raises :class:`InputError` for an unknown strategy, or a sparsity outside 0..1.
+    Raises:
+        InputError: unknown strategy, or a sparsity outside 0..1.
     """
     if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
@@ -162,7 +176,10 @@ class SelectionMask:
     next ``counts[l]`` of them, so that the mask of epoch e + 1 is the mask of epoch e shifted
     round the ring, and every weight has its turn once a cycle. The paper gives neither the first
     mask nor the length of the shift.
-    ``rings`` has each layer's positions in ring order, ``counts`` how many one epoch selects.
+
+    Attributes:
+        rings: for each layer, its positions in the flat vector in ring order.
+        counts: how many of them one epoch selects.
     """
 
     rings: tuple[Tensor, ...]
@@ -175,9 +192,12 @@ class SelectionMask:
         """Lay the weights of each layer on a ring.
 
         Args:
-            layout: the model's layout; the same one and the same seed give the same masks.
-            update_fractions: that an epoch may change, one a layer; InputError if outside 0..1.
-            seed: of the rings.
+            layout: the model's layout.
+            update_fractions: fraction that an epoch may change, 0..1, one for each layer.
+            seed: of the rings; the same seed and layout give the same masks.
+
+        Raises:
+            InputError: a fraction is outside 0..1.
 
         >>> layout = Layout.of(torch.nn.Linear(9, 1))
         >>> mask = SelectionMask.draw(layout, [0.5], seed=0)

@@ -16,9 +16,12 @@ def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
 
     Args:
         model: measured in evaluation mode.
-        images: shape ``(n, ...)``; the labels are int64 ``(n,)``.
+        images: shape ``(n, ...)``, as the model takes them.
         chunk: images at a time. A small one keeps activations in the processor's cache: 1.5 times
             faster than 1,000.
+
+    Returns:
+        Labels, int64, shape ``(n,)``.
     """
     was_training = model.training
     model.eval()
@@ -51,7 +54,11 @@ class Accuracy:
 
     The paper calls D_t and D_r together its *membership inference metric*: they are the accuracy
     on all test images of the target class, and on all the others (not on training images).
-    Of each class, ``correct`` of ``total`` images are recognised, both float64 ``(classes,)``.
+
+    Attributes:
+        correct: recognised images of each class, float64, shape ``(classes,)``.
+        total: images of each class, float64, shape ``(classes,)``.
+        target: the target class.
     """
 
     correct: Tensor
@@ -80,8 +87,11 @@ def accuracy(model: nn.Module, data: Split, *, target: int, classes: int) -> Acc
     Args:
         model: measured in evaluation mode, on the device of ``data``.
         data: test images.
-        target: the class that was or is to be forgotten; InputError if it has no images.
+        target: the class that was or is to be forgotten, 0..classes - 1.
         classes: number of classes.
+
+    Raises:
+        InputError: the target class has no images, so that its accuracy has no meaning.
 
     >>> data = Split(torch.eye(3), torch.tensor([0, 1, 1]), torch.arange(3))
     >>> measured = accuracy(nn.Identity(), data, target=0, classes=3)  # answers 0, 1, 2
@@ -97,9 +107,15 @@ def accuracy(model: nn.Module, data: Split, *, target: int, classes: int) -> Acc
 
 
 class History(Callback):
-    """D_t and D_r after each epoch of a training run: ``curve`` has one :class:`Accuracy` each.
+    """D_t and D_r after each epoch of a training run.
 
-    Arguments are those of :func:`accuracy`.
+    Args:
+        data: test images, on the model's device.
+        target: the target class.
+        classes: number of classes.
+
+    Attributes:
+        curve: one :class:`Accuracy` an epoch.
     """
 
     def __init__(self, data: Split, *, target: int, classes: int) -> None:

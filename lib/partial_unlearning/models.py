@@ -137,10 +137,13 @@ def build(name: str, *, classes: int, seed: int, width: int | None = None) -> nn
     """A freshly initialised model: from images ``(n, 1, 28, 28)`` to logits ``(n, classes)``.
 
     Args:
-        name: a key of :data:`MODELS`, else InputError.
+        name: a key of :data:`MODELS`.
         classes: number of outputs.
         seed: of the initial weights; the global random state is left as it was.
         width: channels of the first layer; the model's usual one when None.
+
+    Raises:
+        InputError: unknown name.
     """
     if name not in MODELS:
         raise InputError(f"unknown model {name!r}; choose from {', '.join(MODELS)}")

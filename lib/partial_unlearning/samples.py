@@ -28,28 +28,46 @@ class Split:
         return len(self.ids)
 
     def positions(self, ids: Tensor | Sequence[int]) -> Tensor:
-        """Where each id of ``(k,)`` stands, int64 ``(k,)``; InputError if one is not in here."""
+        """Return where each id of ``(k,)`` stands in this split: int64 ``(k,)``, in that order.
+
+        Raises:
+            InputError: an id is not in this split.
+        """
         wanted = torch.as_tensor(ids, dtype=torch.int64, device=self.ids.device)
         unknown = wanted[~torch.isin(wanted, self.ids)]
         if len(unknown):
+            shown = ", ".join(str(value) for value in unknown[:5].tolist())
+            more = ", ..." if len(unknown) > 5 else ""
             raise InputError(
                 f"{len(unknown)} of {len(wanted)} sample ids are not among the {len(self)} images "
-                f"here, the first is {unknown[0].item()}; use ids of this data set"
+                f"here: {shown}{more}; use ids of this data set"
             )
         return torch.searchsorted(self.ids, wanted)
 
     def subset(self, ids: Tensor | Sequence[int]) -> "Split":
-        """The images with these ids ``(k,)``, each once, by id; raises as :meth:`positions`."""
+        """Return the images with these ids of shape ``(k,)``, each once, in the order of their ids.
+
+        Raises:
+            InputError: an id is not in this split.
+        """
         return self._at(torch.unique(self.positions(ids)))
 
     def without(self, ids: Tensor | Sequence[int]) -> "Split":
-        """The images that have none of these ids ``(k,)``; raises as :meth:`positions`."""
+        """Return the images that have none of these ids of shape ``(k,)``.
+
+        Raises:
+            InputError: an id is not in this split.
+        """
         keep = torch.ones(len(self), dtype=torch.bool, device=self.ids.device)
         keep[self.positions(ids)] = False
         return self._at(keep)
 
     def of_class(self, label: int) -> Tensor:
-        """The ids of a class, int64 ``(k,)``, ascending; InputError if it has no images here."""
+        """Return the ids of the images of one class: int64, shape ``(k,)``, ascending.
+
+        Raises:
+            InputError: the class has no images here.
+        """
         ids = self.ids[self.labels == label]
         if not len(ids):
             present = ", ".join(str(value) for value in self.labels.unique().tolist())

@@ -19,9 +19,12 @@ def make_optimizer(name: str, model: nn.Module, *, learning_rate: float) -> Opti
     """An optimizer over all weights of a model.
 
     Args:
-        name: a key of :data:`OPTIMIZERS`, else InputError.
+        name: a key of :data:`OPTIMIZERS`.
         model: on the device it is trained on.
         learning_rate: alpha of Eq. 3.
+
+    Raises:
+        InputError: unknown name.
     """
     if name not in OPTIMIZERS:
         raise InputError(f"unknown optimizer {name!r}; choose from {', '.join(OPTIMIZERS)}")

@@ -17,10 +17,12 @@ from partial_unlearning.samples import Split
 
 @dataclass(frozen=True)
 class Cost:
-    """What a deletion request costs: ``shards`` are retrained.
+    """What a deletion request costs.
 
-    That takes ``visits``, samples seen in one pass over each slice retrained; ``full`` is the same
-    for training everything anew without the request.
+    Attributes:
+        visits: samples seen while retraining, in one pass over each slice retrained.
+        full: the same for training everything anew without the request.
+        shards: how many shards are retrained.
     """
 
     visits: int
@@ -37,7 +39,8 @@ class Cost:
 class Partition:
     """The training data in S shards of R slices each (Section 3.2.1).
 
-    For each shard, ``slices`` has the sorted sample ids of each slice, D_s,r, which may be empty.
+    Attributes:
+        slices: for each shard the sorted sample ids of each slice, D_s,r; a slice may be empty.
     """
 
     slices: tuple[tuple[Tensor, ...], ...]
@@ -62,7 +65,11 @@ class Partition:
         return self.counts(self.ids)
 
     def counts(self, ids: Tensor) -> Tensor:
-        """How many of ``ids`` ``(k,)`` each slice holds, int64 ``(S, R)``; InputError if none."""
+        """How many of ``ids``, shape ``(k,)``, lie in each slice, int64 of shape ``(S, R)``.
+
+        Raises:
+            InputError: an id is in no slice.
+        """
         known, slices = self._places
         found = torch.searchsorted(known, ids).clamp(max=len(known) - 1)
         unknown = ids[known[found] != ids]
@@ -71,8 +78,9 @@ class Partition:
                 f"{len(unknown)} of {len(ids)} sample ids are in no shard, the first is "
                 f"{unknown[0].item()}; give ids that were trained on and not yet deleted"
             )
+        places = slices[found]
         shape = (len(self.slices), len(self.slices[0]))
-        return torch.bincount(slices[found], minlength=shape[0] * shape[1]).view(shape)
+        return torch.bincount(places, minlength=shape[0] * shape[1]).view(shape)
 
     def without(self, ids: Tensor) -> "Partition":
         """The partition without samples of shape ``(k,)``; every other one keeps its place."""
@@ -88,7 +96,8 @@ class Partition:
     def cost(self, ids: Tensor) -> Cost:
         """What deleting ``ids``, int64 of shape ``(k,)``, costs.
 
-        InputError if an id is in no slice, or nothing would be left to train on.
+        Raises:
+            InputError: an id is in no slice, or nothing would be left to train on.
 
         >>> shard = (torch.tensor([0, 1]), torch.tensor([2, 3]))  # its two slices
         >>> Partition((shard,)).cost(torch.tensor([2]))  # the first slice need not be repeated

@@ -30,7 +30,8 @@ class Recipe:
 
     Attributes:
         build: makes a fresh model from a seed.
-        optimizer: makes an optimizer for a model. Each slice begins with a new one.
+        optimizer: makes an optimizer for a model. Each slice begins with a new one, since only
+            the weights are kept between slices.
         batch_size: samples a step.
         epochs: passes over each slice.
         seed: of initial weights and shuffling; each shard and slice has its own, derived from it.
@@ -109,7 +110,13 @@ def _train_shard(
 
 
 def train(recipe: Recipe, data: Split, partition: Partition) -> Sisa:
-    """Train every shard from its initial weights; ``data`` holds the samples of the partition."""
+    """Train every shard from its initial weights.
+
+    Args:
+        recipe: of the shard models.
+        data: holds at least the samples of the partition.
+        partition: the shards and slices.
+    """
     trained = [_train_shard(recipe, data, partition, s) for s in range(len(partition.slices))]
     states, visits = zip(*trained, strict=True)
     return Sisa(partition, states, sum(visits))
@@ -119,7 +126,8 @@ def forget(recipe: Recipe, data: Split, sisa: Sisa, request: Tensor) -> Sisa:
     """Delete samples: retrain each affected shard from before the first slice they are in.
 
     The result is what :func:`train` makes of ``sisa.partition.without(request)``: bit by bit, on
-    a processor that repeats a computation bit by bit.
+    a processor that repeats a computation bit by bit. Where the other samples lie gives nothing
+    away either, since no sample's content has a say in it.
 
     Args:
         recipe: the one ``sisa`` was trained by.
@@ -141,7 +149,11 @@ def forget(recipe: Recipe, data: Split, sisa: Sisa, request: Tensor) -> Sisa:
 
 
 def aggregate(recipe: Recipe, sisa: Sisa) -> Aggregate:
-    """The final model. A shard without samples has no say; InputError if no shard has any."""
+    """The final model. A shard without samples has learned nothing and has no say.
+
+    Raises:
+        InputError: no shard has any sample.
+    """
     models = []
     for slices, states in zip(sisa.partition.slices, sisa.states, strict=True):
         if any(len(ids) for ids in slices):
