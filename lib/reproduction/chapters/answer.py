@@ -6,6 +6,9 @@ from reproduction import paper
 from reproduction.checking.comparing import Comparison, How, by_model, of_family, printed
 from reproduction.checking.measurements import Measurements
 from reproduction.checking.samples import Evidence, grouped
+from reproduction.study.experiments import configs_of
+from reproduction.study.profiles import load_profile
+from reproduction.study.stored_runs import find
 
 TABLES = {"amnesiac": (1, 2), "label flipping": (3, 4), "loss ascent": (5, 6)}
 """The families of methods, and their tables."""
@@ -77,6 +80,23 @@ def _is_run(evidence: Evidence, family: str) -> bool:
     """Whether there is anything to compare at both readings."""
     readings = ("equal", "published")
     return all(of_family(evidence, TABLES[family], at, How()).pairs for at in readings)
+
+
+def standing(profile: str) -> str:
+    """How much of a profile's comparisons is run; empty where all is."""
+    settings = load_profile(profile)
+    configs = [c for number in (1, 2) for c in configs_of(f"table_{number}", settings)]
+    pairs = {(c.dataset, c.model, c.seed) for c in configs if find(profile, c)}
+    parts = []
+    for dataset, of_data in settings.datasets.items():
+        for model, own in of_data.models.items():
+            seeds = own.seeds or settings.seeds
+            there = sum((dataset, model, seed) in pairs for seed in seeds)
+            if there < len(seeds):
+                parts.append(f"{model} on {dataset} {there} of {len(seeds)}")
+    if not parts:
+        return ""
+    return f"So far, and until all seeds are run: {', '.join(parts)}. Findings may change."
 
 
 def sentences(data: Measurements) -> list[str]:

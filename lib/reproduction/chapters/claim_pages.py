@@ -8,7 +8,7 @@ import pandas as pd
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import places
-from reproduction.chapters.answer import sentences
+from reproduction.chapters.answer import sentences, standing
 from reproduction.chapters.curves import difference_panels
 from reproduction.chapters.figures import apply_style, difference_figure
 from reproduction.chapters.tables import NONE, Table, simple_table, with_symbols
@@ -95,7 +95,7 @@ def generated(profile: str) -> Mapping[str, str]:
     """
     judged = judging.findings(PUBLISHED)
     gathered = gather(PUBLISHED)
-    result = " ".join(sentences(gathered))
+    result = " ".join([*sentences(gathered), standing(PUBLISHED)])
     return {
         "profile.md": f"This copy of the book was made under the profile **`{profile}`**.\n",
         "result.md": f"{with_symbols(result)}\n",
@@ -128,7 +128,8 @@ def write_result(profile: str) -> pd.DataFrame:
         InputError: unknown profile, or a README without the marks, which is left as it was.
     """
     judged = judging.findings(profile)
-    block = "\n".join([*sentences(gather(PUBLISHED)), "", totals(judging.findings(PUBLISHED)), ""])
+    said = [*sentences(gather(PUBLISHED)), standing(PUBLISHED)]
+    block = "\n".join([*said, "", totals(judging.findings(PUBLISHED)), ""])
     readme = places.readme()
     write_atomic(readme, replace_block(readme.read_text(encoding="utf-8"), block))
     return judged
