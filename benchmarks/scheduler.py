@@ -23,7 +23,7 @@ BOUND = 0.65
 
 def copied(folder: Path) -> Path:
     """A checkout without results: what the runs share has to be made anew."""
-    for name in ("lib", "profiles"):
+    for name in ("lib", "profiles", "book"):
         skipped = shutil.ignore_patterns("__pycache__")
         shutil.copytree(places.root() / name, folder / name, ignore=skipped)
     shutil.copy(places.root() / "requirements.txt", folder)

@@ -128,14 +128,14 @@ def test_the_run_of_a_killed_worker_is_done_again(cluster, alone, tmp_path):
 def test_a_run_that_raises_is_reported_and_the_rest_is_done(alone, tmp_path, caplog):
     good, other = configs("table_1", epochs=6)
     refused = other.model_copy(update={"target": 42})
-    faulty = good.model_copy(update={"columns": (2, 7, 99)})
+    faulty = good.model_copy(update={"target_images": "many"})
     with pytest.raises(InputError) as raised:
         make(tmp_path, [refused, faulty, good], "local:1")
     first, *said = str(raised.value).splitlines()
     assert first.startswith("2 of 3 runs failed; the others are stored")
     reasons = {line.split(":")[0]: line for line in said if not line.startswith("  ")}
     assert "InputError: class 42 has no images" in reasons[store.run_name(refused)]
-    assert "IndexError: index 99" in reasons[store.run_name(faulty)]
+    assert "TypeError: '>=' not supported" in reasons[store.run_name(faulty)]
     assert f"  configuration: {faulty.model_dump_json()}" in said
     assert f"{store.run_name(faulty)} failed" in caplog.text and "Traceback" in caplog.text
     name = f"{store.run_name(good)}.json"

@@ -107,6 +107,7 @@ def holm(p_values: list[float]) -> list[float]:
 
 def compared(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
     """Differences over complete pairs, and whether enough is left to compare."""
+    unknown = (rows.trained < 50).any()
     rows = rows[rows.trained >= 50]
     wide = rows.pivot(index="seed", columns="method", values=["d_r", "there"])
     if not len(rows) or wide["there"].shape[1] < 2:
@@ -114,8 +115,7 @@ def compared(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
     both = wide.dropna(subset=[("there", "baseline"), ("there", "proposed")])
     there = both["there"].astype(bool).all(axis=1)
     values = (both["d_r"]["proposed"] - both["d_r"]["baseline"])[there].astype(float).to_numpy()
-    left_out = (~there).sum() or rows.seed.nunique() < len(set(rows.seed))
-    enough = len(values) >= 5 or not left_out
+    enough = len(values) >= 5 or not (unknown or (~there).any())
     return values, bool(len(values) and enough and 2 * (~there).sum() <= len(both))
 
 
