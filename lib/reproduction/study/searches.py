@@ -14,6 +14,7 @@ subtracted, comes nearest to the paper's cell on average. If none may, it is the
 class best. The second placement, a few target images plainly shuffled, has nothing to choose.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
@@ -79,7 +80,7 @@ def _by_setting(trials: Iterable[Trial]) -> list[list[Trial]]:
 
 
 @dataclass(frozen=True)
-class Search:
+class Search(ABC):
     """One search for a setting.
 
     Attributes:
@@ -111,9 +112,9 @@ class Search:
         base = base_config(self.profile, self.table.dataset, self.model, seed)
         return configured(kind, **base, held_out=True, **own)
 
+    @abstractmethod
     def first(self) -> list[Config]:
         """The runs that depend on nothing."""
-        raise NotImplementedError
 
     def second(self) -> list[Config]:
         """The finalists' runs on the other seeds; the first runs have to be stored."""
