@@ -19,16 +19,16 @@
 # What this leaves out: claims about motivation or novelty, and the limits of SISA, which have their own chapter.
 
 # %% tags=["parameters", "remove-cell"]
-profile = "full"
+profile = "quick"
 
 # %% tags=["remove-input"]
 from IPython.display import Markdown, display
 
-from reproduction.chapters.claim_pages import claim_table, totals
+from reproduction.chapters.claim_pages import PUBLISHED, claim_table, totals
 from reproduction.checking import claims, judging
 
-judged = judging.findings(profile)
-display(Markdown(f"Profile {profile}: {totals(judged)}"))
+judged = judging.findings(PUBLISHED)
+display(Markdown(f"Complete data, profile `{PUBLISHED}`: {totals(judged)}"))
 
 # %% [markdown]
 # ## How a finding is reached
