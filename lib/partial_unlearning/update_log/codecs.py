@@ -129,7 +129,8 @@ def sample_ids(given: Any) -> np.ndarray:  # noqa: ANN401 (whatever a person giv
         ids = array if single else np.asarray(parts)
         whole = ids.ndim == 1 and all(part.dtype.kind in "iu" for part in (ids, *parts))
         strange = isinstance(given, bytes | bytearray | np.ma.MaskedArray)
-        if whole and not strange and ids.max(initial=0) < 2**63:
+        signed = ids.dtype.kind == "i"  # spares a look at every id, at every step
+        if whole and not strange and (signed or ids.max(initial=0) < 2**63):
             return ids.astype(np.int64, copy=False)
         found: object = f"{ids.dtype} of shape {ids.shape}"
     except (TypeError, ValueError, RuntimeError) as error:

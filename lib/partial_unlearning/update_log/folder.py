@@ -149,12 +149,11 @@ class Folder:
 
 def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
     """As :meth:`Folder.read`, into one buffer."""
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:
         ranges = ranges or ((0, os.fstat(file.fileno()).st_size),)
         buffer, end = np.empty(sum(stop - start for start, stop in ranges), dtype=np.uint8), 0
         for start, stop in ranges:
-            file.seek(start)
-            end += file.readinto(buffer[end : end + stop - start].data)
+            end += os.preadv(file.fileno(), [buffer[end : end + stop - start].data], start)
     return buffer[:end]
 
 
