@@ -50,6 +50,7 @@ from torchvision.models import resnet18
 from partial_unlearning import InputError, forget, open_log, preview, purge, record, undo
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.update_log.commands import forget_command, log_group
+from reproduction.chapters.messages import message_table
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 
@@ -365,6 +366,15 @@ except InputError as error:
 run(log_group, "verify", folder / "log")
 run(log_group, "info", folder / "log")
 temporary.cleanup()
+
+# %% [markdown]
+# ## What can go wrong, and what it says then
+#
+# A log that cannot do what is asked refuses, changes nothing, and says what to do. These are messages of the tests: each run of them
+# compares what the log says with this table.
+
+# %%
+message_table()
 
 # %% [markdown]
 # ## What to keep in mind

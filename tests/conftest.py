@@ -1,12 +1,18 @@
 """What tests share. They run on one thread: models are small, and the machine is shared."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from signal import SIG_DFL, SIGINT, signal
 from typing import Any
 
+import pytest
 import torch
+import yaml
 
+from partial_unlearning.errors import InputError
 from reproduction import places
+from reproduction.chapters.messages import FILE, load_messages
 from reproduction.study.experiments import EXPERIMENTS, configs_of
 from reproduction.study.profiles import load_profile
 from reproduction.study.stored_runs import Result
@@ -32,3 +38,32 @@ def made_run(experiment: str, config: dict[str, Any] | None = None, **content: o
     first = next(c for c in found if c.experiment == experiment)
     content = {"provenance": {}, **content}
     return Result(config=first.model_copy(update=config or {}), **content)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-messages", action="store_true", help="Write what the log says for the book."
+    )
+
+
+@pytest.fixture(autouse=True)
+def _the_book_shows_what_is_said(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The last error of a test that the book names is the message that the book has for it."""
+    entries = load_messages()
+    shown = [entry for entry in entries if entry["test"] == request.node.name]
+    said: list[str] = []
+    if shown:
+        monkeypatch.setattr(
+            InputError, "__init__", lambda error, *given: said.append(str(given[0]))
+        )
+    yield
+    for entry in shown:
+        message = re.sub(r"/\S*/(?=[\w.]+)", "", re.sub(r"\b[0-9a-f]{12}\b", "...", said[-1]))
+        if request.config.getoption("--write-messages"):
+            entry["message"] = message
+            head = "".join(FILE.read_text(encoding="utf-8").splitlines(keepends=True)[:2])
+            text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110)
+            FILE.write_text(head + text, encoding="utf-8")
+        assert entry["message"] == message

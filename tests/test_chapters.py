@@ -1,6 +1,7 @@
 """What chapters show: rows, curves, choices and pictures, from runs written by hand."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from reproduction.chapters.curves import panels, runs_with
 from reproduction.chapters.figures import Curve
 from reproduction.chapters.fractions import fraction_panels, fraction_tables, strategies
 from reproduction.chapters.layers import layer_masks, layer_table, moved, ring_picture
+from reproduction.chapters.messages import load_messages
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.search_tables import choice_tables, grid_table, placement_table
 from reproduction.chapters.settings_tables import (
@@ -265,3 +267,12 @@ def test_a_chapter_shows_its_own_claims_only():
     text = repr(chapter_claims("smoke", "figure_2"))
     assert "was calibrated on the paper's baseline cell" in text  # the caveat
     assert "Figure 2" in text and "Table" not in text.partition("\n")[2]
+
+
+def test_the_messages_that_the_book_shows_are_those_of_tests_that_exist():
+    sources = "".join(
+        path.read_text("utf-8") for path in Path(__file__).parent.glob("test_log_*.py")
+    )
+    for entry in load_messages():
+        assert f"def {entry['test'].partition('[')[0]}(" in sources
+        assert entry["message"]

@@ -518,6 +518,22 @@ def test_one_error_what_is_no_model_is_refused(tmp_path, model):
         record(model, tmp_path / "log", **ALL)
 
 
+def script_inside(model: nn.Module) -> nn.Module:
+    return nn.Sequential(torch.jit.script(model), nn.ReLU())
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+@pytest.mark.parametrize(
+    "make",
+    [torch.jit.script, lambda m: torch.jit.trace(m, torch.ones(2, 6)), script_inside],
+    ids=["script", "trace", "inside"],
+)
+def test_one_error_a_scripted_module_is_refused(tmp_path, make):
+    with pytest.raises(InputError, match="scripted or traced"):
+        record(make(nn.Sequential(nn.Linear(6, 3))), tmp_path / "log", **ALL)
+    assert not (tmp_path / "log").exists()
+
+
 @pytest.mark.parametrize("path", [None, 3, b"log", "a\0b", "nowhere://log"], ids=repr)
 def test_one_error_what_is_no_folder_is_refused(path):
     for ask in (open_log, lambda p: record(nn.Linear(6, 3), p, **ALL)):

@@ -112,7 +112,12 @@ class ModelDescription(Description):
 
 
 def _refuse_unrecordable(model: nn.Module) -> None:
-    """Raise InputError for tensors whose changes cannot be added up."""
+    """Raise InputError for tensors whose changes cannot be added up, or that cannot be reached."""
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise InputError(
+            "the model is or holds a scripted or traced module, whose weights cannot be followed; "
+            "record the plain module, and script it when it is trained"
+        )
     for name, tensor in named_tensors(model).items():
         other = nn.parameter.is_lazy(tensor) or type(tensor.detach()) is not Tensor
         strided = not other and tensor.layout == torch.strided
