@@ -8,6 +8,7 @@ from reproduction import places
 KEYS = ["table", "dataset", "family", "model", "method"]
 MEASURES = ["d_t", "d_r", "class_a", "class_b", "class_c"]
 
+TITLES = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 # The class to forget, and the classes behind the columns class_a, class_b and class_c.
 TARGET = {"mnist": 3, "organamnist": 2}
 SHOWN = {"mnist": (2, 7, 9), "organamnist": (0, 5, 10)}

@@ -32,7 +32,8 @@ def _more(value: float) -> str:
 def _range(found: list[Comparison]) -> str:
     means = [comparison.mean for comparison in found]
     cases = f"{len(found)} model{'' if len(found) == 1 else 's'}"
-    return f"{min(means):+.1f} to {max(means):+.1f} over {cases}" if len(found) > 1 else cases
+    ends = f"{min(means):+.1f} to {max(means):+.1f}".replace("-", "−")
+    return f"{ends} over {cases}" if len(found) > 1 else cases
 
 
 def _published(evidence: Evidence) -> str:
@@ -93,7 +94,7 @@ def standing(profile: str) -> str:
             seeds = own.seeds or settings.seeds
             there = sum((dataset, model, seed) in pairs for seed in seeds)
             if there < len(seeds):
-                parts.append(f"{model} on {dataset} {there} of {len(seeds)}")
+                parts.append(f"{model} on {paper.TITLES[dataset]} {there} of {len(seeds)}")
     if not parts:
         return ""
     return f"So far, and until all seeds are run: {', '.join(parts)}. Findings may change."

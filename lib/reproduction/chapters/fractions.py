@@ -5,12 +5,12 @@ from itertools import chain
 
 import pandas as pd
 
+from reproduction import paper
 from reproduction.chapters.tables import NONE, Table, simple_table, spread
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import Record, end_points, level_points, tidy
 from reproduction.study.stored_runs import Result
 
-TITLES = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 READINGS = {"published": "as published", "train": "equal forgetting"}
 """Where strategies are read: everything subtracted, and at the level of the findings."""
 
@@ -42,7 +42,7 @@ def fraction_panels(
     found: dict[str, dict[str, dict[float, float]]] = {}
     for (dataset, method), rows in drawn.groupby(["dataset", "method"], sort=False):
         means = rows.groupby("affected_fraction")[measure].mean()
-        found.setdefault(TITLES[dataset], {})[method] = means.to_dict()
+        found.setdefault(paper.TITLES[dataset], {})[method] = means.to_dict()
     return found
 
 
@@ -52,7 +52,9 @@ def fraction_tables(points: pd.DataFrame) -> list[Table]:
     Args:
         points: of :func:`strategies`.
     """
-    return [_table(TITLES[name], rows) for name, rows in points.groupby("dataset", sort=False)]
+    return [
+        _table(paper.TITLES[name], rows) for name, rows in points.groupby("dataset", sort=False)
+    ]
 
 
 def _table(title: str, points: pd.DataFrame) -> Table:

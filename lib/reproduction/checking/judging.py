@@ -14,6 +14,7 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
+from reproduction import paper
 from reproduction.checking.claims import READINGS, Case, Claim, claims
 from reproduction.checking.comparing import How, beside, by_model, matched, of_family, where_read
 from reproduction.checking.measurements import Measurements, gather
@@ -29,7 +30,6 @@ from reproduction.checking.verdicts import (
 )
 
 _SHOWN = {"table": "Table ", "target": "target ", "minus": "against "}
-_TITLES = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 
 
 def rows_of(evidence: Evidence, claim: Claim, case: Case) -> Rows:
@@ -65,7 +65,7 @@ def _sample(evidence: Evidence, claim: Claim, case: Case, reading: str) -> Sampl
 def _name(claim: Claim, case: Case) -> str:
     """A case by what tells it from the others of its claim."""
     told = [key for key, value in case.items() if any(c[key] != value for c in claim["cases"])]
-    return " ".join(f"{_SHOWN.get(k, '')}{_TITLES.get(case[k], case[k])}" for k in told)
+    return " ".join(f"{_SHOWN.get(k, '')}{paper.TITLES.get(case[k], case[k])}" for k in told)
 
 
 # Measures: claim, case and reading -> the finding on a case.
