@@ -163,12 +163,16 @@ class BatchCodec:
         given, epoch = sample_ids(ids), whole_number("the epoch", epoch, 0, 2**32 - 1)
         if not 1 <= len(given) <= self.batch_size:
             raise InputError(
-                f"{len(given)} samples are no batch: declared were 1..{self.batch_size}"
+                f"{len(given)} samples are no batch: declared were 1..{self.batch_size}; give the "
+                "ids of one step, or record to a new folder with a batch_size that has room for all"
             )
         row = given.astype(self.ids)
         if row.astype(np.int64).tobytes() != given.tobytes():  # quicker than looking at each id
             largest = np.iinfo(self.ids).max
-            raise InputError(f"sample ids {given.min()}..{given.max()}: declared were 0..{largest}")
+            raise InputError(
+                f"sample ids {given.min()}..{given.max()}: declared were 0..{largest}; record to a "
+                "new folder with the ids of all that may occur"
+            )
         padding = row[:1].tobytes() * (self.batch_size - len(row))  # one of its own ids
         return _HEAD.pack(epoch, len(row)) + row.tobytes() + padding
 

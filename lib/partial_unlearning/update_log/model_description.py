@@ -106,7 +106,10 @@ class ModelDescription(Description):
             if not places:
                 raise InputError(f"{wrong}: it has no tensor {name} {kinds[name]}")
             if any(unequal(places[0], other).any() for other in places[1:]):
-                raise InputError(f"{name} is tied, but has other values under its other names")
+                raise InputError(
+                    f"{name} is tied, but has other values under its other names; save the trained "
+                    "model anew, or copy the right values under all of them"
+                )
         if again := [pair for pair in ties(given).items() if first[pair[0]] != first[pair[1]]]:
             raise InputError(f"{wrong}: {' and '.join(again[0])} have become one tensor")
 
