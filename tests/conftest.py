@@ -18,6 +18,7 @@ from reproduction.study.profiles import load_profile
 from reproduction.study.stored_runs import Result
 
 torch.set_num_threads(1)
+MESSAGES = load_messages()  # once: reading them for each test took longer than many a test
 
 
 def heed_interrupts() -> None:
@@ -51,19 +52,18 @@ def _the_book_shows_what_is_said(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """The last error of a test that the book names is the message that the book has for it."""
-    entries = load_messages()
-    shown = [entry for entry in entries if entry["test"] == request.node.name]
+    entry = next((e for e in MESSAGES if e["test"] == request.node.name), None)
+    if entry is None:
+        yield
+        return
     said: list[str] = []
-    if shown:
-        monkeypatch.setattr(
-            InputError, "__init__", lambda error, *given: said.append(str(given[0]))
-        )
+    monkeypatch.setattr(InputError, "__init__", lambda error, *given: said.append(str(given[0])))
     yield
-    for entry in shown:
-        message = re.sub(r"/\S*/(?=[\w.]+)", "", re.sub(r"\b[0-9a-f]{12}\b", "...", said[-1]))
-        if request.config.getoption("--write-messages"):
-            entry["message"] = message
-            head = "".join(FILE.read_text(encoding="utf-8").splitlines(keepends=True)[:2])
-            text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110)
-            FILE.write_text(head + text, encoding="utf-8")
-        assert entry["message"] == message
+    without_digests = re.sub(r"\b[0-9a-f]{12}\b", "...", said[-1])
+    message = re.sub(r"/\S*/(?=[\w.]+)", "", without_digests)  # nor folders
+    if request.config.getoption("--write-messages"):
+        entry["message"] = message
+        head = "".join(FILE.read_text(encoding="utf-8").splitlines(keepends=True)[:2])
+        text = yaml.safe_dump(MESSAGES, sort_keys=False, allow_unicode=True, width=110)
+        FILE.write_text(head + text, encoding="utf-8")
+    assert entry["message"] == message

@@ -149,11 +149,12 @@ class Folder:
 
 def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
     """As :meth:`Folder.read`, into one buffer."""
-    with open(path, "rb", buffering=0) as file:
+    with open(path, "rb") as file:
         ranges = ranges or ((0, os.fstat(file.fileno()).st_size),)
         buffer, end = np.empty(sum(stop - start for start, stop in ranges), dtype=np.uint8), 0
         for start, stop in ranges:
-            end += os.preadv(file.fileno(), [buffer[end : end + stop - start].data], start)
+            file.seek(start)
+            end += file.readinto(buffer[end : end + stop - start].data)
     return buffer[:end]
 
 
