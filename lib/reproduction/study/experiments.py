@@ -10,7 +10,7 @@ from reproduction import paper
 from reproduction.study.arms import PAPER_ARMS, SAME_RATE
 from reproduction.study.configs import Config
 from reproduction.study.kinds import GRADIENT, TABLES, Table, configured
-from reproduction.study.profiles import ModelSettings, Profile
+from reproduction.study.profiles import VARIATIONS, ModelSettings, Profile, Variation
 
 
 def base_config(profile: Profile, dataset: str, model: str, seed: int) -> dict[str, Any]:
@@ -108,6 +108,39 @@ def _kept_images(profile: Profile) -> list[Config]:
     return list(chain(*found))
 
 
+def _varied(profile: Profile, variation: Variation) -> Profile:
+    """The profile with one other assumption, and only the models and seeds that it is tried on."""
+    training = variation.model_dump(include={"optimizer", "learning_rate"}, exclude_none=True)
+    own = variation.model_dump(include={"width", "seeds"}, exclude_none=True)
+    datasets = {
+        name: profile.datasets[name].model_copy(
+            update={
+                "models": {
+                    model: profile.datasets[name].models[model].model_copy(update=own)
+                    for model in models
+                }
+            }
+        )
+        for name, models in variation.models.items()
+    }
+    return profile.model_copy(
+        update={
+            "datasets": datasets,
+            "training": profile.training.model_copy(update=training),
+            "comparison": profile.comparison.model_copy(update={"fine_tuning": ()}),
+        }
+    )
+
+
+def _variation(name: str, profile: Profile) -> list[Config]:
+    """Amnesiac unlearning under another assumption, where the profile has it."""
+    variation = profile.variations.get(name)
+    if variation is None:
+        return []
+    varied = _varied(profile, variation)
+    return list(chain(*(_amnesiac(varied, dataset) for dataset in variation.models)))
+
+
 def _controls(family: str, profile: Profile) -> list[Config]:
     """The control arms of a family of gradient steps, on both data sets."""
     tables = [table for table in TABLES.values() if table.family == family]
@@ -164,6 +197,7 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "kept_images": _kept_images,
     **{f"controls_{family}": partial(_controls, family) for family in GRADIENT},
     "sisa": _sisa,
+    **{f"variation_{name}": partial(_variation, name) for name in VARIATIONS},
 }
 
 

@@ -177,6 +177,28 @@ class Sisa(Settings):
     seeds: Seeds
 
 
+VARIATIONS = ("optimizer", "width")
+"""Assumptions that were tried otherwise."""
+
+
+class Variation(Settings):
+    """Amnesiac unlearning of some models again under one other assumption, beside the tables.
+
+    Attributes:
+        models: by data set; each with the settings of its rows.
+        seeds: of the trainings.
+        optimizer: of the training in place of the profile's, with ``learning_rate``.
+        learning_rate: of that optimizer.
+        width: of the model in place of its own.
+    """
+
+    models: dict[str, tuple[str, ...]]
+    seeds: Seeds
+    optimizer: str | None = None
+    learning_rate: PositiveFloat | None = None
+    width: PositiveInt | None = None
+
+
 class Grids(Settings):
     """What tuning tries: the same rates for every arm of the gradient families.
 
@@ -209,6 +231,7 @@ class Profile(Settings):
     figure_3: Figure3
     figure_4: Figure4
     sisa: Sisa
+    variations: dict[Literal[VARIATIONS], Variation | None]
     tuning: Grids
 
 
