@@ -108,24 +108,16 @@ def _kept_images(profile: Profile) -> list[Config]:
     return list(chain(*found))
 
 
-def _varied(profile: Profile, variation: Variation) -> Profile:
-    """The profile with one other assumption, and only the models and seeds that it is tried on."""
-    training = variation.model_dump(include={"optimizer", "learning_rate"}, exclude_none=True)
-    own = variation.model_dump(include={"width", "seeds"}, exclude_none=True)
-    datasets = {
-        name: profile.datasets[name].model_copy(
-            update={
-                "models": {
-                    model: profile.datasets[name].models[model].model_copy(update=own)
-                    for model in models
-                }
-            }
-        )
-        for name, models in variation.models.items()
-    }
+def _varied(profile: Profile, dataset: str, model: str, variation: Variation) -> Profile:
+    """The profile with other assumptions, and this model alone on a data set."""
+    change = variation.models[dataset][model]
+    training = change.model_dump(include={"optimizer", "learning_rate"}, exclude_none=True)
+    own = change.model_dump(include={"width"}, exclude_none=True) | {"seeds": variation.seeds}
+    data = profile.datasets[dataset]
+    alone = {"models": {model: data.models[model].model_copy(update=own)}}
     return profile.model_copy(
         update={
-            "datasets": datasets,
+            "datasets": {dataset: data.model_copy(update=alone)},
             "training": profile.training.model_copy(update=training),
             "comparison": profile.comparison.model_copy(update={"fine_tuning": ()}),
         }
@@ -137,8 +129,8 @@ def _variation(name: str, profile: Profile) -> list[Config]:
     variation = profile.variations.get(name)
     if variation is None:
         return []
-    varied = _varied(profile, variation)
-    return list(chain(*(_amnesiac(varied, dataset) for dataset in variation.models)))
+    rows = [(dataset, model) for dataset, models in variation.models.items() for model in models]
+    return list(chain(*(_amnesiac(_varied(profile, *row, variation), row[0]) for row in rows)))
 
 
 def _controls(family: str, profile: Profile) -> list[Config]:

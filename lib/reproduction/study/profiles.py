@@ -181,22 +181,24 @@ VARIATIONS = ("optimizer", "width")
 """Assumptions that were tried otherwise."""
 
 
-class Variation(Settings):
-    """Amnesiac unlearning of some models again under one other assumption, beside the tables.
+class Change(Settings):
+    """What a model has in place of its own width, and of the profile's training."""
 
-    Attributes:
-        models: by data set; each with the settings of its rows.
-        seeds: of the trainings.
-        optimizer: of the training in place of the profile's, with ``learning_rate``.
-        learning_rate: of that optimizer.
-        width: of the model in place of its own.
-    """
-
-    models: dict[str, tuple[str, ...]]
-    seeds: Seeds
+    width: PositiveInt | None = None
     optimizer: str | None = None
     learning_rate: PositiveFloat | None = None
-    width: PositiveInt | None = None
+
+
+class Variation(Settings):
+    """Amnesiac unlearning of some models again under another assumption, beside the tables.
+
+    Attributes:
+        models: by data set and name, what is changed.
+        seeds: of the trainings.
+    """
+
+    models: dict[str, dict[str, Change]]
+    seeds: Seeds
 
 
 class Grids(Settings):
