@@ -54,9 +54,10 @@ def features(model: nn.Module, images: Tensor, *, chunk: int = 100) -> dict[str,
 
 
 def linear_cka(one: Tensor, other: Tensor) -> float:
-    """Linear CKA, 0..1, of features ``(n, p)`` and ``(n, q)`` of the same images (arXiv 1905.00414).
+    """Linear CKA, 0..1, of features ``(n, p)`` and ``(n, q)`` of the same images.
 
-    Rotating or scaling a side changes nothing; 0 where a side is the same for all images.
+    Rotating or scaling a side changes nothing; 0 where a side is the same for all images
+    (Kornblith et al., arXiv 1905.00414).
     """
     grams = [(x - x.mean(0)) @ (x - x.mean(0)).T for x in (one, other)]
     size = grams[0].norm() * grams[1].norm()
