@@ -133,7 +133,8 @@ display(*choice_tables(profile, table, top=3))
 # ## What this does not show
 #
 # {{limits}}
-# - Accuracy near zero on a class is not proof that its images left no trace: a model can hold what it does not answer.
+# - Accuracy near zero on a class is not proof that its images left no trace: a model can hold what it does not answer:
+#   [what the features still know](features.ipynb).
 # - A class was forgotten as a whole. Nothing follows for requests to forget some images of a class.
 #
 # ## Provenance

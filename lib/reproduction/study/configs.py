@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from reproduction.study.profiles import (
     Buffers,
+    Forgotten,
     GradientArm,
     GradientSettings,
     Pruning,
@@ -60,6 +61,21 @@ class GradientConfig(Config, GradientSettings):
     levels: tuple[float, ...]
     test_levels: tuple[float, ...]
     published: float | None
+    max_steps: int
+
+
+class ForgottenConfig(Config, Forgotten):
+    """Is it really forgotten? The tables' methods at the primary level, beside a retrained twin.
+
+    ``gradient`` has the paper's two arms of each family of gradient steps.
+    """
+
+    buffers: Buffers
+    target_placement: TargetPlacement
+    pruning: Pruning
+    gradient: dict[str, dict[str, GradientSettings]]
+    target_images: int
+    primary: float
     max_steps: int
 
 

@@ -180,6 +180,26 @@ def _sisa(profile: Profile) -> list[Config]:
     ]
 
 
+def _forgotten(profile: Profile) -> list[Config]:
+    """Every method of the tables, as far as all of them have settings for a model."""
+    wanted, at = profile.forgotten, profile.comparison
+    own = wanted.model_dump(exclude={"models", "seeds"})
+    own |= at.model_dump(include={"target_images", "primary", "max_steps"})
+    found = []
+    for dataset, models in wanted.models.items():
+        for model in models:
+            settings = profile.datasets[dataset].models.get(model, ModelSettings())
+            families = {name: getattr(settings, name) for name in GRADIENT}
+            if settings.amnesiac is None or not all(families.values()):
+                continue
+            gradient = {n: {arm: arms[arm] for arm in PAPER_ARMS} for n, arms in families.items()}
+            chosen = settings.amnesiac.model_dump() | {"buffers": profile.buffers}
+            for seed in wanted.seeds:
+                base = base_config(profile, dataset, model, seed)
+                found.append(configured("forgotten", **base, **own, **chosen, gradient=gradient))
+    return found
+
+
 EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     **{f"table_{number}": partial(_table, number) for number in TABLES},
     "figure_1": partial(_amnesiac, dataset="mnist"),
@@ -190,6 +210,7 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     **{f"controls_{family}": partial(_controls, family) for family in GRADIENT},
     "sisa": _sisa,
     **{f"variation_{name}": partial(_variation, name) for name in VARIATIONS},
+    "forgotten": _forgotten,
 }
 
 

@@ -201,6 +201,32 @@ class Variation(Settings):
     seeds: Seeds
 
 
+class Forgotten(Settings):
+    """How it is asked whether a class is really forgotten.
+
+    Attributes:
+        images: test images in and out of the class whose features are looked at.
+        shown: to relearn from, so many images of the class.
+        relearned: percent of what the trained model recognises of the class in test images, at
+            which it is known again.
+        relearning_steps: that are tried at most.
+        fine_tuning: after so many steps on retained data what came back is measured.
+    """
+
+    images: PositiveInt
+    shown: tuple[PositiveInt, ...]
+    relearned: float
+    relearning_steps: PositiveInt
+    fine_tuning: tuple[PositiveInt, ...]
+
+
+class ForgottenRuns(Forgotten):
+    """The same with the models that are asked, by data set, and the seeds of their trainings."""
+
+    models: dict[str, tuple[str, ...]]
+    seeds: Seeds
+
+
 class Grids(Settings):
     """What tuning tries: the same rates for every arm of the gradient families.
 
@@ -234,6 +260,7 @@ class Profile(Settings):
     figure_4: Figure4
     sisa: Sisa
     variations: dict[Literal[VARIATIONS], Variation | None]
+    forgotten: ForgottenRuns
     tuning: Grids
 
 
