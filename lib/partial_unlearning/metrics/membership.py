@@ -42,16 +42,17 @@ def roc(members: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     return false, true
 
 
-def auc(members: Tensor, others: Tensor) -> float:
-    """The chance that a member scores above another image, ties by half; 0.5 knows nothing."""
-    false, true = roc(members, others)
-    return torch.trapezoid(true, false).item()
+def auc(rates: tuple[Tensor, Tensor]) -> float:
+    """The area below false and true positive rates as :func:`roc` gives them; 0.5 knows nothing.
+
+    It is the chance that a member scores above another image, ties by half.
+    """
+    return torch.trapezoid(rates[1], rates[0]).item()
 
 
-def tpr_at(fpr: float, members: Tensor, others: Tensor) -> float:
+def tpr_at(fpr: float, rates: tuple[Tensor, Tensor]) -> float:
     """The largest true positive rate at a false positive rate of at most ``fpr``, 0..1."""
-    false, true = roc(members, others)
-    return true[false <= fpr].max().item()
+    return rates[1][rates[0] <= fpr].max().item()
 
 
 def population_accuracy(
