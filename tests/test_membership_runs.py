@@ -142,7 +142,7 @@ def test_methods_end_where_they_have_forgotten_and_leave_the_model_alone(digits)
     options = {"classes": 10, "measure": measure, "level": level}
     found = {e.method: e for e in endings(config, model, update, few, **options)}
     assert torch.equal(layout.vector(model), before)
-    assert torch.equal(found["amnesiac, all of it"].weights, before - update)
+    assert torch.equal(found["amnesiac, all subtracted"].weights, before - update)
     for name in ("label flipping", "loss ascent", "partial label flipping", "partial loss ascent"):
         assert found[name].reached
         assert level - 0.3 < measure(found[name].weights) <= level

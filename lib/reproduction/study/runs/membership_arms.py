@@ -10,19 +10,14 @@ from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.amnesiac import prune
 from reproduction.study.configs import ArmsConfig
+from reproduction.study.runs.forgotten import NAMES
 from reproduction.study.runs.gradient import gradient_path
 from reproduction.study.runs.paths import subtraction
 from reproduction.study.runs.setup import pruning_mask
 from reproduction.study.runs.strength import Goal, Measure, Point, walk
 
-GRADIENT_NAMES = {
-    ("label_flipping", "baseline"): "label flipping",
-    ("label_flipping", "proposed"): "partial label flipping",
-    ("optimization", "baseline"): "loss ascent",
-    ("optimization", "proposed"): "partial loss ascent",
-}
-ALL_OF_IT = "all of it"
-"""What follows the name of an amnesiac method where everything is subtracted."""
+SUBTRACTED = "all subtracted"
+"""Follows the name of an amnesiac method where everything is, whether it was enough or not."""
 
 
 class Ending(NamedTuple):
@@ -69,7 +64,7 @@ def endings(
     layout, goal = Layout.of(model), Goal("request", level)
     updates = subtracted(config, model, update)
     for name, part in updates.items():
-        yield Ending(f"{name}, {ALL_OF_IT}", layout.vector(model) - part, True)
+        yield Ending(f"{name}, {SUBTRACTED}", layout.vector(model) - part, True)
     paths = {name: subtraction(model, part) for name, part in updates.items()}
     paths |= _gradient_paths(config, model, request, classes)
     for name, path in paths.items():
@@ -83,7 +78,7 @@ def _gradient_paths(
     config: ArmsConfig, model: nn.Module, request: Split, classes: int
 ) -> dict[str, Iterator[Point]]:
     return {
-        GRADIENT_NAMES[family, arm]: gradient_path(
+        NAMES[family, arm]: gradient_path(
             model,
             request,
             settings,

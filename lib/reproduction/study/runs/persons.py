@@ -25,7 +25,7 @@ from partial_unlearning.state import Layout
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import PersonsConfig
 from reproduction.study.runs.membership_arms import (
-    ALL_OF_IT,
+    SUBTRACTED,
     Ending,
     endings,
     mean_logit,
@@ -219,7 +219,7 @@ def _in_turn(trained: Trained) -> Iterator[Record]:
                 "batches": trained.batches,
                 "persons": count,
                 "affected": fraction,
-                "method": f"{method}, {ALL_OF_IT}",
+                "method": f"{method}, {SUBTRACTED}",
                 "accuracy": round(100 * hits.double().mean().item(), 4),
             }
 
