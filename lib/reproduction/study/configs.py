@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from reproduction.study.profiles import (
     Buffers,
+    Crowd,
     Forgotten,
     GradientArm,
     GradientSettings,
@@ -105,6 +106,41 @@ class SisaConfig(Config):
     slices: int
     slice_epochs: int
     partition: Literal["iid", "by class"]
+
+
+class ArmsConfig(Config):
+    """The paper's methods beside their baselines, all from one training.
+
+    ``gradient`` has the two arms of each family of gradient steps.
+    """
+
+    pruning: Pruning
+    gradient: dict[str, dict[str, GradientSettings]]
+    max_steps: int
+
+
+class MembershipConfig(ArmsConfig):
+    """Population attacks on a class, forgotten to the ``primary`` level."""
+
+    target_placement: TargetPlacement
+    target_images: int
+    primary: float
+    withheld: float
+
+
+class CrowdConfig(ArmsConfig, Crowd):
+    """Attacks on single images, by what many models say of each."""
+
+    images: int
+    unseen: int
+
+
+class PersonsConfig(ArmsConfig):
+    """Persons of a few random images each, forgotten one by one."""
+
+    sizes: tuple[int, ...]
+    in_turn: tuple[int, int]
+    unseen: int
 
 
 class Trials(Config):

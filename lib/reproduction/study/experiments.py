@@ -1,6 +1,6 @@
 """Which runs an experiment of the paper is made of."""
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from reproduction import paper
 from reproduction.study.arms import PAPER_ARMS, SAME_RATE
 from reproduction.study.configs import Config
 from reproduction.study.kinds import GRADIENT, TABLES, Table, configured
-from reproduction.study.profiles import VARIATIONS, ModelSettings, Profile, Variation
+from reproduction.study.profiles import VARIATIONS, CrowdRun, ModelSettings, Profile, Variation
 
 
 def base_config(profile: Profile, dataset: str, model: str, seed: int) -> dict[str, Any]:
@@ -200,6 +200,56 @@ def _forgotten(profile: Profile) -> list[Config]:
     return found
 
 
+def _paper_arms(profile: Profile, dataset: str, model: str) -> dict[str, Any] | None:
+    """Pruning and gradient arms as they were tuned for a model; None where something was not."""
+    settings = profile.datasets[dataset].models.get(model, ModelSettings())
+    families = {name: getattr(settings, name) for name in GRADIENT}
+    if settings.amnesiac is None or not all(families.values()):
+        return None
+    gradient = {name: {arm: arms[arm] for arm in PAPER_ARMS} for name, arms in families.items()}
+    return {"pruning": settings.amnesiac.pruning, "gradient": gradient}
+
+
+def _population_attacks(profile: Profile) -> list[Config]:
+    wanted, at, found = profile.membership, profile.comparison, []
+    own = at.model_dump(include={"target_images", "primary", "max_steps"})
+    for dataset, models in wanted.models.items():
+        for model in models:
+            if arms := _paper_arms(profile, dataset, model):
+                placement = profile.datasets[dataset].models[model].amnesiac.target_placement
+                arms |= own | {"withheld": wanted.withheld, "target_placement": placement}
+                bases = (base_config(profile, dataset, model, seed) for seed in wanted.seeds)
+                found += [configured("membership", **base, **arms) for base in bases]
+    return found
+
+
+def _crowds(profile: Profile, runs: Iterable[CrowdRun]) -> list[Config]:
+    """Many trainings a run; each has the seed 0, which all its trainings' seeds follow from."""
+    own = profile.crowds.model_dump(include={"images", "unseen", "max_steps"})
+    dataset, found = profile.crowds.dataset, []
+    for run in runs:
+        if arms := _paper_arms(profile, dataset, run.model):
+            base = base_config(profile, dataset, run.model, 0)
+            fields = run.model_dump(exclude={"model"})
+            found.append(configured("crowd", **base, **arms, **own, **fields))
+    return found
+
+
+def _membership(profile: Profile) -> list[Config]:
+    return _crowds(profile, profile.crowds.membership) + _population_attacks(profile)
+
+
+def _persons(profile: Profile) -> list[Config]:
+    wanted = profile.persons
+    arms = _paper_arms(profile, wanted.dataset, wanted.model)
+    if arms is None:
+        return []
+    arms |= wanted.model_dump(exclude={"dataset", "model", "seeds"})
+    bases = (base_config(profile, wanted.dataset, wanted.model, seed) for seed in wanted.seeds)
+    found = [configured("persons", **base, **arms) for base in bases]
+    return found + _crowds(profile, profile.crowds.persons)
+
+
 EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     **{f"table_{number}": partial(_table, number) for number in TABLES},
     "figure_1": partial(_amnesiac, dataset="mnist"),
@@ -211,6 +261,8 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "sisa": _sisa,
     **{f"variation_{name}": partial(_variation, name) for name in VARIATIONS},
     "forgotten": _forgotten,
+    "membership": _membership,
+    "persons": _persons,
 }
 
 

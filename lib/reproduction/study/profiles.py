@@ -227,6 +227,87 @@ class ForgottenRuns(Forgotten):
     seeds: Seeds
 
 
+class Membership(Settings):
+    """Population attacks on forgotten classes, by data set the models that are asked.
+
+    ``withheld`` is the fraction of the class that no model is trained on: members are told from it.
+    """
+
+    models: dict[str, tuple[str, ...]]
+    seeds: Seeds
+    withheld: float
+
+
+class Crowd(Settings):
+    """Many small trainings that an attack on single images learns from.
+
+    Attributes:
+        models: so many are trained with one half of a pool of images each.
+        twins: so many without any of it.
+        at_once: models that are trained side by side.
+        pool: images that may be a model's or not.
+        labels: of these images, in training: the ``right`` or ``wrong`` ones.
+        request: images that are asked to be forgotten together, a divisor of half the pool.
+        batches: plainly ``shuffled``, or with the images of a request ``together``.
+    """
+
+    models: PositiveInt
+    twins: PositiveInt
+    at_once: PositiveInt
+    pool: PositiveInt
+    labels: Literal["right", "wrong"] = "right"
+    request: PositiveInt
+    batches: Literal["shuffled", "together"]
+
+
+class CrowdRun(Crowd):
+    """Of which model."""
+
+    model: str
+
+
+class Crowds(Settings):
+    """The data of these trainings, and which there are.
+
+    Attributes:
+        dataset: of the images.
+        images: that all models are trained on.
+        unseen: that none is trained on.
+        max_steps: of gradient methods.
+        membership: of the chapter on the attack.
+        persons: of the chapter on a person's images.
+    """
+
+    dataset: str
+    images: PositiveInt
+    unseen: PositiveInt
+    max_steps: PositiveInt
+    membership: tuple[CrowdRun, ...]
+    persons: tuple[CrowdRun, ...]
+
+
+class Persons(Settings):
+    """Requests of a few random images each.
+
+    Attributes:
+        dataset: that is trained on.
+        model: that is trained.
+        sizes: of the persons, in images.
+        in_turn: how many further persons of how many images ask one after another.
+        unseen: images that no model is trained on.
+        max_steps: of gradient methods.
+        seeds: of the trainings.
+    """
+
+    dataset: str
+    model: str
+    sizes: tuple[PositiveInt, ...]
+    in_turn: tuple[PositiveInt, PositiveInt]
+    unseen: PositiveInt
+    max_steps: PositiveInt
+    seeds: Seeds
+
+
 class Grids(Settings):
     """What tuning tries: the same rates for every arm of the gradient families.
 
@@ -261,6 +342,9 @@ class Profile(Settings):
     sisa: Sisa
     variations: dict[Literal[VARIATIONS], Variation | None]
     forgotten: ForgottenRuns
+    membership: Membership
+    crowds: Crowds
+    persons: Persons
     tuning: Grids
 
 

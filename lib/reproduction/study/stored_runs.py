@@ -35,6 +35,7 @@ class Result(Settings):
     similarities: dict[str, Any] = {}
     facts: dict[str, Any] = {}
     maps: list[Row] = []
+    attacks: list[Row] = []
     provenance: dict[str, Any]
 
 
