@@ -10,6 +10,7 @@ from reproduction.study.profiles import (
     Forgotten,
     GradientArm,
     GradientSettings,
+    PeerSetting,
     Pruning,
     Settings,
     TargetPlacement,
@@ -107,6 +108,23 @@ class SisaConfig(Config):
     partition: Literal["iid", "by class"]
 
 
+class PeersConfig(Config):
+    """Every method beside today's, on one recorded training.
+
+    ``gradient`` has the arms of each gradient family, ``peers`` the setting of each other method.
+    """
+
+    buffers: Buffers
+    target_placement: TargetPlacement
+    pruning: Pruning
+    gradient: dict[str, dict[str, GradientSettings]]
+    peers: dict[str, PeerSetting]
+    target_images: int
+    level: float
+    images: int
+    steps: int
+
+
 class Trials(Config):
     """Tuning runs measure held-out training images in place of the test's.
 
@@ -139,6 +157,15 @@ class GradientTrials(Trials, GradientArm):
     arm: str
     rates: tuple[tuple[str, float], ...]
     max_steps: int
+
+
+class PeerTrials(Trials):
+    """Settings of the methods beside the paper's, each with its method, on one training."""
+
+    target_placement: TargetPlacement
+    grid: tuple[tuple[str, PeerSetting], ...]
+    images: int
+    steps: int
 
 
 def settings_of(config: Config, kind: type[Settings]) -> dict[str, Any]:

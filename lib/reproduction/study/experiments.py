@@ -175,6 +175,27 @@ def _forgotten(profile: Profile) -> list[Config]:
     return found
 
 
+def _peers(profile: Profile) -> list[Config]:
+    """Today's methods and the paper's, on each model that has settings for them."""
+    at, found = profile.peers, []
+    for dataset, model in ((d, model) for d, models in at.models.items() for model in models):
+        settings = profile.datasets[dataset].models.get(model, ModelSettings())
+        if settings.peers and settings.amnesiac:
+            families = {name: getattr(settings, name) for name in GRADIENT}
+            own = settings.amnesiac.model_dump() | {
+                "buffers": profile.buffers,
+                "gradient": {n: {arm: f[arm] for arm in PAPER_ARMS} for n, f in families.items()},
+                "peers": settings.peers,
+                "target_images": profile.comparison.target_images,
+                "level": profile.comparison.primary,
+                "images": at.images,
+                "steps": at.steps,
+            }
+            bases = [base_config(profile, dataset, model, seed) for seed in at.seeds]
+            found += [configured("peers", **base, **own) for base in bases]
+    return found
+
+
 EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     **{f"table_{number}": partial(_table, number) for number in TABLES},
     "figure_1": partial(_amnesiac, dataset="mnist"),
@@ -185,6 +206,7 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     **{f"controls_{family}": partial(_controls, family) for family in GRADIENT},
     "sisa": _sisa,
     "forgotten": _forgotten,
+    "peers": _peers,
 }
 
 

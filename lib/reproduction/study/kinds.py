@@ -15,6 +15,8 @@ from reproduction.study.configs import (
     GradientConfig,
     GradientTrials,
     MapsConfig,
+    PeersConfig,
+    PeerTrials,
     PlainTrial,
     SharesConfig,
     SisaConfig,
@@ -51,9 +53,11 @@ KINDS = {
     "maps": Kind(MapsConfig, "activation_maps:run"),
     "forgotten": Kind(ForgottenConfig, "forgotten:run"),
     "sisa": Kind(SisaConfig, "sisa:run"),
+    "peers": Kind(PeersConfig, "peers:run"),
     "plain_trial": Kind(PlainTrial, "trained:run"),
     "amnesiac_trials": Kind(AmnesiacTrials, "trials:amnesiac"),
     "gradient_trials": Kind(GradientTrials, "trials:gradient"),
+    "peer_trials": Kind(PeerTrials, "peers:trials"),
 }
 GRADIENT = [name for name, kind in KINDS.items() if kind.config is GradientConfig]
 
