@@ -2,7 +2,8 @@
 
 Foster et al., arXiv 2308.07707: a weight w with importance T to the target samples and A to all
 samples stays where T <= alpha * A; elsewhere it becomes min(lambda * A / T, 1) * w. Importance is
-the diagonal of the Fisher information: the squared gradient, mean over samples.
+the diagonal of the Fisher information: the squared gradient, mean over samples. (The authors' code
+squares the gradient of whole batches, in which samples of many classes cancel: ``batch`` above 1.)
 """
 
 import torch
@@ -15,15 +16,15 @@ Importance = dict[str, Tensor]
 """Of each weight, by the name of its tensor and in its shape."""
 
 
-def importance(model: nn.Module, data: Split) -> Importance:
-    """How much each weight matters to samples, in evaluation mode, one sample after the other."""
+def importance(model: nn.Module, data: Split, *, batch: int = 1) -> Importance:
+    """How much each weight matters to samples, ``batch`` of them at a time, in evaluation mode."""
     model.eval()
     total = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
-    for x, y in zip(data.images.split(1), data.labels.split(1), strict=True):
+    for x, y in zip(data.images.split(batch), data.labels.split(batch), strict=True):
         model.zero_grad()
         cross_entropy(model(x), y).backward()
         for name, weight in model.named_parameters():
-            total[name] += torch.as_tensor(weight.grad).square() / len(data)
+            total[name] += torch.as_tensor(weight.grad).square() * (len(x) / len(data))
     return total
 
 

@@ -113,9 +113,10 @@ def _last_layer(case: Case, model: nn.Module, optimizer: Optimizer, *, layers: f
     last_layer.retrain(model, optimizer, batches, layers=int(layers), seed=case.seed)
 
 
-def _ssd(case: Case, model: nn.Module, **own: float) -> None:
+def _ssd(case: Case, model: nn.Module, *, batch: float, **own: float) -> None:
     target, every = (
-        ssd.importance(model, next(case.batches(data))) for data in (case.request, case.train)
+        ssd.importance(model, next(case.batches(data)), batch=int(batch))
+        for data in (case.request, case.train)
     )
     ssd.dampen(model, target, every, **own)
 
