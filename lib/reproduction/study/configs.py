@@ -11,6 +11,7 @@ from reproduction.study.profiles import (
     Forgotten,
     GradientArm,
     GradientSettings,
+    PeerSetting,
     Pruning,
     Settings,
     TargetPlacement,
@@ -108,6 +109,23 @@ class SisaConfig(Config):
     partition: Literal["iid", "by class"]
 
 
+class PeersConfig(Config):
+    """Every method beside today's, on one recorded training.
+
+    ``gradient`` has the arms of each gradient family, ``peers`` the setting of each other method.
+    """
+
+    buffers: Buffers
+    target_placement: TargetPlacement
+    pruning: Pruning
+    gradient: dict[str, dict[str, GradientSettings]]
+    peers: dict[str, PeerSetting]
+    target_images: int
+    level: float
+    images: int
+    steps: int
+
+
 class ArmsConfig(Config):
     """The paper's methods beside their baselines, all from one training.
 
@@ -175,6 +193,15 @@ class GradientTrials(Trials, GradientArm):
     arm: str
     rates: tuple[tuple[str, float], ...]
     max_steps: int
+
+
+class PeerTrials(Trials):
+    """Settings of the methods beside the paper's, each with its method, on one training."""
+
+    target_placement: TargetPlacement
+    grid: tuple[tuple[str, PeerSetting], ...]
+    images: int
+    steps: int
 
 
 def settings_of(config: Config, kind: type[Settings]) -> dict[str, Any]:

@@ -200,6 +200,27 @@ def _forgotten(profile: Profile) -> list[Config]:
     return found
 
 
+def _peers(profile: Profile) -> list[Config]:
+    """Today's methods and the paper's, on each model that has settings for them."""
+    at, found = profile.peers, []
+    for dataset, model in ((d, model) for d, models in at.models.items() for model in models):
+        settings = profile.datasets[dataset].models.get(model, ModelSettings())
+        if settings.peers and settings.amnesiac:
+            families = {name: getattr(settings, name) for name in GRADIENT}
+            own = settings.amnesiac.model_dump() | {
+                "buffers": profile.buffers,
+                "gradient": {n: {arm: f[arm] for arm in PAPER_ARMS} for n, f in families.items()},
+                "peers": settings.peers,
+                "target_images": profile.comparison.target_images,
+                "level": profile.comparison.primary,
+                "images": at.images,
+                "steps": at.steps,
+            }
+            bases = [base_config(profile, dataset, model, seed) for seed in at.seeds]
+            found += [configured("peers", **base, **own) for base in bases]
+    return found
+
+
 def _paper_arms(profile: Profile, dataset: str, model: str) -> dict[str, Any] | None:
     """Pruning and gradient arms as they were tuned for a model; None where something was not."""
     settings = profile.datasets[dataset].models.get(model, ModelSettings())
@@ -263,6 +284,7 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "forgotten": _forgotten,
     "membership": _membership,
     "persons": _persons,
+    "peers": _peers,
 }
 
 

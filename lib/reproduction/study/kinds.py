@@ -17,6 +17,8 @@ from reproduction.study.configs import (
     GradientTrials,
     MapsConfig,
     MembershipConfig,
+    PeersConfig,
+    PeerTrials,
     PersonsConfig,
     PlainTrial,
     SharesConfig,
@@ -57,9 +59,11 @@ KINDS = {
     "membership": Kind(MembershipConfig, "membership:run"),
     "crowd": Kind(CrowdConfig, "membership_crowd:run"),
     "persons": Kind(PersonsConfig, "persons:run"),
+    "peers": Kind(PeersConfig, "peers:run"),
     "plain_trial": Kind(PlainTrial, "trained:run"),
     "amnesiac_trials": Kind(AmnesiacTrials, "trials:amnesiac"),
     "gradient_trials": Kind(GradientTrials, "trials:gradient"),
+    "peer_trials": Kind(PeerTrials, "peers:trials"),
 }
 GRADIENT = [name for name, kind in KINDS.items() if kind.config is GradientConfig]
 

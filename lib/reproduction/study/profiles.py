@@ -96,11 +96,15 @@ class GradientSettings(GradientArm):
     learning_rate: float
 
 
+PeerSetting = dict[str, str | float]
+"""What a method beside the paper's has to choose: an optimizer and its rate, and its own."""
+
+
 class ModelSettings(Settings):
     """One architecture on one data set; None where nothing has been chosen yet.
 
     ``kept_images`` is amnesiac unlearning after training on a few target images, all plainly
-    shuffled. Gradient families have an entry for each arm.
+    shuffled. Gradient families have an entry for each arm, ``peers`` one for each method.
     """
 
     width: int | None = None
@@ -109,6 +113,7 @@ class ModelSettings(Settings):
     kept_images: Amnesiac | None = None
     label_flipping: dict[str, GradientSettings] | None = None
     optimization: dict[str, GradientSettings] | None = None
+    peers: dict[str, PeerSetting] | None = None
 
 
 class DataSettings(Settings):
@@ -225,6 +230,41 @@ class ForgottenRuns(Forgotten):
 
     models: dict[str, tuple[str, ...]]
     seeds: Seeds
+
+
+class PeerGrid(Settings):
+    """What tuning tries of a method: each of its own settings with each optimizer and rate."""
+
+    own: tuple[dict[str, float], ...] = ({},)
+    rates: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def settings(self) -> list[PeerSetting]:
+        """All of them."""
+        rates: list[PeerSetting] = [{"optimizer": n, "learning_rate": r} for n, r in self.rates]
+        return [{**own, **rate} for own in self.own for rate in rates or [{}]]
+
+
+class Peers(Settings):
+    """Beside today's methods, all on one training.
+
+    Attributes:
+        models: for each data set.
+        seeds: of the trainings.
+        images: of the target, and as many retained ones, that a step or a closed form sees.
+        steps: that a method makes.
+        tuning_steps: that tuning makes.
+        finalists: settings of each method that go on from the first tuning seed to the others.
+        grids: by method.
+    """
+
+    models: dict[str, tuple[str, ...]]
+    seeds: Seeds
+    images: PositiveInt
+    steps: PositiveInt
+    tuning_steps: PositiveInt
+    finalists: PositiveInt
+    grids: dict[str, PeerGrid]
 
 
 class Membership(Settings):
@@ -345,6 +385,7 @@ class Profile(Settings):
     membership: Membership
     crowds: Crowds
     persons: Persons
+    peers: Peers
     tuning: Grids
 
 
