@@ -11,12 +11,15 @@ from reproduction.study.configs import (
     AmnesiacConfig,
     AmnesiacTrials,
     Config,
+    FrontierConfig,
+    FrontierTrials,
     GradientConfig,
     GradientTrials,
     MapsConfig,
     PlainTrial,
     SharesConfig,
     SisaConfig,
+    ThumbConfig,
 )
 
 
@@ -49,6 +52,9 @@ KINDS = {
     "shares": Kind(SharesConfig, "pruning_strategies:run"),
     "maps": Kind(MapsConfig, "activation_maps:run"),
     "sisa": Kind(SisaConfig, "sisa:run"),
+    "frontier": Kind(FrontierConfig, "frontier:run"),
+    "frontier_tuning": Kind(FrontierTrials, "frontier:run"),
+    "rule_of_thumb": Kind(ThumbConfig, "rule_of_thumb:run"),
     "plain_trial": Kind(PlainTrial, "trained:run"),
     "amnesiac_trials": Kind(AmnesiacTrials, "trials:amnesiac"),
     "gradient_trials": Kind(GradientTrials, "trials:gradient"),
