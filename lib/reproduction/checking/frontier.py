@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reproduction import paper
 from reproduction.checking.claims import limits
 from reproduction.study.intervals import Interval, interval
 from reproduction.study.stored_runs import Result
@@ -65,28 +66,30 @@ def measured(results: Iterable[Result]) -> pd.DataFrame:
         for record in result.levels:
             size = VALUE_BYTES * record["kept"] + facts["batch_bytes"]
             rows.append(head | record | _arm(record) | {"row_bytes": size})
-    found = pd.DataFrame(rows, columns=[*_COLUMNS])
+    found = pd.DataFrame(rows, columns=[*_TYPES]).astype(_TYPES)
     run = ["dataset", "model", "seed", "trial"]
     tables = found[found.setting == TABLES].set_index(run).d_r
     reference = pd.MultiIndex.from_frame(found[run]).map(tables)
-    return found.assign(short=reference.to_numpy(dtype=float) - found.d_r.astype(float))
+    return found.assign(short=reference.to_numpy(dtype=float) - found.d_r)
 
 
-_COLUMNS = (
-    *("dataset", "model", "seed", "trial", "weights", "arm", "setting", "kept", "row_bytes"),
-    *("reached", "d_t", "d_r", "strength", "recognised", "representation"),
-)
+_TYPES = {
+    **dict.fromkeys(("dataset", "model", "arm", "setting"), str),
+    **dict.fromkeys(("seed", "weights", "kept", "row_bytes"), int),
+    **dict.fromkeys(("trial", "reached"), bool),
+    **dict.fromkeys(("d_t", "d_r", "strength", "representation"), float),
+}
 
 
 def good(points: pd.DataFrame, most: float = math.inf) -> pd.Series:
     """Which rows come down to the level with a strength of at most ``most``, within the margin."""
-    return points.reached.astype(bool) & (points.strength <= most) & (points.short <= MARGIN)
+    return points.reached & (points.strength <= most) & (points.short <= MARGIN)
 
 
 def chosen(trials: pd.DataFrame, most: float = math.inf) -> str | None:
     """The setting that the rule takes for an arm of a model, None where none may be taken."""
     may = good(trials, most).groupby(trials.setting).all()
-    left = trials[trials.setting.map(may).astype(bool)]
+    left = trials[trials.setting.map(may)]
     return None if left.empty else left.sort_values("kept").setting.iloc[0]
 
 
@@ -124,7 +127,7 @@ def standing(points: pd.DataFrame, arm: str, most: float = math.inf) -> Standing
     mine = points[points.arm == arm]
     setting = chosen(mine[mine.trial], most)
     rows = mine[(mine.setting == setting) & ~mine.trial]
-    there = rows[rows.reached.astype(bool)]
+    there = rows[rows.reached]
     if setting is None or there.empty:
         return Standing(arm, setting)
     difference = interval((-there.short).tolist(), limits().confidence)
@@ -137,23 +140,23 @@ def standings(points: pd.DataFrame, most: float = math.inf) -> dict[str, dict[st
     """Every arm that a log can record, by the name of the model."""
     return {
         name: {arm: standing(rows, arm, most) for arm in (PAPER, *OWN)}
-        for name, rows in points.groupby(_names(points), sort=False)
+        for name, rows in by_model(points).items()
     }
 
 
-def _names(points: pd.DataFrame) -> pd.Series:
-    """Model, and its data where a model was run on several."""
+def by_model(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each model, named with its data where it was run on several."""
     several = points.groupby("model").dataset.transform("nunique") > 1
-    return points.model.where(~several, points.model + " on " + points.dataset)
+    titles = points.model + " on " + points.dataset.map(paper.TITLES)
+    return dict(list(points.groupby(points.model.where(~several, titles), sort=False)))
 
 
 def factors(found: dict[str, dict[str, Standing]], arm: str, of: str = "kept") -> dict[str, float]:
     """How many times fewer entries, or bytes, an arm keeps than the paper's masks, by model."""
-    pairs = {name: (arms[PAPER], arms[arm]) for name, arms in found.items()}
     return {
-        name: getattr(paper, of) / getattr(own, of)
-        for name, (paper, own) in pairs.items()
-        if not math.isnan(own.kept)
+        name: getattr(arms[PAPER], of) / getattr(arms[arm], of)
+        for name, arms in found.items()
+        if not math.isnan(arms[arm].kept)
     }
 
 
@@ -165,11 +168,11 @@ def geometric(values: Iterable[float]) -> float:
 
 def best(found: dict[str, dict[str, Standing]]) -> str | None:
     """The arm of our own that the rule prefers, of those that have a setting in every model."""
-    means = {arm: factors(found, arm) for arm in OWN}
-    whole = {
-        arm: geometric(each.values()) for arm, each in means.items() if len(each) == len(found)
-    }
-    return max(whole, key=lambda arm: whole[arm]) if found and whole else None
+    if not found:
+        return None
+    each = {arm: factors(found, arm) for arm in OWN}
+    whole = {arm: geometric(by.values()) for arm, by in each.items() if len(by) == len(found)}
+    return max(whole, key=lambda arm: whole[arm], default=None)
 
 
 def _least(points: pd.DataFrame, arm: str, most: float) -> pd.Series:
@@ -178,14 +181,14 @@ def _least(points: pd.DataFrame, arm: str, most: float) -> pd.Series:
     return mine[good(mine, most)].groupby(["dataset", "model", "seed"]).kept.min()
 
 
-def spread(points: pd.DataFrame, arm: str, most: float = math.inf) -> Interval | None:
+def ratio(points: pd.DataFrame, arm: str, most: float = math.inf) -> Interval | None:
     """By what factor an arm keeps less than the paper's masks if each training is taken for itself.
 
     Every seed has the geometric mean of its factors over the models; the interval is over seeds.
     None where fewer than two seeds have a factor in every model.
     """
-    ratio = (_least(points, PAPER, most) / _least(points, arm, most)).dropna()
-    by_seed = ratio.map(math.log).groupby("seed").agg(["mean", "size"])
+    fewer = (_least(points, PAPER, most) / _least(points, arm, most)).dropna()
+    by_seed = fewer.map(math.log).groupby("seed").agg(["mean", "size"])
     models = len(points[["dataset", "model"]].drop_duplicates())
     logs: Sequence[float] = by_seed["mean"][by_seed["size"] == models].tolist()
     if len(logs) < 2:
