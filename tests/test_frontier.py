@@ -251,7 +251,7 @@ def test_tables_and_figures_of_any_number_of_runs(count):
     assert len(figure.axes) == 1
     if count:
         assert [len(found) for found in lines] == [6, 6, 3]
-        assert re.search(r" 10 +(holds|inconclusive)$", lines[0][2])
+        assert re.search(r" 10 +(holds|inconclusive)$", lines[0][1])
         assert "after the request" in next(line for line in lines[2] if "against all" in line)
     else:
         assert lines == [["nothing stored yet"]] * 3

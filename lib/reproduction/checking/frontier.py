@@ -30,7 +30,7 @@ MARGIN = 0.5
 PAPER, TABLES = "paper", "tables"
 """The paper's masks as an arm, and the one of their settings that Tables 1 and 2 have."""
 
-OWN = ("blocks", "rows", "last_layers", "early", "one_layer")
+OWN = ("last_layers", "one_layer", "rows", "blocks", "early")
 """Masks of our own that a log can record, known before training or after its first steps."""
 
 AFTER = ("layer_magnitude", "global_magnitude", "salient")
