@@ -25,12 +25,12 @@ def average_gap(method: Mapping[str, float], twin: Mapping[str, float]) -> float
 
     Both have the same names, that of an attack too where one was made, and the same unit.
     """
-    return sum(abs(method[name] - twin[name]) for name in method | twin) / len(twin)
+    return sum(abs(method[name] - twin[name]) for name in {**method, **twin}) / len(twin)
 
 
 def tug_of_war(method: Mapping[str, float], twin: Mapping[str, float]) -> float:
     """ToW, the product of 1 - |difference| of accuracies in 0..1 (RUM, arXiv 2406.01257)."""
-    return prod(1 - abs(method[name] - twin[name]) for name in method | twin)
+    return prod(1 - abs(method[name] - twin[name]) for name in {**method, **twin})
 
 
 def agreement(answers: Tensor, twin: Tensor) -> float:

@@ -100,6 +100,35 @@ class SharesConfig(Config):
     levels: tuple[float, ...]
 
 
+class FrontierConfig(Config):
+    """Masks that keep these fractions of the weights' updates, each where it has forgotten enough.
+
+    ``pruning`` is that of Tables 1 and 2, which all are measured against; ``level`` is a percentage
+    of ``target_images`` of those trained on.
+    """
+
+    target_placement: TargetPlacement
+    pruning: Pruning
+    fractions: tuple[float, ...]
+    target_images: int
+    level: float
+
+
+class FrontierTrials(FrontierConfig):
+    """The same on held-out training images, of the masks that a log could record."""
+
+    held_out: Literal[True]
+
+
+class ThumbConfig(Config):
+    """One fraction of affected batches; random masks by depth that keep so much of an update."""
+
+    affected_fraction: float
+    kept: tuple[float, ...]
+    target_images: int
+    level: float
+
+
 class SisaConfig(Config):
     """A design of SISA."""
 

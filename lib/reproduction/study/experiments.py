@@ -180,6 +180,46 @@ def _sisa(profile: Profile) -> list[Config]:
     ]
 
 
+def _frontier(profile: Profile) -> list[Config]:
+    """Trials on held-out images, and the runs that are judged, of models that have a pruning."""
+    wanted, at = profile.frontier, profile.comparison
+    kinds = {"frontier_tuning": wanted.trial_seeds, "frontier": wanted.seeds}
+    found = []
+    for dataset, settings in profile.datasets.items():
+        for model, own in settings.models.items():
+            if model not in wanted.models or own.amnesiac is None:
+                continue
+            common = own.amnesiac.model_dump() | {
+                "fractions": wanted.fractions,
+                "target_images": at.target_images,
+                "level": at.primary,
+            }
+            for kind, seeds in kinds.items():
+                held_out = {"held_out": True} if kind == "frontier_tuning" else {}
+                bases = [base_config(profile, dataset, model, seed) for seed in seeds]
+                found += [configured(kind, **base, **common, **held_out) for base in bases]
+    return found
+
+
+def _rule_of_thumb(profile: Profile) -> list[Config]:
+    """The map's trainings, and the retrained twin of each seed."""
+    wanted, at = profile.rule_of_thumb, profile.comparison
+    common = {"kept": wanted.kept, "target_images": at.target_images, "level": at.primary}
+    known = profile.datasets[wanted.dataset].models
+    bases = [
+        base_config(profile, wanted.dataset, model, seed)
+        for model in wanted.models
+        if model in known
+        for seed in wanted.seeds
+    ]
+    parts = wanted.affected_fractions
+    return [configured("retrained", **base) for base in bases] + [
+        configured("rule_of_thumb", **base, **common, affected_fraction=part)
+        for base in bases
+        for part in parts
+    ]
+
+
 def _forgotten(profile: Profile) -> list[Config]:
     """Every method of the tables, as far as all of them have settings for a model."""
     wanted, at = profile.forgotten, profile.comparison
@@ -285,6 +325,8 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "membership": _membership,
     "persons": _persons,
     "peers": _peers,
+    "frontier": _frontier,
+    "rule_of_thumb": _rule_of_thumb,
 }
 
 

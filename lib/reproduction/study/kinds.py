@@ -13,6 +13,8 @@ from reproduction.study.configs import (
     Config,
     CrowdConfig,
     ForgottenConfig,
+    FrontierConfig,
+    FrontierTrials,
     GradientConfig,
     GradientTrials,
     MapsConfig,
@@ -23,6 +25,7 @@ from reproduction.study.configs import (
     PlainTrial,
     SharesConfig,
     SisaConfig,
+    ThumbConfig,
 )
 
 
@@ -60,6 +63,9 @@ KINDS = {
     "crowd": Kind(CrowdConfig, "membership_crowd:run"),
     "persons": Kind(PersonsConfig, "persons:run"),
     "peers": Kind(PeersConfig, "peers:run"),
+    "frontier": Kind(FrontierConfig, "frontier:run"),
+    "frontier_tuning": Kind(FrontierTrials, "frontier:run"),
+    "rule_of_thumb": Kind(ThumbConfig, "rule_of_thumb:run"),
     "plain_trial": Kind(PlainTrial, "trained:run"),
     "amnesiac_trials": Kind(AmnesiacTrials, "trials:amnesiac"),
     "gradient_trials": Kind(GradientTrials, "trials:gradient"),

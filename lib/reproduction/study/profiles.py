@@ -182,6 +182,28 @@ class Sisa(Settings):
     seeds: Seeds
 
 
+class Frontier(Settings):
+    """How few entries of an update are enough: the same fractions of the weights for every mask.
+
+    Which fraction a mask is given is chosen on trainings of the trial seeds.
+    """
+
+    models: tuple[str, ...]
+    fractions: tuple[float, ...]
+    trial_seeds: Seeds
+    seeds: Seeds
+
+
+class RuleOfThumb(Settings):
+    """A map: fractions of affected batches, and of an update that is kept."""
+
+    dataset: str
+    models: tuple[str, ...]
+    affected_fractions: tuple[float, ...]
+    kept: tuple[float, ...]
+    seeds: Seeds
+
+
 VARIATIONS = ("optimizer", "width")
 """Assumptions that were tried otherwise."""
 
@@ -386,6 +408,8 @@ class Profile(Settings):
     crowds: Crowds
     persons: Persons
     peers: Peers
+    frontier: Frontier
+    rule_of_thumb: RuleOfThumb
     tuning: Grids
 
 
