@@ -19,6 +19,11 @@ def readme() -> Path:
     return root() / "README.md"
 
 
+def citation() -> Path:
+    """How to cite this work, and the paper that it checks."""
+    return root() / "CITATION.cff"
+
+
 def profiles() -> Path:
     """Settings written by people, and in ``tuned/`` those chosen by tuning."""
     return root() / "profiles"

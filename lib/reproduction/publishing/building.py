@@ -11,14 +11,21 @@ from importlib.metadata import files
 from pathlib import Path
 
 import click
+import nbformat
+import yaml
 from tqdm import tqdm
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
-from reproduction.chapters.claim_pages import generated
+from reproduction.chapters.claim_pages import PUBLISHED, generated
+from reproduction.chapters.social_card import social_card
+from reproduction.publishing import sphinx_pages
+from reproduction.publishing.edition import edition
 from reproduction.publishing.environment import own_environment
 from reproduction.publishing.execution import executed_notebooks, outdated
+from reproduction.publishing.folding import folded
+from reproduction.publishing.phone_figures import phone_figures
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +56,8 @@ def build(profile: str, *, strict: bool = False) -> Path:
     # A folder beside the final one, so that moving out of it is a rename.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as work:
         _run_jupyter_book(source, work, logfile=folder / "build.log", strict=strict)
+        for notebook in notebooks:  # what the page offers to download runs from top to bottom
+            shutil.copy(notebook, Path(work) / "_build" / "html" / "_sources" / "notebooks")
         if html.exists():
             html.rename(Path(work) / "replaced")
         (Path(work) / "_build" / "html").rename(html)
@@ -60,15 +69,24 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
     source = places.output(profile) / "source"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(places.root() / "book", source / "book")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(places.root() / name, source / name)
+    shutil.copy(places.root() / "_toc.yml", source / "_toc.yml")
+    shutil.copy(Path(sphinx_pages.__file__), source)
+    assets = source / "book" / "_assets"
     for notebook in notebooks:
-        write_atomic(source / "notebooks" / notebook.name, notebook.read_bytes())
-    for name, text in generated(profile).items():
-        write_atomic(source / "book" / "generated" / name, text)
+        page = folded(nbformat.read(notebook, as_version=4))
+        for name, picture in phone_figures(page):
+            write_atomic(assets / "narrow" / f"{name}.svg", picture)
+        write_atomic(source / "notebooks" / notebook.name, nbformat.writes(page))
+    for name, content in generated(profile).items():
+        write_atomic(source / "book" / "generated" / name, content)
+    config = yaml.safe_load((places.root() / "_config.yml").read_text(encoding="utf-8"))
+    config["sphinx"]["config"]["edition"] = edition()
+    write_atomic(source / "_config.yml", yaml.safe_dump(config, allow_unicode=True))
+    shutil.copy(places.root() / "LICENSE", assets / "LICENSE.txt")
+    write_atomic(assets / "card.png", social_card(PUBLISHED))
     # The one file that sets the mathematics without a network (the package holds 24 MB more).
     mathjax = next(file for file in files("sphinx-mathjax-offline") or [] if file.name == MATHJAX)
-    write_atomic(source / "book" / "_assets" / "mathjax" / MATHJAX, mathjax.read_binary())
+    write_atomic(assets / "mathjax" / MATHJAX, mathjax.read_binary())
     return source
 
 
