@@ -46,6 +46,7 @@ from copy import deepcopy
 
 import matplotlib.pyplot as plt
 import torch
+from IPython.display import Markdown, display
 
 from partial_unlearning.masks import keep_all
 from partial_unlearning.metrics import accuracy
@@ -132,7 +133,7 @@ def train_and_record(plan):
 plan = plans[confined]
 model, layout, initial, log = train_and_record(plan)
 (positions, values), *_ = log.updates([0])
-print(f"{len(plan)} steps, each with {len(values):,} changes")
+Markdown(f"Recorded: {len(plan)} steps, each with {len(values):,} changes.")
 
 # %% [markdown]
 # **The sum of all updates is the final weights minus the initial ones**, whatever the optimizer, up to the rounding of
@@ -143,7 +144,7 @@ final = layout.vector(model)
 gap = (initial + log.sum(range(len(plan))) - final).abs().max().item()
 everything = [step for epoch in plan.affected(plan.ids) for step in epoch]
 emptied = layout.vector(forget(deepcopy(model), log.sum(everything)))
-print(f"largest weight {final.abs().max():.2f}, largest gap {gap:.0e}")
+display(Markdown(f"The largest weight is {final.abs().max():.2f}, the largest gap {gap:.0e}."))
 assert gap < 1e-5
 assert len(everything) == len(plan)
 assert torch.allclose(emptied, initial, atol=1e-5)

@@ -28,6 +28,7 @@ profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
+from IPython.display import Markdown
 
 from reproduction import paper
 from reproduction.chapters.figures import PALETTE, apply_style
@@ -39,7 +40,7 @@ from reproduction.study.profiles import load_profile
 apply_style()
 settings = load_profile(profile)
 cells = audit.cells()
-print(f"{len(cells)} printed numbers in {len(paper.comparisons())} comparisons")
+Markdown(f"The tables print {len(cells)} numbers in {len(paper.comparisons())} comparisons.")
 
 # %% [markdown]
 # ## The check
@@ -63,10 +64,10 @@ simple_table(
 
 # %%
 test = readings.query("split == 'test' and reading == 'as written'").iloc[0]
-print(f"test split, truncated: {test.truncated} of {test.cells}; rounded: {test.rounded}")
-print(
-    "the same count when padded:",
-    set(readings.query("split == 'test'").truncated) == {test.truncated},
+assert set(readings.query("split == 'test'").truncated) == {test.truncated}  # padded or not
+Markdown(
+    f"On the test split {test.truncated} of {test.cells} cells are possible when numbers are cut off, "
+    f"{test.rounded} when they are rounded. Padding changes neither."
 )
 
 # %% [markdown]
@@ -79,11 +80,11 @@ print(
 
 # %%
 powerless = cells[cells.chance == 1]
-print(f"{len(powerless)} of {len(cells)} cells pass whatever they say:")
-print(f"  printed as zero: {(powerless.printed.astype(float) == 0).sum()}")
-print(f"  too many images: {(powerless.printed.astype(float) != 0).sum()}")
-print(
-    f"of the other {len(cells) - len(powerless)}, possible: {cells[cells.chance < 1].truncated.sum()}"
+zeros = (powerless.printed.astype(float) == 0).sum()
+Markdown(
+    f"{len(powerless)} of {len(cells)} cells pass whatever they say: {zeros} are printed as zero, and "
+    f"{len(powerless) - zeros} have too many images. Of the other {len(cells) - len(powerless)} cells, "
+    f"{cells[cells.chance < 1].truncated.sum()} are possible."
 )
 
 # %% [markdown]
@@ -155,10 +156,12 @@ simple_table(
 table_5 = audit.solutions("table").query("table == 5").set_index("column").labels
 shown = [table_5[name] for name in paper.MEASURES[2:]]
 table_6 = audit.solutions("table").query("table == 6").set_index("column").labels
-print("Table 5 shows digits", ", ".join(str(label) for (label,) in shown))
-print("the target of Table 6 is label", *table_6["d_t"])
 assert {name: entry.target for name, entry in settings.datasets.items()} == paper.TARGET
 assert tuple(label for (label,) in shown) == paper.SHOWN["mnist"]
+Markdown(
+    f"Table 5 shows the digits {', '.join(str(label) for (label,) in shown)}. "
+    f"The target of Table 6 is label {', '.join(map(str, table_6['d_t']))}."
+)
 
 # %% mystnb={"image": {"alt": "Three bar charts, one for each column of Table 5. Over the digits 0 to 9, only one bar in each chart reaches six cells: digit 2, digit 7 and digit 9."}, "figure": {"caption": "How many of the six cells of each column of Table 5 each digit can explain. The header says classes 1, 6 and 11.", "name": "fig-audit-table-5"}}
 frame = paper.printed().query("table == 5")
@@ -188,15 +191,15 @@ simple_table(
 )
 
 # %%
-print(f"D_r is higher in {(gap.d_r > 0).sum()} of {len(gap)} comparisons")
-print(f"D_t is higher, that is worse, in {(gap.d_t > 0).sum()} and lower in {(gap.d_t < 0).sum()}")
 classes = gap[paper.MEASURES[2:]].stack()
-print(
-    f"a retained class is worse in {(classes < 0).sum()} of {len(classes)} cells, at most by {-classes.min():.2f}"
-)
 repeated = audit.repeated()
 places = [f"Table {row.table} {row.model} {row.method}" for row in repeated.itertuples()]
-print("one D_r printed twice:", ", ".join(places), "=", ", ".join(repeated.d_r.unique()))
+Markdown(
+    f"$D_r$ is higher in {(gap.d_r > 0).sum()} of {len(gap)} comparisons. $D_t$ is higher, that is worse, "
+    f"in {(gap.d_t > 0).sum()} and lower in {(gap.d_t < 0).sum()}. A retained class is worse in "
+    f"{(classes < 0).sum()} of {len(classes)} cells, at most by {-classes.min():.2f} points. "
+    f"One $D_r$ is printed twice: {', '.join(repeated.d_r.unique())} in {' and '.join(places)}."
+)
 
 # %% [markdown]
 # The higher $\mathcal{D}_r$ comes in part at a price: where $\mathcal{D}_t$ differs at all, the baseline forgets more. A method
@@ -228,7 +231,9 @@ simple_table(
 
 # %%
 current = {split: sum(sizes) for split, sizes in official_counts("organamnist").items()}
-print("OrganAMNIST today:", current, "together", sum(current.values()))
+names = {"train": "training", "val": "validation", "test": "test"}
+counted = ", ".join(f"{size:,} {names[split]}" for split, size in current.items())
+Markdown(f"OrganAMNIST has {counted} images today, {sum(current.values()):,} together.")
 
 # %% [markdown]
 # ### Mixed batches
@@ -241,10 +246,10 @@ digits = official_counts("mnist")["train"]
 share = digits[paper.TARGET["mnist"]] / sum(digits)
 missed = (1 - share) ** settings.training.batch_size
 batches = sum(digits) / settings.training.batch_size
-print(
-    f"share of digit {paper.TARGET['mnist']}: {share:.3f}; a batch without it: probability {missed:.1e}"
+Markdown(
+    f"The digit {paper.TARGET['mnist']} makes up {share:.1%} of the images. A batch misses it with "
+    f"probability {missed:.1e}, so that an epoch of {batches:.0f} batches has {batches * missed:.4f} of those."
 )
-print(f"expected number of such batches in an epoch of {batches:.0f}: {batches * missed:.4f}")
 
 # %% [markdown]
 # So every batch would be affected, and subtracting all affected updates would undo the whole training. The public

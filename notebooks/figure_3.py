@@ -59,10 +59,10 @@ print("palette of the figures:", maps.COLOURS)
 # each map stands the digit that the model takes the image for. The last column is not in the paper: a model trained from
 # the same beginning without the target class, which is what unlearning tries to reach.
 
-# %% mystnb={"image": {"alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 3."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 3 forgotten.", "name": "fig-3-target-3"}}
+# %% mystnb={"image": {"classes": "photo", "alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 3."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 3 forgotten.", "name": "fig-3-target-3"}}
 maps.map_grid(first[3].maps, maps.example_images(first[3]), columns)
 
-# %% mystnb={"image": {"alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 1."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 1 forgotten.", "name": "fig-3-target-1"}}
+# %% mystnb={"image": {"classes": "photo", "alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 1."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 1 forgotten.", "name": "fig-3-target-1"}}
 maps.map_grid(first[1].maps, maps.example_images(first[1]), columns)
 
 # %% [markdown]

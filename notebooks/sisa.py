@@ -36,12 +36,14 @@ profile = "quick"
 # %%
 import matplotlib.pyplot as plt
 import torch
+from IPython.display import Markdown
 
 from partial_unlearning.unlearners.partition import make_partition
 from partial_unlearning.unlearners.sisa import forget, train
 from reproduction.chapters import sisa as chapter
 from reproduction.chapters.figures import INK, PALETTE, apply_style, look
 from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 from reproduction.study.results import results
 from reproduction.study.runs.sisa import recipe_of
@@ -49,9 +51,9 @@ from reproduction.study.runs.sisa import recipe_of
 apply_style()
 runs = results("sisa", profile)
 config = runs[0].config
-print(
-    f"{config.model} on {config.dataset} ({config.source} data), {config.slice_epochs} passes over "
-    f"each slice; the one model: {config.training.epochs} epochs over everything"
+Markdown(
+    f"{config.model} on {config.dataset} ({config.source} data) makes {config.slice_epochs} passes over "
+    f"each slice, and the one model beside it {config.training.epochs} epochs over everything."
 )
 
 # %% [markdown]
@@ -76,10 +78,11 @@ after = forget(recipe, few, before, request)
 anew = train(recipe, few, partition.without(request))
 same = [torch.equal(a[-1], b[-1]) for a, b in zip(after.states, anew.states, strict=True)]
 touched = [not torch.equal(a[-1], b[-1]) for a, b in zip(after.states, before.states, strict=True)]
-print("shards retrained:", [number for number, changed in enumerate(touched, start=1) if changed])
-print("equal to training anew without the sample, bit by bit:", all(same))
-print(f"samples seen: {after.visits:,} of {anew.visits:,}")
 assert all(same) and touched == [False, True, False]
+Markdown(
+    f"Only shard 2 was trained again, and equals training anew without the sample, bit by bit. "
+    f"It saw {after.visits:,} samples, where training anew sees {anew.visits:,}."
+)
 
 # %% [markdown]
 # ## Accuracy
@@ -156,9 +159,14 @@ chapter.executed_table(runs)
 
 # %%
 random = {(r.config.shards, r.config.slices): r.facts for r in runs if r.config.partition == "iid"}
-for (shards, slices), facts in sorted(random.items()):
-    kept = f"{facts['stored_states']} sets of {facts['state_size']:,} numbers"
-    print(f"{shards} x {slices} slices: {kept}")
+simple_table(
+    [
+        (shards, slices, facts["stored_states"], f"{facts['state_size']:,}")
+        for (shards, slices), facts in sorted(random.items())
+    ],
+    headings=("Shards", "Slices", "Stored models", "Numbers in each"),
+    caption="What has to be kept to answer requests",
+)
 
 # %% [markdown]
 # ## The three limitations

@@ -91,7 +91,7 @@ print(f"{len(images)} pictures of {len(person_of.unique())} people")
 # of a person go into the same batch, and four people fill one. Who is together is drawn anew each epoch.
 
 
-# %%
+# %% tags=["show-input"]
 def batches(generator):
     people = torch.randperm(len(person_of.unique()), generator=generator)
     return [ids[torch.isin(person_of, four)] for four in people.split(4)]
@@ -107,7 +107,7 @@ def batches(generator):
 # - `recording.step` comes right after `optimizer.step()` and says which samples the step saw.
 # - `recording.close` notes down which weights the training led to.
 
-# %%
+# %% tags=["show-input"]
 torch.manual_seed(0)
 model = resnet18(num_classes=10)
 model.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
@@ -159,7 +159,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # - *Early stopping*: after loading the best weights tell `restart` how many steps they hold. The others are cut off; without that, `close` refuses.
 
 
-# %%
+# %% tags=["show-input"]
 def varied_training(model, batches, epochs, path):
     """Trains on noise: what counts here is the order of the calls."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
