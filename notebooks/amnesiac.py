@@ -55,6 +55,7 @@ from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
+from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import PALETTE, apply_style, share_lines
 from reproduction.chapters.fractions import fraction_panels, strategies
 from reproduction.chapters.provenance_table import command, provenance
@@ -65,6 +66,12 @@ from reproduction.study.runs.target_placement import plan_batches
 
 apply_style()
 torch.set_num_threads(1)
+with_code(
+    r"\mathbf{w}' = \mathbf{w} - \sum_{e=1}^{E} \sum_{b \in \mathcal{B}_t} \Delta\mathbf{w}_{e,b}",
+    forget,
+    Layout.subtract,
+    number="4",
+)
 
 # %% [markdown]
 # ## What the data holder knows: the batch plan

@@ -59,6 +59,8 @@ from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.unlearners.amnesiac import prune
+from reproduction.chapters.equation import with_code
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.controls import answer, contrasts, control_figure, control_table
@@ -81,6 +83,12 @@ changes = {"models": models, "seeds": seeds, "affected_fraction": affected_fract
 runs = {number: access.results(f"figure_{number}", profile, **changes) for number in (1, 2)}
 placed = access.results("kept_images", profile, models=models, seeds=seeds)
 every = [*runs[1], *runs[2]]
+with_code(
+    r"\widetilde{\Delta\mathbf{w}}_{l,e,b} = \mathbf{P}_l \odot \Delta\mathbf{w}_{l,e,b}",
+    prune,
+    depth_schedule,
+    number="6",
+)
 
 # %% [markdown]
 # ## Masks

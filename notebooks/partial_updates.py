@@ -45,7 +45,8 @@ from IPython.display import Markdown, display
 from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
-from partial_unlearning.unlearners.gradient import flipped_labels
+from partial_unlearning.unlearners.gradient import flipped_labels, partial_step
+from reproduction.chapters.equation import with_code
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.controls import answer, contrasts, control_figure, control_table
 from reproduction.chapters.curves import runs_with
@@ -65,6 +66,11 @@ numbers = [table.number for table in TABLES.values() if table.family == family]
 names = (*(f"table_{number}" for number in numbers), f"controls_{family}")
 runs = [run for name in names for run in access.results(name, profile, **changes)]
 every = runs_with(runs, experiment=family)
+with_code(
+    r"\widetilde{\nabla}_{\mathbf{w}'_l} \mathcal{L} = \mathbf{S}_{l,e} \odot \nabla_{\mathbf{w}'_l} \mathcal{L}",
+    partial_step,
+    number="9",
+)
 
 # %% [markdown]
 # {{labels}}

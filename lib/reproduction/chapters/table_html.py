@@ -53,9 +53,12 @@ class Layout:
 
     @cached_property
     def numeric(self) -> list[bool]:
-        """Of each column whether it holds numbers; they stand flush right."""
-        columns = zip(*self.body, strict=True) if self.body else [()] * len(self.headings)
-        return [bool(cells) and all(map(_is_number, cells)) for cells in columns]
+        """Of each column whether it holds numbers, not labels; they stand flush right."""
+        columns = [[row[at] for row in self.body] for at in range(len(self.headings))]
+        return [
+            at >= self.labels and bool(cells) and all(map(_is_number, cells))
+            for at, cells in enumerate(columns)
+        ]
 
     @property
     def grouped(self) -> bool:
