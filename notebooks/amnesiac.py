@@ -69,7 +69,6 @@ torch.set_num_threads(1)
 with_code(
     r"\mathbf{w}' = \mathbf{w} - \sum_{e=1}^{E} \sum_{b \in \mathcal{B}_t} \Delta\mathbf{w}_{e,b}",
     forget,
-    Layout.subtract,
     number="4",
 )
 

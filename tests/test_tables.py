@@ -96,6 +96,8 @@ def test_what_is_folded_stands_below_its_row():
     assert rows[1].summary.get_text() == "Rule"
     assert [dd.get_text() for dd in rows[1].find_all("dd")] == ["at most 1", "Table 1", "Table 2"]
     assert str(made).splitlines()[3] == "    Bound: at most 1"
+    twice = simple_table([["a", 1], ["a", 2]], headings="xy", caption="c", folds=[fold, fold])
+    assert "rowspan" not in twice.html
 
 
 def test_cards_say_their_roles_and_headings():

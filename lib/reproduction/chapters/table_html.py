@@ -130,9 +130,11 @@ def _bodies(table: Layout, width: int) -> str:
 
 def _lines(table: Layout, rows: Sequence[tuple[Sequence[object], Fold | None]], width: int) -> str:
     labels = range(int(table.grouped), table.labels)
-    spans = zip(*(_spans([row for row, _ in rows], column) for column in labels), strict=True)
+    body = [row for row, _ in rows]
+    # What is folded below a row is of that row alone, which then keeps a label of its own.
+    columns = [[1] * len(body) if table.folds else _spans(body, column) for column in labels]
     lines = []
-    for (row, fold), sizes in zip(rows, spans, strict=True):
+    for (row, fold), sizes in zip(rows, zip(*columns, strict=True), strict=True):
         lines.append(_line(table, row, dict(zip(labels, sizes, strict=True))))
         if fold:
             lines.append(f'<tr class="more"><td colspan="{width}">{_folded(fold)}</td></tr>')

@@ -51,7 +51,7 @@ def simple_table(
     folds: Sequence[Fold | None] = (),
     cards: bool = False,
 ) -> Table:
-    """Any table, in the one style of the book. Columns that hold nothing are left out.
+    """Any table, in the one style of the book. Columns of dashes beside others are left out.
 
     Args:
         rows: cells; ``d_t`` and ``d_r`` are shown as symbols, a :class:`Finding` with its sign.
@@ -66,11 +66,8 @@ def simple_table(
         cards: on a phone each row is a card, for tables of words rather than numbers.
     """
     body = [[c if isinstance(c, Finding) else str(c) for c in row] for row in rows]
-    kept = [
-        at
-        for at in range(len(headings))
-        if at < labels or not body or any(str(row[at]) != NONE for row in body)
-    ]
+    told = [at for at in range(labels, len(headings)) if any(str(row[at]) != NONE for row in body)]
+    kept = [*range(labels), *(told or range(labels, len(headings)))]
     over = list(above) or [""] * len(headings)
     table = Layout(
         caption=caption,

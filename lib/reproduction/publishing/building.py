@@ -82,7 +82,7 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
     config = yaml.safe_load((places.root() / "_config.yml").read_text(encoding="utf-8"))
     config["sphinx"]["config"]["edition"] = edition()
     write_atomic(source / "_config.yml", yaml.safe_dump(config, allow_unicode=True))
-    shutil.copy(places.root() / "LICENSE", assets / "LICENSE.txt")
+    write_atomic(assets / "LICENSE.txt", (places.root() / "LICENSE").read_bytes())
     write_atomic(assets / "card.png", social_card(PUBLISHED))
     # The one file that sets the mathematics without a network (the package holds 24 MB more).
     mathjax = next(file for file in files("sphinx-mathjax-offline") or [] if file.name == MATHJAX)

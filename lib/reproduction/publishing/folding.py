@@ -35,9 +35,10 @@ def folded(notebook: NotebookNode) -> NotebookNode:
 
 
 def _decided(cell: NotebookNode) -> bool:
-    """Whether the notebook itself says what its page shows of a cell."""
+    """Whether the notebook itself says what its page shows of a cell, or what a fold is called."""
     tags = cell.metadata.get("tags", [])
-    return any(tag == SHOWN or tag.startswith(("hide-", "remove-")) for tag in tags)
+    named = "code_prompt_show" in cell.metadata.get("mystnb", {})
+    return named or any(tag == SHOWN or tag.startswith("remove-") for tag in tags)
 
 
 def _only_checks(source: str) -> bool:
@@ -46,6 +47,6 @@ def _only_checks(source: str) -> bool:
 
 
 def _hidden(cell: NotebookNode, prompt: str) -> NotebookNode:
-    cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
+    cell.metadata["tags"] = list(dict.fromkeys([*cell.metadata.get("tags", []), "hide-input"]))
     cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), "code_prompt_show": prompt}
     return cell
