@@ -60,11 +60,11 @@ from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from partial_unlearning.unlearners.amnesiac import prune
-from reproduction.chapters.equation import with_code
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.controls import answer, contrasts, control_figure, control_table
 from reproduction.chapters.curves import runs_with
+from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
 from reproduction.chapters.fine_tuning import tuned, tuning_figure, tuning_table
 from reproduction.chapters.layers import layer_masks

@@ -46,10 +46,10 @@ from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels, partial_step
-from reproduction.chapters.equation import with_code
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.controls import answer, contrasts, control_figure, control_table
 from reproduction.chapters.curves import runs_with
+from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
 from reproduction.chapters.layers import layer_masks, moved, ring_picture
 from reproduction.chapters.provenance_table import command, provenance
