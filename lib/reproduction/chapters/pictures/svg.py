@@ -2,18 +2,21 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
+from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import INK, PALETTE, RULE, SOFT, apply_style
+from reproduction.chapters.figures import INK, OTHERS, PALETTE, RULE, SOFT, apply_style
 
-WIDE, NARROW = 7.5, 3.6
-"""Inches: about the text column, and a phone's."""
+WIDE, NARROW, LETTER = 7.5, 3.6, 8
+"""Inches: about the text column, and a phone's; points."""
+EMPTY = "nothing stored yet"
 GOOD, BAD, HALF, PAGE = "#1d6b45", "#a3312b", "#7d5a00", "#ffffff"
 SIGNS = {"confirmed": GOOD, "contradicted": BAD, "no difference": HALF, "mixed": HALF}
 """Colours of findings, as the badges of pages have them; others are pale."""
@@ -26,6 +29,7 @@ VARIABLES = {
     BAD: "--bad",
     HALF: "--half",
     PAGE: "--pst-color-background",
+    OTHERS[3]: "--other",
     **{colour: f"--{method}" for method, colour in PALETTE.items()},
 }
 LETTERS = re.compile(r"(font: [\w. ]*?[\d.]+px )'[^\";]*")
@@ -74,6 +78,43 @@ def framed(drawings: dict[str, str], alt: str, caption: str = "") -> Picture:
     return Picture(f'<figure class="picture">{"".join(parts)}{below}</figure>', alt)
 
 
+def panels(
+    contents: Mapping[str, Any],
+    draw: Callable[[Axes, Any], None],
+    *,
+    narrow: bool,
+    label: str = "",
+    below: str = "",
+    height: float = 2.3,
+) -> Figure:
+    """Panels by title with common axes: side by side, on a phone one below the other.
+
+    Args:
+        contents: of each panel; a word if there are none.
+        draw: one panel.
+        narrow: for a phone.
+        label: of the vertical axis.
+        below: of the horizontal one.
+        height: of a panel, inches.
+    """
+    across = 1 if narrow else min(max(len(contents), 1), 3)
+    rows = max(1, -(-len(contents) // across))
+    width = NARROW if narrow else WIDE if across > 1 else 0.65 * WIDE
+    size = (width, (0.8 if narrow else 1) * height * rows + 0.2)
+    figure = plt.figure(figsize=size if contents else (size[0], 0.6), layout="constrained")
+    axes = list(figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False).flat)
+    for axis, (title, content) in zip(axes, contents.items(), strict=False):
+        draw(axis, content)
+        axis.set_title(title)
+    for axis in axes[len(contents) :]:
+        axis.axis("off")
+    if not contents:
+        axes[0].text(0.5, 0.5, EMPTY, ha="center", va="center", color=SOFT)
+    figure.supylabel(label, fontsize=LETTER, color=INK)
+    figure.supxlabel(below, fontsize=LETTER, color=INK)
+    return figure
+
+
 def themed(figure: Figure) -> str:
     """A figure as SVG that takes colours and letters from the page it stands on."""
     drawn = io.StringIO()
@@ -84,7 +125,9 @@ def themed(figure: Figure) -> str:
     text = drawn.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    text = SIZE.sub(r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg">', text, count=1)
+    full = f'style="max-width:{1.5 * 72 * figure.get_figwidth():.0f}px"'
+    head = rf'<svg viewBox="\1" {full} xmlns="http://www.w3.org/2000/svg">'
+    text = SIZE.sub(head, text, count=1)
     return _own_names(_own_colours(text)).replace("xlink:href", "href").replace("\n", "")
 
 
@@ -129,6 +172,7 @@ DARK = {
     "--baseline": "#f2995b",
     "--proposed": "#74b6ee",
     "--retrained": "#dd93cb",
+    "--other": "#c39bea",
     "--pst-color-background": "#14181e",
 }
 """Colours of the pages in dark mode, for drawings that stand on no page."""
