@@ -11,6 +11,7 @@ from importlib.metadata import files
 from pathlib import Path
 
 import click
+import nbformat
 from tqdm import tqdm
 
 from partial_unlearning.errors import InputError
@@ -19,6 +20,7 @@ from reproduction import places
 from reproduction.chapters.claim_pages import generated
 from reproduction.publishing.environment import own_environment
 from reproduction.publishing.execution import executed_notebooks, outdated
+from reproduction.publishing.reading_time import in_notebook, in_page
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 RUN = "from jupyter_book.cli.main import main; main()"
 STRICT = ["-W", "-n", "--keep-going"]
 MATHJAX = "tex-svg.js"
+WITHOUT_TIME = ("index", "references")
+"""Pages that nobody reads from end to end."""
 
 
 def build(profile: str, *, strict: bool = False) -> Path:
@@ -62,8 +66,12 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
     shutil.copytree(places.root() / "book", source / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(places.root() / name, source / name)
+    for page in (source / "book").rglob("*.md"):
+        if page.stem not in WITHOUT_TIME:
+            write_atomic(page, in_page(page.read_text(encoding="utf-8")))
     for notebook in notebooks:
-        write_atomic(source / "notebooks" / notebook.name, notebook.read_bytes())
+        timed = in_notebook(nbformat.read(notebook, as_version=4))
+        write_atomic(source / "notebooks" / notebook.name, nbformat.writes(timed))
     for name, text in generated(profile).items():
         write_atomic(source / "book" / "generated" / name, text)
     # The one file that sets the mathematics without a network (the package holds 24 MB more).

@@ -19,10 +19,10 @@ ALT = (
     "the values that the paper prints for the end."
 )
 CAPTION = (
-    '<span class="mark trained">—</span> training, <span class="mark target">—</span> conventional, '
-    '<span class="mark equal">—</span> partial unlearning; solid: retained data, dashed: the class '
+    '<span class="sign trained">—</span> training, <span class="sign target">—</span> conventional, '
+    '<span class="sign equal">—</span> partial unlearning; solid: retained data, dashed: the class '
     "to forget. Shades reach from the lowest training to the highest. "
-    '<span class="mark">×</span> what the paper’s table prints for the end{band}.'
+    '<span class="sign">×</span> what the paper’s table prints for the end{band}.'
 )
 BAND = "; grey: its “within 2 to 3 epochs”"
 

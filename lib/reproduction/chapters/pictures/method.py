@@ -23,7 +23,7 @@ ALT = (
     "the twelve batches holds an image to forget, so that every update would be taken back."
 )
 CAPTION = (
-    '<span class="mark target">●</span> an image to forget, <span class="mark equal">■</span> what '
+    '<span class="sign target">●</span> an image to forget, <span class="sign equal">■</span> what '
     "is stored of a step and taken back. How the images came to sit in few batches is not said in "
     "the paper; with plain shuffling they sit in all."
 )

@@ -16,7 +16,7 @@ ALT = (
     "classes alone, after conventional and after partial amnesiac unlearning, from {start}."
 )
 CAPTION = (
-    '<span class="mark target">—</span> conventional, <span class="mark equal">—</span> partial '
+    '<span class="sign target">—</span> conventional, <span class="sign equal">—</span> partial '
     "unlearning, from {start}; solid: retained data, dashed: the forgotten class, of which no image "
     "is trained on. Shades reach from the lowest training to the highest."
 )

@@ -9,8 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction import paper
-from reproduction.chapters.figures import INK, PALETTE, RULE, SOFT
-from reproduction.chapters.pictures.svg import NARROW, PAGE, SIGNS, WIDE, Picture, picture
+from reproduction.chapters.figures import INK, PALETTE, RULE, SOFT, apply_style
+from reproduction.chapters.pictures.svg import (
+    NARROW,
+    PAGE,
+    SIGNS,
+    WIDE,
+    Picture,
+    picture,
+    standing_alone,
+    themed,
+)
 from reproduction.checking.verdicts import NOT_RUN
 from reproduction.study.kinds import TABLES
 
@@ -28,8 +37,8 @@ ALT = (
     "both have forgotten equally much. The numbers stand in the chapters of Tables 1 to 6."
 )
 KEY = (
-    '<span class="mark">×</span> the paper, <span class="mark own-end">●</span> here at the '
-    'paper’s own end, <span class="mark equal">◆</span> here where both have forgotten equally much'
+    '<span class="sign">×</span> the paper, <span class="sign own-end">●</span> here at the '
+    'paper’s own end, <span class="sign equal">◆</span> here where both have forgotten equally much'
 )
 CAPTION = (
     f"{KEY}<br>Points of accuracy on everything else, the paper’s method minus the known one: right of the "
@@ -70,6 +79,12 @@ def result_picture(found: pd.DataFrame) -> Picture:
     """The picture, for the first page and the README."""
     rows = lines(found)
     return picture(lambda narrow: _draw(rows, narrow=narrow), alt=ALT, caption=CAPTION)
+
+
+def result_drawing(found: pd.DataFrame) -> str:
+    """The picture as SVG for a file of its own."""
+    apply_style()
+    return standing_alone(themed(_draw(lines(found), narrow=False)))
 
 
 def _draw(rows: dict[int, list[Line]], *, narrow: bool) -> Figure:

@@ -15,8 +15,8 @@ ALT = (
     "Training knows both; a model retrained without the class knows the others alone. {values}"
 )
 CAPTION = (
-    '{model}, mean over {seeds} trainings. <span class="mark">○</span> the class to forget, '
-    '<span class="mark">●</span> everything else. Unlearning should get from the first line to '
+    '{model}, mean over {seeds} trainings. <span class="sign">○</span> the class to forget, '
+    '<span class="sign">●</span> everything else. Unlearning should get from the first line to '
     "the last, without training again."
 )
 
