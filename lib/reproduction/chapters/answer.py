@@ -309,7 +309,9 @@ def fractions(found: Complete) -> str:
         f"back leaves {whole['min']:.0f} to {whole['max']:.0f} % of everything else recognised, the "
         f"paper’s pruning {part['min']:.0f} to {part['max']:.0f} %."
     )
-    every = rows[(rows.affected_fraction == 1) & (rows.method == PART)].groupby("dataset").d_t.mean()
+    every = (
+        rows[(rows.affected_fraction == 1) & (rows.method == PART)].groupby("dataset").d_t.mean()
+    )
     if every.empty:
         return said
     return f"{said} With every batch affected {_class_left(every)}."

@@ -88,7 +88,7 @@ def _table(model: str, means: Means, names: Sequence[str], target: int) -> str:
     return (
         '<div class="table-box" role="region" tabindex="0" '
         f'aria-label="{escape(caption)}"><table class="class-map{long}"><caption>{escape(caption)}'
-        f'</caption><thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f"</caption><thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 

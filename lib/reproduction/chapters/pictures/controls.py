@@ -1,6 +1,6 @@
 """The proposed methods beside their controls: six small rows of dots, a row a control."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,7 +28,7 @@ LETTER, FAR = 7.5, 22
 """Of labels; points from which on a mark stands at the edge, with its number."""
 
 ALT = (
-    "Six panels, one for each of Tables 1 to 6: by how many points of accuracy on retained data each "
+    "A panel a table: by how many points of accuracy on retained data each "
     "control is above or below the paper's method at equal forgetting, a mark a model."
 )
 CAPTION = (
@@ -40,17 +40,26 @@ CAPTION = (
 Found = Mapping[str, Mapping[str, Contrast]]
 
 
-def controls_picture(points: pd.DataFrame) -> Picture:
-    """The picture, from the points of the complete data."""
-    found = {n: contrasts(n, points[points.table == n]) for n in TABLES}
+def controls_picture(
+    points: pd.DataFrame, numbers: Iterable[int] = tuple(TABLES), placement: str = "tables"
+) -> Picture:
+    """Panels of these of Tables 1 to 6.
+
+    Args:
+        points: of the complete data.
+        numbers: of tables.
+        placement: of target images.
+    """
+    found = {n: contrasts(n, points[points.table == n], placement) for n in numbers}
     return picture(lambda narrow: _draw(found, narrow=narrow), alt=ALT, caption=CAPTION)
 
 
 def _draw(found: Mapping[int, Found], *, narrow: bool) -> Figure:
     across = 1 if narrow else 2
-    size = (NARROW, 8.4) if narrow else (WIDE, 4.9)
+    rows = -(-len(found) // across)
+    size = (NARROW, 1.35 * rows + 0.3) if narrow else (WIDE, 1.55 * rows + 0.3)
     figure = plt.figure(figsize=size, layout="constrained")
-    axes = figure.subplots(6 // across, across, sharex=True, squeeze=False)
+    axes = figure.subplots(rows, across, sharex=True, squeeze=False)
     for number, axis in zip(found, axes.flat, strict=True):
         _panel(axis, number, found[number])
     figure.supxlabel("points of accuracy on retained data", fontsize=LETTER, color=INK)
@@ -62,11 +71,14 @@ def _panel(axis: Axes, number: int, found: Found) -> None:
     shown = SHOWN[table.family]
     axis.axvline(0, color=PALETTE["proposed"], linewidth=1.4)
     models = [model for of, model in paper.comparisons() if of == number]
-    for at, model in enumerate(models):
-        for row, arm in enumerate(shown):
-            if model in found and arm in found[model]:
-                lifted = row + 0.22 * (at - 1)
-                _mark(axis, lifted, found[model][arm].proposed, MARKS[at], arm)
+    for row, arm in enumerate(shown):
+        ones = {m: found[m][arm].proposed for m in models if arm in found.get(m, {})}
+        for model, one in ones.items():
+            at = models.index(model)
+            _mark(axis, row + 0.22 * (at - 1), one, MARKS[at], arm)
+        lost = ", ".join(model for model, one in ones.items() if not one.pairs)
+        note = {"ha": "right", "va": "center", "fontsize": 6.5, "color": SOFT}
+        axis.text(FAR + 2, row, f"{lost}: forgets too seldom" if lost else "", **note)
     labels = [NAMES.get(arm, arms_of(number)[arm]) for arm in shown]
     axis.set_yticks(range(len(shown)), labels, fontsize=LETTER, color=INK)
     axis.set(xlim=(-FAR - 3, FAR + 3), ylim=(len(shown) - 0.5, -0.6))
@@ -80,9 +92,7 @@ def _panel(axis: Axes, number: int, found: Found) -> None:
 
 def _mark(axis: Axes, row: float, one: Comparison, marker: str, arm: str) -> None:
     """A mean with its interval; beyond the edge an arrow with the number."""
-    if not np.isfinite(one.mean):
-        note = {"va": "center", "fontsize": 6.5, "color": SOFT, "style": "italic"}
-        axis.text(-FAR, row, "forgets too seldom to compare" if one.seeds else "", **note)
+    if not one.pairs:
         return
     colour = PALETTE["baseline"] if arm == "baseline" else INK
     if abs(one.mean) > FAR:

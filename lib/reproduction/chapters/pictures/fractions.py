@@ -36,7 +36,17 @@ def fractions_picture(results: Sequence[Result], measure: str, end: str) -> Pict
         measure: ``d_r`` or ``d_t``.
         end: a key of :data:`READINGS`.
     """
-    points = strategies(results)
+    return lines_picture(strategies(results), measure, end)
+
+
+def lines_picture(points: pd.DataFrame, measure: str, end: str) -> Picture:
+    """The same from the points of some strategies.
+
+    Args:
+        points: of :func:`strategies`.
+        measure: ``d_r`` or ``d_t``.
+        end: a key of :data:`READINGS`.
+    """
     drawn = points[(points.end == end) & (points.method != "trained") & points[measure].notna()]
     contents = {
         paper.TITLES[name]: rows.assign(value=rows[measure])
@@ -45,7 +55,12 @@ def fractions_picture(results: Sequence[Result], measure: str, end: str) -> Pict
     words = {"what": WORDS[measure], "reading": READINGS[end]}
     return picture(
         lambda narrow: panels(
-            contents, _panel, narrow=narrow, label="accuracy (%)", below="batches affected (%)", height=2.7
+            contents,
+            _panel,
+            narrow=narrow,
+            label="accuracy (%)",
+            below="batches affected (%)",
+            height=2.7,
         ),
         alt=ALT.format(**words),
         caption=CAPTION.format(**words),
@@ -60,7 +75,9 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         axis.plot(x, means, **style)
         axis.vlines(x, by_part.min(), by_part.max(), color=style["color"], linewidth=1)
         ends[method] = (means.iloc[-1], style["color"])
-    for at, (method, (_, colour)) in zip(_apart(ends), sorted(ends.items(), key=_height), strict=True):
+    for at, (method, (_, colour)) in zip(
+        _apart(ends), sorted(ends.items(), key=_height), strict=True
+    ):
         axis.text(104, at, SHORT.get(method, method), va="center", fontsize=7, color=colour)
     axis.set(ylim=(-5, 105), yticks=(0, 50, 100), xlim=(5, 150), xticks=(25, 50, 75, 100))
 

@@ -108,7 +108,10 @@ def _subtraction() -> list[str]:
         for cell in (1, 3, 5, 6):  # the same places in each
             parts.append(_box(left + 3, 23 + 7.4 * cell, 16, 5, fill=PART, line=PART))
     parts.append(_text(222, 54, "=", anchor="middle", size=20))
-    parts += [_box(244, 20, 100, 56, line="currentColor"), _text(294, 45, "weights", anchor="middle")]
+    parts += [
+        _box(244, 20, 100, 56, line="currentColor"),
+        _text(294, 45, "weights", anchor="middle"),
+    ]
     parts.append(_text(294, 62, "without it", anchor="middle"))
     parts.append(_text(0, 100, "Taking whole updates back takes what the other", pale=True))
     parts.append(_text(0, 116, "images of the three batches taught as well.", pale=True))

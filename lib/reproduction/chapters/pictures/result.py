@@ -32,7 +32,7 @@ FAMILIES = {
 SMALL, LETTER = 7.5, 8.5
 
 ALT = (
-    "All 18 comparisons of the paper, a line each: by how many points of accuracy on retained data "
+    "Comparisons of the paper, a line each: by how many points of accuracy on retained data "
     "its method is above the known one in the paper, here at the paper's own end, and here where "
     "both have forgotten equally much. The numbers stand in the chapters of Tables 1 to 6."
 )
@@ -75,9 +75,9 @@ def lines(found: pd.DataFrame) -> dict[int, list[Line]]:
     return by_table
 
 
-def result_picture(found: pd.DataFrame) -> Picture:
-    """The picture, for the first page and the README."""
-    rows = lines(found)
+def result_picture(found: pd.DataFrame, *tables: int) -> Picture:
+    """The picture of all tables, or of these alone."""
+    rows = {number: of for number, of in lines(found).items() if number in (tables or TABLES)}
     return picture(lambda narrow: _draw(rows, narrow=narrow), alt=ALT, caption=CAPTION)
 
 

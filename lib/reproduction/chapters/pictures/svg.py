@@ -65,7 +65,9 @@ def picture(draw: Callable[[bool], Figure], *, alt: str, caption: str = "") -> P
         caption: below it; may have markup.
     """
     apply_style()
-    return framed({kind: themed(draw(kind == "narrow")) for kind in ("wide", "narrow")}, alt, caption)
+    return framed(
+        {kind: themed(draw(kind == "narrow")) for kind in ("wide", "narrow")}, alt, caption
+    )
 
 
 def framed(drawings: dict[str, str], alt: str, caption: str = "") -> Picture:
