@@ -158,7 +158,7 @@ def _html(verdict: Verdict) -> str:
     return (
         f'<div class="verdict-claim"><p class="says">{says}</p><ul>{words}</ul>'
         f"{_models_html(verdict)}"
-        f'<p class="runs">Run: {escape(verdict.coverage)}, on the complete data. '
+        f'<p class="runs">Run on the complete data: {escape(verdict.coverage)}. '
         '<a href="claims.html">All claims</a></p>'
         f"<details><summary>The rule, and what was measured</summary>{_folded(verdict)}</details>"
         "</div>"

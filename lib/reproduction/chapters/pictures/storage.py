@@ -8,13 +8,15 @@ from partial_unlearning.masks import depth_schedule, kept_count
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from reproduction.chapters.figures import INK, PALETTE, SOFT
+from reproduction.chapters.complete import COMPLETE
 from reproduction.chapters.pictures.svg import PAGE, Picture, panels, picture
+from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.datasets.sources import class_names
 from reproduction.study.searches import PruningSearch, Setting
 from reproduction.study.tuning import searches
 
-COMPLETE, TABLES = "full", (1, 2)
-BITS, DENSE = 16, 32
+TABLES = (1, 2)
+BITS, DENSE, WHOLE = 16, 32, 100.0
 """Of a stored value, bfloat16, and of one of a log that keeps everything in float32."""
 
 ALT = (
@@ -86,7 +88,7 @@ def _of(search: PruningSearch) -> list[Dot]:
 
 def smallest(of_model: list[Dot]) -> float:
     """The least share of a whole log, in percent, with which the class is forgotten; 100 if none."""
-    return min((dot.share for dot in of_model if dot.forgotten), default=100.0)
+    return min((dot.share for dot in of_model if dot.forgotten), default=WHOLE)
 
 
 def storage_picture(found: dict[str, list[Dot]]) -> Picture:
@@ -113,3 +115,15 @@ def _dot(axis: Axes, dot: Dot) -> None:
     axis.plot(dot.share, worst, "o", color=colour, markerfacecolor=inside, markersize=4)
     if dot.chosen:
         axis.plot(dot.share, worst, "o", color=INK, markerfacecolor="none", markersize=9)
+
+
+def log_table(found: dict[str, list[Dot]]) -> Table:
+    """The log of the tables, and the smallest that forgets, in percent of one that keeps all."""
+    rows = []
+    for model, of_model in found.items():
+        used = next((f"{dot.share:.1f} %" for dot in of_model if dot.chosen), NONE)
+        least = smallest(of_model)
+        rows.append([model, used, f"{least:.1f} %" if least < WHOLE else NONE])
+    heads = ("Model", "Of Tables 1 and 2", "The smallest that forgets in every training")
+    caption = "Bytes of the log in percent of one that keeps every update whole"
+    return simple_table(rows, headings=heads, caption=caption)
