@@ -71,7 +71,7 @@ lines_picture(points[points.method == "amnesiac"], "d_r", "published")
 #
 # - Batches are drawn anew each epoch, so each epoch has its own set $\mathcal{B}_t$ of affected batches.
 # - **How batches come to hold target data** is not said, and decides what the method can do. Here it is a setting.
-# - Running statistics of batch normalisation (ResNet9) change too but are no weights; [both readings](partial_amnesiac.ipynb) are tried.
+# - Running statistics of batch normalisation are no weights; [both readings](partial_amnesiac.ipynb) are tried.
 #
 # ## Three ways to make batches
 #

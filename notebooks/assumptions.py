@@ -13,8 +13,7 @@
 # %% [markdown]
 # # The register of assumptions: what had to be decided
 #
-# *Sections 4 and 5 of the paper, and what they leave out.* The paper gives epochs, batch size and learning rate of the training, and hardly anything else. This page lists what had to be decided, how, and what
-# changes otherwise.
+# *Sections 4 and 5 of the paper, and what they leave out.* The paper gives epochs, batch size and learning rate of the training, and hardly anything else.
 #
 # > The paper, Section 4.1: "the number of zeros in $\mathbf{P}_l$ is determined by the pruning percentage." No percentage is
 # > given.
@@ -53,9 +52,7 @@ register_table(profile)
 # > A setting is tried on three trainings, of seeds that no published run has. It may be taken if on each it brings the target images still recognised down to 1 % within the steps allowed. Its score is the
 # > **lowest** of its three held-out $\mathcal{D}_r$ there, and the highest score is chosen.
 #
-# No test image chooses a setting, and tuning trains without the held-out images. The worst of three counts because a setting that is best on one training may fail on the next. To save time, all rates are
-# tried on the first training and the best few on the others. All arms of Tables 3 to 6 try the same rates; which weights move was fixed beforehand. In Tables 1 and 2 the proposed method
-# chooses its pruning; conventional unlearning has nothing to choose.
+# No test image chooses a setting. All rates are tried on the first training and the best few on the others; all arms of Tables 3 to 6 try the same, and which weights move was fixed beforehand. In Tables 1 and 2 the proposed method chooses its pruning; conventional unlearning has nothing to choose.
 #
 # The placement of target images belongs to the experiment, and is settled before:
 #
@@ -83,7 +80,7 @@ grid_table(profile)
 # %% [markdown]
 # ### Where the choice stands
 #
-# A search counts when every run of its grid is stored; then the profile must have what the rule prefers, or this page is not built.
+# Where every run of a grid is stored, the profile must have what the rule prefers, or this page is not built.
 
 # %%
 assert all(search.obeys_the_rule for search in searches)
@@ -117,13 +114,13 @@ for number in TABLES:
 # %% [markdown]
 # ## What was changed after looking
 #
-# This is the second rule. Results on the complete data under the first were known when it was written:
+# This is the second rule, written when results under the first were known:
 #
-# 1. A setting tuned on one training had failed on others. Now the worst of three counts.
-# 2. Each method ended where almost no target image was recognised, after a step of any length; large steps overshot. Now all are compared at equal forgetting.
-# 3. The sides had different grids. Now there is one grid of rates for all arms.
-# 4. A placement calibrated on the paper's cell alone left a model that hardly knew the class. Now training must know it first.
-# 5. The second placement was one of the choices. Now it stands beside the first.
+# 1. A setting tuned on one training failed on others: now the worst of three counts.
+# 2. Methods ended after steps of any length and overshot: now all are compared at equal forgetting.
+# 3. The sides had different grids: now one for all arms.
+# 4. A placement left a model that hardly knew the class: now training must know it first.
+# 5. The second placement was one of the choices: now it stands beside the first.
 # 6. Running statistics were first subtracted like weights, then left as trained, after ResNet9's baseline had collapsed on held-out images.
 #
 # Rules of findings were written before the runs that they judge; the ledger prints both dates. Still, Tables 1 and 2 show a baseline under conditions chosen so that it looks as in the paper.

@@ -16,7 +16,7 @@
 # *Tables 1 to 6, and the text around them.* An accuracy over $n$ images is $k/n$ for a whole number $k$, so most percentages with two decimals are impossible for a given $n$. This test is
 # known as GRIM {cite:p}`brown2017` and needs no training: only the printed tables and the class sizes.
 #
-# It finds on which images the paper measured, how it cut decimals, which classes its columns show, and which cells no model can have produced.
+# 
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -42,8 +42,7 @@ display(
 # %% [markdown]
 # ## Test images, decimals cut off
 #
-# Each number is read **at its written precision**: `98.90` is every $k/n$ that begins so when further digits are cut (*truncated*), or that is nearest (*rounded*). Some cells have fewer
-# decimals: as written, `0` excludes little; *padded* reads it as 0.00. *Expected* is how many cells would pass under truncation if the numbers were arbitrary.
+# Each number is read **at its written precision**: `98.90` is every $k/n$ that begins so when further digits are cut (*truncated*), or that is nearest (*rounded*). *Padded* reads `0` as 0.00. *Expected* is how many cells would pass if the numbers were arbitrary.
 
 # %%
 readings = audit.readings()
@@ -104,7 +103,7 @@ simple_table(
 )
 
 # %% [markdown]
-# Both rows of one comparison print the same impossible value: a slip in copying would explain it.
+# Both rows of a comparison print the same impossible value, as after a slip in copying.
 #
 # ## Which classes the columns show
 #
@@ -193,7 +192,7 @@ display(
 )
 
 # %% [markdown]
-# Where $\mathcal{D}_t$ differs at all, the baseline forgets more, and a method that is stopped earlier keeps more of everything. One repeated value proves nothing.
+# Where $\mathcal{D}_t$ differs, the baseline forgets more, and a method stopped earlier keeps more of everything.
 #
 # ## Where the text disagrees with itself
 
@@ -238,8 +237,7 @@ display(
 )
 
 # %% [markdown]
-# So every step would be taken back. The public notebook of {cite:t}`graves2021` keeps only 100 target images, so that one batch of 64 in nine holds one. Here the fraction of affected batches is a
-# setting.
+# So every step would be taken back. The public notebook of {cite:t}`graves2021` keeps only 100 target images; here the fraction of affected batches is a setting.
 #
 # ### What is not said
 

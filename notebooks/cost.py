@@ -53,8 +53,7 @@ log_table(found)
 # > The paper, Section 1.1: "storing the pruned updates significantly reduces storage space requirements in contrast to
 # > conventional amnesic unlearning"
 #
-# Amnesiac unlearning keeps every update until someone asks. The paper names storage as its second gain and measures none. A log of nothing costs nothing, so bytes
-# count only where the class is forgotten.
+# The paper measures no storage. A log of nothing costs nothing, so bytes count only where the class is forgotten.
 #
 # - The paper does not say how updates are stored. Here a random mask is rebuilt from its seed, so only values are kept, as bfloat16; a magnitude mask differs from step to step
 #   and is stored.
@@ -82,7 +81,7 @@ simple_table(
 # %% [markdown]
 # ## Bytes of a step, measured on this machine
 #
-# One training of LeNet as in [Table 1](table_1.ipynb), with a log for each setting beside it. Everything in the log's folder counts: values, positions, checksums, ids, metadata.
+# One training of LeNet as in [Table 1](table_1.ipynb), a log for each setting beside it. Everything in the log's folder counts.
 
 # %%
 config = costs.table_1_config(profile, "LeNet")
@@ -171,8 +170,7 @@ simple_table(
 # %% [markdown]
 # ## Time to record, and to forget
 #
-# Steps without recording, with it at 90 % pruning, and with the notebook's scheme, in turn, on one thread; a ratio is the median over pairs of turns, and one below 1 is noise. Figures of record:
-# `python -m benchmarks.update_log`. The C library is told to keep freed memory; fetching it anew page by page could take a third of a step.
+# Steps without recording, with it at 90 % pruning, and with the notebook's scheme, in turn, on one thread; a ratio is the median over pairs of turns, and one below 1 is noise. Figures of record: `python -m benchmarks.update_log`.
 
 # %%
 rows = []

@@ -85,8 +85,7 @@ assert not any(blank.values())
 # %% [markdown]
 # ### 28 x 28, not 224 x 224
 #
-# Larger images came with MedMNIST 3.0.0, after the blank images had gone: no release has both 34,581 training images and 224 pixels a side. This book uses the standard
-# 28 x 28. An image of 224 x 224 has 64 times as many pixels, and a convolution takes about as many times longer.
+# Larger images came with MedMNIST 3.0.0, after the blank images had gone: no release has both 34,581 training images and 224 pixels a side. A convolution at 224 x 224 takes about 64 times as long.
 #
 # ### Validation images
 #
@@ -117,8 +116,7 @@ gallery("mnist")
 gallery("organamnist")
 
 # %% [markdown]
-# Digits are about equally frequent, organs are not: there are four times as many images of the liver as of the right femur. Left and right organ look alike, so the left
-# femur is what to watch when the right one is forgotten.
+# Organs are not equally frequent: there are four times as many images of the liver as of the right femur. Left and right look alike, so watch the left femur when the right one is forgotten.
 
 
 # %% tags=["hide-input"]
@@ -170,11 +168,9 @@ simple_table(
 # %% [markdown]
 # ## The embedded sample
 #
-# So that the book runs with nothing to download, the repository holds 5,000 training and 1,000 test images of each set. Each class keeps its share, and its images are
-# taken at even distances over the official order, with no random choice; `python -m reproduction sample` makes the files again. An image keeps its official index as its id.
+# The repository holds 5,000 training and 1,000 test images of each set, at even distances over each class; `python -m reproduction sample` makes the files again. An image keeps its official index as its id.
 #
-# The complete sets are looked for in `--data`, else `UNLEARN_DATA`, else `data/`, laid out as torchvision (`MNIST/raw/`) and medmnist (`organamnist.npz`) do it, and downloaded
-# where absent. Every file is checked against its SHA-256.
+# The complete sets are looked for in `--data`, else `UNLEARN_DATA`, else `data/`, and downloaded where absent.
 #
 # ## Licences
 #
@@ -187,7 +183,7 @@ simple_table(
 #
 # ## What this does not show
 #
-# - Results on the sample are not those on the complete data: with a twelfth to a seventh of the images, models are weaker.
+# - Results on the sample are not those on the complete data: models are weaker.
 # - Nothing was run at 224 x 224 pixels, or on the 34,581 images.
 #
 # ## Where the images come from

@@ -20,9 +20,8 @@
 #
 # - Images have 28 x 28 pixels and one channel; AlexNet and ResNet9 were made for larger ones in colour and are fitted to that.
 # - **ConvNet** has two convolutional layers in Section 1.1 and three in Section 5.3, which describes the experiments. It has three here.
-# - The paper gives a width for the MLP (500) and none for ConvNet, AlexNet and ResNet9. *Width* is the number of channels of the first layer; the others keep their
-#   proportion. Profiles choose smaller ones to save time, and every results page names its width.
-# - LeNet's "three convolutions followed by two poolings" is taken loosely: in LeNet-5 {cite:p}`lecun1998` the poolings stand between.
+# - No width is given but the MLP's. *Width* is the number of channels of the first layer; the others keep their proportion. Profiles may choose smaller ones; every results page names its width.
+# - In LeNet-5 {cite:p}`lecun1998` the poolings stand between the convolutions.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"

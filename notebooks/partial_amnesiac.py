@@ -68,8 +68,7 @@ opening("partial_amnesiac")
 controls_picture(complete().data["points"], numbers)
 
 # %% [markdown]
-# *Section 4.1 of the paper*, its first proposal. An affected batch holds retained images too, and taking its whole update back destroys what they taught.
-# So only a part of each update is stored and taken back. Layer by layer, a pruning mask $\mathbf{P}_l$ of zeros and ones says which:
+# *Section 4.1 of the paper*, its first proposal. An affected batch holds retained images too, so only a part of its update is stored and taken back. Layer by layer, a pruning mask $\mathbf{P}_l$ of zeros and ones says which:
 #
 # (eq-6)=
 # $$
@@ -111,11 +110,11 @@ for number in numbers:
     display(control_table(number, contrasts(number, points[number]), caption))
 
 # %% [markdown]
-# *Seeds there*: trainings in which an arm comes down to 1 % at all. Differences are over those in which both sides do.
+# *Seeds there*: trainings in which an arm comes down to 1 %.
 #
 # ## With 100 target images, plainly shuffled
 #
-# The conventional method's authors keep 100 target images and shuffle plainly. The same controls there, with a pruning of its own:
+# As the conventional method's authors batch; the pruning is chosen anew:
 
 # %%
 display(Markdown(answer(points, "kept_images")))
@@ -159,7 +158,7 @@ for config in [run.config for run in full or every]:
 layer_bars(schedules, "pruned")
 
 # %% [markdown]
-# Which entries are kept of LeNet: a square is a corner of a layer's weight matrix, outputs down and inputs across, dark where stored.
+# LeNet: a corner of each layer's weight matrix, outputs down and inputs across, dark where stored.
 
 # %% mystnb={"image": {"alt": "A square for each layer of LeNet, dark where an entry is kept; the share kept stands below each."}, "figure": {"caption": "A random pruning mask of LeNet, layer by layer.", "name": "fig-random-mask"}}
 lenet = build("LeNet", classes=10, seed=0)
@@ -172,8 +171,7 @@ random_mask = build_mask("random", layout, **ends)
 mask_pictures(layer_masks(layout, random_mask.kept()), side=24)
 
 # %% [markdown]
-# Magnitude masks keep the entries that changed most, of each layer or of the whole model. LeNet, trained for some steps on the embedded digits, and what
-# three strategies keep of two consecutive updates:
+# Magnitude masks keep the entries that changed most, of each layer or of the whole model. What three strategies keep of two consecutive updates of LeNet:
 
 # %%
 data = load("mnist", source="sample")
@@ -210,7 +208,7 @@ simple_table(
 )
 
 # %% [markdown]
-# *Length kept* is that of the pruned update as a vector. The larger, the more training is taken back, retained knowledge included.
+# *Length kept* is that of the pruned update as a vector: the larger, the more is taken back.
 
 # %% mystnb={"image": {"alt": "The mask of global magnitude pruning on an update of LeNet, layer by layer."}, "figure": {"caption": "Global magnitude pruning of one update of LeNet: what it keeps is spread over the layers as the update is.", "name": "fig-global-mask"}}
 mask_pictures(layer_masks(layout, masks["global_magnitude"]), side=24)

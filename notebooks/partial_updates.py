@@ -69,8 +69,7 @@ controls_picture(complete().data["points"], numbers)
 # - One step an epoch on **all** target images at once, as the equations are written. Each method is read where it first recognises at most 1 % of them; the step that
 #   crosses the level is cut there.
 # - The fractions are not given. Those of the paper's direction were fixed beforehand; every arm tried the same rates.
-# - The mask's movement is called "a simple circular shift", with neither start nor length. Here each layer's weights lie on a ring in random order, and an epoch selects
-#   the next ones, so that each has its turn before any has a second.
+# - The mask moves by "a simple circular shift" of unknown length. Here each layer's weights lie on a ring in random order, and an epoch selects the next ones.
 # - Running statistics of batch normalisation are frozen: from one class alone they would change the network whatever its weights do.
 # {{changes}}
 #
@@ -94,7 +93,7 @@ for number in numbers:
     display(control_table(number, contrasts(number, points[number]), caption))
 
 # %% [markdown]
-# *Steps* until the level, the last one in part; within the first step it is a search along one gradient. *Seeds there*: trainings in which an arm gets there at all.
+# *Steps* until the level, the last one in part. *Seeds there*: trainings in which an arm gets there.
 #
 # The paper explains the gain by "slowing down the process": compare the steps of the masks *at the baseline's rate* with the baseline's.
 #

@@ -52,15 +52,13 @@ sisa_picture(shown)
 # The paper describes SISA, names three limitations and runs nothing. Chosen here:
 #
 # - **Slices**: each step trains on the next slice alone, as the section says; in the original it sees all earlier ones too.
-# - **Aggregation**: class probabilities are averaged. Weights of models that began apart have no meaningful mean; a vote ignores how sure a model is.
+# - **Aggregation**: class probabilities are averaged.
 # - **Between slices** the weights are kept, with a fresh optimizer for each.
 # - **By class**: each shard gets whole classes, the hardest way to share out.
 #
 # ## How it works
 #
-# The data is cut into $S$ shards, each into $R$ slices. Each shard trains a model of its own, slice after slice, and keeps the weights before each. A request touches only
-# the shards that hold its samples; each goes back to the weights before the first slice concerned and trains on without them. So the weights come out as if the samples had
-# never been there. On 500 images, 3 shards of 4 slices, forgetting a sample of the third slice of the second shard:
+# The data is cut into $S$ shards, each into $R$ slices. Each shard trains a model of its own, slice after slice, and keeps the weights before each. A request sends the shards that hold its samples back to before the first slice concerned; the weights come out as if the samples had never been there. On 500 images, 3 shards of 4 slices, forgetting a sample of the second shard's third slice:
 
 # %%
 everything = load(config.dataset, source="sample")
@@ -107,8 +105,7 @@ assert all(f["visits"] == f["foretold_visits"] for run in shown for f in run.fac
 chapter.executed_table(shown)
 
 # %% [markdown]
-# With random shards the last column is the standard for approximate methods. Exact does not mean good: a shard left with one class names it for every image. Stored are one set of weights a slice
-# and one more a shard:
+# Exact does not mean good: a shard left with one class names it for every image. Stored are one set of weights a slice and one more a shard:
 
 # %%
 random = {(r.config.shards, r.config.slices): r.facts for r in shown if r.config.partition == "iid"}

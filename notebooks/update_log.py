@@ -13,13 +13,12 @@
 # %% [markdown]
 # # Using it on a model of your own
 #
-# A model, a data set and a training loop from elsewhere, three lines that record every update, and the request of one person whose pictures were trained on. The model is torchvision's ResNet-18, its first layer
-# reading one channel; the pictures are in IDX files, the format of MNIST.
+# Torchvision's ResNet-18, pictures in IDX files, a plain loop; three lines that record every update; and the request of one person whose pictures were trained on.
 #
 # Before you rely on this:
 #
-# - Amnesiac unlearning takes back *steps*, not samples, with all that they learnt from others. It works where few steps are affected; the commands warn of the rest.
-# - It is approximate. [What it costs](cost.ipynb) and [what it removes](amnesiac.ipynb) are measured elsewhere; here, updates are kept safely and subtracted exactly once.
+# - Amnesiac unlearning takes back *steps*, with all that they learnt from others. It works where few steps are affected; the commands warn of the rest.
+# - It is approximate: see [what it costs](cost.ipynb) and [what it removes](amnesiac.ipynb). Here, updates are kept safely and subtracted exactly once.
 # - Only recorded steps can be taken back. If you train on, record that too.
 #
 # `pip install .` in a checkout installs the library alone, with PyTorch and a few small packages.
@@ -56,8 +55,7 @@ folder = Path(temporary.name)
 # %% [markdown]
 # ## Your data: a number for each sample
 #
-# Any data will do if **each sample has a number** that stays the same. To run without a download, this page writes some embedded digits into IDX files and pretends that each person drew eight. With files of your
-# own, replace these cells.
+# Any data will do if **each sample has a number** that stays the same. This page writes some embedded digits into IDX files and pretends that each person drew eight. Replace these cells with files of your own.
 
 
 # %%
@@ -122,8 +120,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # %% [markdown]
 # ### If the machine stops
 #
-# Steps are written a few at a time; those that `recording.log.written` counts survive any end, and `checkpoint` and `close` write the rest. For training to go on after an interruption, say what else a step depends
-# on, ask for `resume`, and save now and then:
+# Steps that `recording.log.written` counts survive any end; `checkpoint` and `close` write the rest. To go on after an interruption, say what else a step depends on, ask for `resume`, and save now and then:
 #
 # ```python
 # recording = record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)
@@ -133,8 +130,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 #     recording.checkpoint(epoch + 1)
 # ```
 #
-# Started again, this ends with the same weights, bit by bit, and the same log; the tests kill it at random moments to see that. With this library's `fit` and a batch plan, use `create(..., plan=plan)` and
-# `UpdateRecorder` instead.
+# Started again, this ends with the same weights, bit by bit, and the same log. With this library's `fit` and a batch plan, use `create(..., plan=plan)` and `UpdateRecorder` instead.
 #
 # ### If your loop is not as plain
 #
@@ -144,7 +140,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # - *Accumulation*: join the ids of the micro-batches; `batch_size` is that of all.
 # - *Mixed precision*: a step that the scaler skipped changed nothing and is recorded as that; `close` and a request say how many.
 # - *Schedulers*: nothing to do.
-# - *Averaged weights* (EMA, SWA) belong into a copy. No step can be subtracted from an average, so the log refuses it: publish the trained weights.
+# - *Averaged weights* (EMA, SWA) belong into a copy: no step can be subtracted from an average.
 # - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, `close` refuses.
 
 
@@ -213,7 +209,7 @@ run(log_group, "verify", folder / "log")
 # %% [markdown]
 # ## A person asks
 #
-# Person 5 wants their pictures forgotten. Look first: at one person, at many, and at what they would mean had the pictures been shuffled without regard to people:
+# Person 5 wants their pictures forgotten. Look first: at one person, at many, and at the same without batches by person:
 
 # %%
 log = open_log(folder / "log", model)
@@ -255,7 +251,7 @@ forget(log, forgotten, mine)
 save_file(forgotten, folder / "new.safetensors")
 
 # %% [markdown]
-# The new weights are the old ones minus what was *recorded* of the affected steps. What was pruned stays in the model; `sparsity_first=0, sparsity_last=0` records everything.
+# What was pruned stays in the model; `sparsity_first=0, sparsity_last=0` records everything.
 
 # %%
 layout = log.description.layout
@@ -292,13 +288,11 @@ simple_table(
 )
 
 # %% [markdown]
-# **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person would recognise most of their pictures too. Whether a trace is left, only an attack against a
-# retrained model could tell.
+# **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person recognises most of their pictures too.
 #
 # ## More requests, and taking one back
 #
-# The log remembers by digest what is subtracted from which weights. A second request subtracts only what the first has left, the same one nothing, and unknown weights are refused. The ids of who asked are not
-# written down, but the affected steps are, and with the batches they usually tell.
+# The log remembers what is subtracted from which weights. A second request subtracts what the first has left, the same one nothing; unknown weights are refused. The ids of who asked are not written down, but the affected steps usually tell.
 
 # %%
 rows = []
@@ -329,8 +323,7 @@ assert gap < 1e-5
 # %% [markdown]
 # ## For good
 #
-# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps. Other requests work as before; older weights are refused. For a request that
-# stands, there is `purge`:
+# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is `purge`:
 #
 # ```
 # partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors --final
@@ -361,4 +354,4 @@ message_table()
 #
 # - **Batch normalisation**: running statistics are recorded and subtracted like weights; `buffers="keep"` in `record` leaves them. [Both](partial_amnesiac.ipynb) were tried on ResNet9.
 # - **The log is personal data too**, until a request is final: whoever has it can add back what was taken. So are copies of the log and of older weights, and what snapshots keep: those are yours to delete.
-# - **How much to prune** decides the size of the log and whether anything is forgotten: see [what it costs](cost.ipynb).
+# - **How much to prune** decides whether anything is forgotten: see [what it costs](cost.ipynb).

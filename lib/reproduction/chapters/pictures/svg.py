@@ -32,7 +32,7 @@ VARIABLES = {
     OTHERS[3]: "--other",
     **{colour: f"--{method}" for method, colour in PALETTE.items()},
 }
-LETTERS = re.compile(r"(font: [\w. ]*?[\d.]+px )'[^\";]*")
+LETTERS = re.compile(r"(font(?:-family)?: (?:[\w. ]*?[\d.]+px )?)'[^\";]*")
 SIZE = re.compile(r'<svg[^>]* viewBox="([\d. ]+)"[^>]*>')
 
 
