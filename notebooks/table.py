@@ -122,7 +122,7 @@ display(*choice_tables(COMPLETE, table, top=3))
 # ## What this does not show
 #
 # {{limits}}
-# - Whether the class left a trace. Accuracy near zero does not prove that it left none.
+# - Whether the class left a trace: see [what the features still know](features.ipynb).
 # - Requests for some images of a class. Here a whole class goes.
 #
 # ## Where the numbers come from

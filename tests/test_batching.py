@@ -5,7 +5,12 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from partial_unlearning.batching import confined_plan, shuffled_plan
+from partial_unlearning.batching import (
+    confined_plan,
+    expected_affected_fraction,
+    shuffled_plan,
+    together_plan,
+)
 from partial_unlearning.errors import InputError
 
 
@@ -83,3 +88,64 @@ def test_unknown_ids_are_refused():
         )
     with pytest.raises(InputError, match="the first is 99"):
         shuffled_plan(ids, batch_size=2, epochs=1, seed=0).affected(torch.tensor([3, 99]))
+
+
+# A person's samples
+
+
+@given(
+    st.lists(st.integers(1, 40), max_size=8),
+    st.integers(1, 150),
+    st.integers(8, 20),
+    st.integers(0, 2**20),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_group_stands_in_as_few_batches_as_it_fills(groups, singles, batch_size, seed):
+    ids = 3 * torch.arange(sum(groups) + singles)
+    people = ids[: sum(groups)].split(groups)
+    assume(len(ids) >= batch_size * (1 + sum(-(-size // batch_size) for size in groups)))
+    plan = together_plan(ids, people, batch_size=batch_size, epochs=2, seed=seed)
+    assert same_ids(plan, ids)
+    for person in people:
+        fewest = -(-len(person) // batch_size)
+        assert [len(steps) for steps in plan.affected(person)] == [fewest, fewest]
+    sizes = [[len(batch) for batch in epoch] for epoch in plan.epochs]
+    assert sizes == [[len(part) for part in ids.split(batch_size)]] * 2
+
+
+def test_a_group_is_as_likely_in_each_batch():
+    ids = torch.arange(50)
+    plan = together_plan(ids, [ids[:3]], batch_size=10, epochs=1000, seed=0)
+    counts = torch.bincount(torch.tensor([steps[0] % 5 for steps in plan.affected(ids[:3])]))
+    assert (counts - 200).abs().max() < 5 * 12.7  # five standard deviations
+
+
+@pytest.mark.parametrize("groups", [[torch.tensor([1, 99])], [torch.arange(3), torch.arange(2, 5)]])
+def test_groups_that_overlap_or_are_not_there_are_refused(groups):
+    with pytest.raises(InputError, match="disjoint"):
+        together_plan(torch.arange(10), groups, batch_size=5, epochs=1, seed=0)
+
+
+def test_groups_that_cannot_be_seated_are_refused():
+    groups = list(torch.arange(9).split(3))
+    with pytest.raises(InputError, match="a group of 3 samples finds no batch"):
+        together_plan(torch.arange(10), groups, batch_size=5, epochs=1, seed=0)
+
+
+@pytest.mark.parametrize("request_size", [1, 3, 20, 95])
+def test_the_affected_fraction_is_the_hypergeometric_one(request_size):
+    """Measured over epochs, each a shuffling of its own, within five standard errors."""
+    ids = torch.arange(103)  # the last batch is short
+    plan = shuffled_plan(ids, batch_size=10, epochs=500, seed=0)
+    shares = [len(steps) / 11 for steps in plan.affected(ids[:request_size])]
+    expected = expected_affected_fraction(103, 10, request_size)
+    error = torch.tensor(shares).std().item() / 500**0.5
+    assert abs(sum(shares) / 500 - expected) <= 5 * error + 1e-12
+    if request_size == 1:
+        assert shares == pytest.approx([1 / 11] * 500) and expected == pytest.approx(1 / 11)
+
+
+def test_a_small_part_of_many_samples_is_affected_as_if_drawn_with_replacement():
+    assert expected_affected_fraction(60_000, 128, 100) == pytest.approx(
+        1 - (1 - 128 / 60_000) ** 100, rel=2e-3
+    )

@@ -11,6 +11,7 @@ MODULES = (
     "reproduction.chapters.curves",
     "reproduction.chapters.figure_3",
     "reproduction.chapters.figures",
+    "reproduction.chapters.peers",
     "reproduction.chapters.provenance_table",
     "reproduction.chapters.search_tables",
     "reproduction.chapters.settings_tables",

@@ -15,6 +15,7 @@ from partial_unlearning.masks import (
     depth_schedule,
     keep_all,
     kept_count,
+    last_layers,
 )
 from partial_unlearning.state import Layout
 
@@ -78,6 +79,24 @@ def test_all_strategies_keep_equally_many(strategy):
     layout = layout_of([200, 100, 10])
     mask = build_mask(strategy, layout, sparsity_first=0.9, sparsity_last=0.3, seed=0)
     assert len(mask.kept(torch.randn(layout.size))) == 20 + 40 + 7
+
+
+@pytest.mark.parametrize("kept", [0, 3, 10, 60, 110, 111, 310])
+def test_the_last_layers_are_filled_before_those_in_front(kept):
+    counts = last_layers([200, 100, 10], kept)
+    assert sum(counts) == kept
+    behind_full = [later == size for later, size in zip(counts[1:], [100, 10], strict=True)]
+    assert all(full for count, full in zip(counts, behind_full, strict=False) if count)
+
+
+def test_a_mask_of_the_last_layers_needs_no_update_and_is_made_again_from_its_seed():
+    layout = layout_of([200, 100, 10])
+    ends = {"sparsity_first": 0.9, "sparsity_last": 0.9}
+    drawn = [build_mask("last_layers", layout, **ends, seed=seed) for seed in (3, 3, 4)]
+    assert all(mask.fixed and (mask.kept()[-10:] >= 300).all() for mask in drawn)
+    assert ((drawn[0].kept()[:-10] >= 200) & (drawn[0].kept()[:-10] < 300)).all()
+    assert torch.equal(drawn[0].kept(), drawn[1].kept())
+    assert not torch.equal(drawn[0].kept(), drawn[2].kept())
 
 
 def test_impossible_masks_are_refused():

@@ -104,7 +104,9 @@ def stored(values: Tensor, dtype: str) -> Tensor:
 
 
 @pytest.mark.parametrize("values", codecs.VALUE_BYTES)
-@pytest.mark.parametrize("strategy", ["random", "layer_magnitude", "global_magnitude"])
+@pytest.mark.parametrize(
+    "strategy", ["random", "last_layers", "layer_magnitude", "global_magnitude"]
+)
 def test_log_returns_what_was_recorded(tmp_path, strategy, values):
     setting = {"strategy": strategy, "sparsity_first": 0.9, "sparsity_last": 0.5, "values": values}
     _, log, twin = trained(tmp_path / "log", **setting)

@@ -6,10 +6,10 @@ said in the paper, and decides what amnesiac unlearning can do: here it is a par
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
+from math import ceil, prod
 
 import torch
 from torch import Tensor
@@ -188,3 +188,77 @@ def confined_plan(
     return BatchPlan(
         tuple(_confined_epoch(target, retained, sizes, affected, generator) for _ in range(epochs))
     )
+
+
+def _together_epoch(
+    groups: Sequence[Tensor], singles: Tensor, sizes: list[int], generator: torch.Generator
+) -> tuple[Tensor, ...]:
+    """One epoch in which each group stands in as few batches as it fills, the largest first."""
+    room, parts = list(sizes), [list[Tensor]() for _ in sizes]
+    pieces = [piece for group in groups for piece in shuffled(group, generator).split(max(sizes))]
+    for piece in sorted(pieces, key=len, reverse=True):
+        seats = torch.tensor([float(left) if left >= len(piece) else 0.0 for left in room])
+        if not seats.any():
+            raise InputError(
+                f"a group of {len(piece)} samples finds no batch with as much room left; "
+                "make batches larger, or groups smaller"
+            )
+        batch = int(torch.multinomial(seats, 1, generator=generator))
+        room[batch] -= len(piece)
+        parts[batch].append(piece)
+    for found, others in zip(parts, shuffled(singles, generator).split(room), strict=True):
+        found.append(others)
+    return tuple(torch.cat(found) for found in parts)
+
+
+def together_plan(
+    ids: Tensor, groups: Sequence[Tensor], *, batch_size: int, epochs: int, seed: int
+) -> BatchPlan:
+    """Shuffled anew each epoch, but with the samples of a group, such as a person's, together.
+
+    A group stands in as few batches as it fills; which ones is drawn, each seat being as likely.
+
+    Args:
+        ids: all sample ids, int64, shape ``(N,)``.
+        groups: disjoint, of ids among them, each of shape ``(k,)``.
+        batch_size: samples a batch; the last one of an epoch may be smaller.
+        epochs: number of epochs.
+        seed: of all shuffling.
+
+    Raises:
+        InputError: groups overlap or have other ids, or one finds no batch with enough room.
+
+    >>> ids, groups = torch.arange(40), [torch.arange(3), torch.arange(3, 9)]
+    >>> plan = together_plan(ids, groups, batch_size=4, epochs=2, seed=0)
+    >>> [[len(steps) for steps in plan.affected(group)] for group in groups]
+    [[1, 1], [2, 2]]
+    """
+    grouped = torch.cat([ids[:0], *groups])
+    if len(torch.unique(grouped)) < len(grouped) or not torch.isin(grouped, ids).all():
+        raise InputError("groups must be disjoint and hold ids of the training data alone")
+    sizes = [len(part) for part in ids.split(batch_size)]
+    singles = ids[~torch.isin(ids, grouped)]
+    generator = torch.Generator().manual_seed(seed)
+    return BatchPlan(
+        tuple(_together_epoch(groups, singles, sizes, generator) for _ in range(epochs))
+    )
+
+
+def expected_affected_fraction(samples: int, batch_size: int, request: int) -> float:
+    """The fraction of steps that a random request affects under plain shuffling, in expectation.
+
+    A batch of b of N samples holds none of k with chance C(N-b, k) / C(N, k): the hypergeometric
+    distribution, close to (1 - b/N)^k where k is small.
+
+    Args:
+        samples: N, that are shuffled.
+        batch_size: samples a batch; the last one may be smaller.
+        request: k, 0..N, samples to forget.
+
+    >>> expected_affected_fraction(12, 4, 1), expected_affected_fraction(12, 4, 9)
+    (0.33333333333333337, 1.0)
+    """
+    full, rest = divmod(samples, batch_size)
+    sizes = [batch_size] * full + [rest] * (rest > 0)
+    none = [prod((samples - size - n) / (samples - n) for n in range(request)) for size in sizes]
+    return 1 - sum(none) / len(none)

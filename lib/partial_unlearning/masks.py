@@ -47,6 +47,18 @@ def kept_count(sparsity: float, size: int) -> int:
     return round((1 - sparsity) * size)
 
 
+def last_layers(layer_sizes: Sequence[int], kept: int) -> list[int]:
+    """How many entries of each layer are kept when ``kept`` fill the layers from the last one back.
+
+    >>> last_layers([100, 50, 20], 45)
+    [0, 25, 20]
+    """
+    counts: list[int] = []
+    for size in reversed(layer_sizes):
+        counts.insert(0, min(size, kept - sum(counts)))
+    return counts
+
+
 class Mask(Protocol):
     """Which entries of an update are kept (Eq. 6)."""
 
@@ -93,12 +105,17 @@ class FixedMask:
         (3, True)
         """
         _check_fractions("sparsity", sparsity)
+        layers = zip(sparsity, layout.layer_sizes, strict=True)
+        return cls.of_counts(layout, [kept_count(*layer) for layer in layers], seed=seed)
+
+    @classmethod
+    def of_counts(cls, layout: Layout, counts: Sequence[int], *, seed: int) -> "FixedMask":
+        """Keep ``counts[l]`` random entries of each layer l; else as :meth:`draw`."""
         generator = torch.Generator().manual_seed(seed)
         parts = []
-        for part, fraction in zip(layout.slices, sparsity, strict=True):
-            size = part.stop - part.start
-            order = torch.randperm(size, generator=generator, device="cpu")
-            parts.append(part.start + order[: kept_count(fraction, size)].sort().values)
+        for part, count in zip(layout.slices, counts, strict=True):
+            order = torch.randperm(part.stop - part.start, generator=generator, device="cpu")
+            parts.append(part.start + order[:count].sort().values)
         return cls(torch.cat(parts))
 
     def kept(self, update: Tensor | None = None) -> Tensor:
@@ -139,7 +156,7 @@ class MagnitudeMask:
         return torch.cat(chosen).sort().values
 
 
-STRATEGIES = ("random", "layer_magnitude", "global_magnitude")
+STRATEGIES = ("random", "last_layers", "layer_magnitude", "global_magnitude")
 
 
 def build_mask(
@@ -147,12 +164,15 @@ def build_mask(
 ) -> Mask:
     """The pruning mask of a strategy, with sparsity on a straight line over the layers (Eq. 6).
 
+    ``last_layers`` keeps as many entries in all, but fills the layers from the last one back; of a
+    layer that is filled in part, random ones.
+
     Args:
         strategy: one of :data:`STRATEGIES`; all keep equally many entries.
         layout: the model's layout.
         sparsity_first: fraction of the first layer that is pruned away, 0..1.
         sparsity_last: the same for the last layer.
-        seed: of random masks; magnitude masks draw nothing.
+        seed: of what is random; magnitude masks draw nothing.
 
     Raises:
         InputError: unknown strategy, or a sparsity outside 0..1.
@@ -163,6 +183,8 @@ def build_mask(
     if strategy == "random":
         return FixedMask.draw(layout, sparsity, seed=seed)
     counts = tuple(map(kept_count, sparsity, layout.layer_sizes))
+    if strategy == "last_layers":
+        return FixedMask.of_counts(layout, last_layers(layout.layer_sizes, sum(counts)), seed=seed)
     if strategy == "layer_magnitude":
         return MagnitudeMask(layout.slices, counts)
     return MagnitudeMask((slice(0, layout.size),), (sum(counts),))

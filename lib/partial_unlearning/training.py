@@ -45,8 +45,15 @@ class Callback:
         """After the last step of ``epoch`` (from 0)."""
 
 
-def _train_step(model: nn.Module, data: Split, where: torch.Tensor, optimizer: Optimizer) -> None:
-    """One minibatch step (Eq. 3) on the cross-entropy (Eq. 1)."""
+def train_step(model: nn.Module, data: Split, where: torch.Tensor, optimizer: Optimizer) -> None:
+    """One minibatch step (Eq. 3) on the cross-entropy (Eq. 1), in the mode the model is in.
+
+    Args:
+        model: changed in place.
+        data: to train on.
+        where: positions of the batch in it, int64, shape ``(n,)``.
+        optimizer: over the model's weights.
+    """
     loss = cross_entropy(model(data.images[where]), data.labels[where])
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -94,7 +101,7 @@ def fit(
             # Looking up a whole epoch at once costs far less than batch by batch.
             for where in data.positions(torch.cat(batches)).split([len(ids) for ids in batches]):
                 model.train()
-                _train_step(model, data, where, optimizer)
+                train_step(model, data, where, optimizer)
                 for callback in callbacks:
                     callback.on_step_end(step, model)
                 step += 1

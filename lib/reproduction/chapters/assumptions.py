@@ -1,12 +1,23 @@
 """The register of assumptions: what the paper leaves open, filled in from a profile."""
 
+from collections.abc import Collection
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from reproduction import places
+from reproduction.chapters.comparison import (
+    COMPLETE,
+    complete_points,
+    differences,
+    points_of,
+    with_bounds,
+)
 from reproduction.chapters.tables import Table, simple_table
-from reproduction.study.profiles import load_profile
+from reproduction.study.kinds import KINDS
+from reproduction.study.profiles import VARIATIONS, load_profile
+from reproduction.study.results import stored
 
 FIELDS = ("what", "choice", "how", "otherwise")
 
@@ -16,7 +27,7 @@ def register(profile: str) -> list[dict[str, Any]]:
 
     A field may name a value of the profile, such as ``{profile.training.optimizer}``, and a list:
     ``{seeds}``, ``{figure_3_seeds}``, ``{figure_4_seeds}``, ``{sisa_seeds}``, ``{tuning_seeds}``,
-    ``{fine_tuning}``.
+    ``{fine_tuning}``; or what another assumption came to: ``{tried_optimizer}``, ``{tried_width}``.
     """
     values = load_profile(profile)
     lists = {
@@ -28,8 +39,38 @@ def register(profile: str) -> list[dict[str, Any]]:
         "fine_tuning": values.comparison.fine_tuning,
     }
     named = {name: ", ".join(map(str, found)) for name, found in lists.items()}
+    named |= {f"tried_{name}": tried(name) for name in VARIATIONS}
     entries = yaml.safe_load((places.book() / "assumptions.yaml").read_text(encoding="utf-8"))
     return [{name: e[name].format(profile=values, **named) for name in FIELDS} for e in entries]
+
+
+def tried(name: str) -> str:
+    """What amnesiac unlearning came to on the complete data under another assumption.
+
+    Args:
+        name: one of :data:`VARIATIONS`.
+    """
+    runs = stored(f"variation_{name}", COMPLETE)
+    parts = []
+    for dataset, model in dict.fromkeys((run.config.dataset, run.config.model) for run in runs):
+        mine = [r for r in runs if (r.config.dataset, r.config.model) == (dataset, model)]
+        number = KINDS["amnesiac"].tables[dataset]
+        seeds = [run.config.seed for run in mine]
+        other = _difference(number, model, points_of(number, mine))
+        usual = _difference(number, model, complete_points(number), seeds)
+        parts.append(f"{model} {other} (in the tables, same seeds: {usual})")
+    if not parts:
+        return "Not run yet."
+    return f"At equal forgetting proposed minus baseline D_r is then {'; '.join(parts)}."
+
+
+def _difference(
+    number: int, model: str, points: pd.DataFrame, seeds: Collection[int] | None = None
+) -> str:
+    """Proposed minus baseline D_r in points with its interval, on these seeds or on all."""
+    mine = points if seeds is None else points[points.seed.isin(seeds)]
+    found = differences(number, mine).query("placement == 'tables' and reading == 'equal'")
+    return with_bounds(found.set_index("model").loc[model])
 
 
 def register_table(profile: str) -> Table:

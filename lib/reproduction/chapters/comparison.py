@@ -112,10 +112,15 @@ def difference_table(found: pd.DataFrame, *, caption: str) -> Table:
 
 def _read(row: pd.Series) -> list[str]:
     """The difference with its interval, and the finding."""
+    return [with_bounds(row), f"{row.word} ({row.note})" if row.note else row.word]
+
+
+def with_bounds(row: pd.Series) -> str:
+    """The difference of a row of :func:`differences` with its interval; a dash where none is."""
     if pd.isna(row["mean"]):
-        return [NONE, row.word]
+        return NONE
     bounds = f" [{signed(row.low)}, {signed(row.high)}]" if row.pairs > 1 else ""
-    return [f"{signed(row['mean'])}{bounds}", f"{row.word} ({row.note})" if row.note else row.word]
+    return f"{signed(row['mean'])}{bounds}"
 
 
 def coverage(number: int) -> str:

@@ -45,15 +45,20 @@ def placement_table(profile: str, number: int) -> Table:
 
 def trial_table(profile: str, number: int, *, top: int) -> Table:
     """The ``top`` settings of each search by the rule, with every held-out D_r at the level."""
+    found = [s for s in searches(profile, number) if not isinstance(s, PlacementSearch)]
+    return search_table(found, top=top, what=f"Table {number}")
+
+
+def search_table(found: Iterable[Search], *, top: int, what: str) -> Table:
+    """The same of any searches for settings that are read at the level; ``what`` they are for."""
     rows = [
         [search.model, search.sought, *cells]
-        for search in searches(profile, number)
-        if not isinstance(search, PlacementSearch)
+        for search in found
         for cells in _trial_cells(search, top)
     ]
     heads = ("Model", "For", "Setting", "Rank", "Trainings", "May be taken", "Worst d_r", "All d_r")
     caption = (
-        f"Table {number}: the best {top} settings of each search on held-out images, by the rule; "
+        f"{what}: the best {top} settings of each search on held-out images, by the rule; "
         "the first one is used. Dashes where not all trials are stored."
     )
     return simple_table(rows, headings=heads, caption=caption, labels=2)

@@ -27,7 +27,10 @@ def setting_text(setting: dict[str, Any]) -> str:
             return f"all, but {images:g} target images kept"
         case {"sparsity_first": first, "sparsity_last": last}:
             return f"{setting['strategy'].replace('_', ' ')}, {first:g} → {last:g}"
-    return f"{setting['optimizer']}, {setting['learning_rate']:g}"
+    rate = f"{setting['optimizer']}, {setting['learning_rate']:g}" if "optimizer" in setting else ""
+    own = {n: v for n, v in setting.items() if n not in ("optimizer", "learning_rate")}
+    parts = [f"{name.replace('_', ' ')} {value:g}" for name, value in own.items()]
+    return ", ".join([*([rate] if rate else []), *parts])
 
 
 def moved_text(form: str, first: float, last: float) -> str:

@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 from reproduction.study.profiles import (
     Buffers,
+    Crowd,
+    Forgotten,
     GradientArm,
     GradientSettings,
+    PeerSetting,
     Pruning,
     Settings,
     TargetPlacement,
@@ -63,6 +66,21 @@ class GradientConfig(Config, GradientSettings):
     max_steps: int
 
 
+class ForgottenConfig(Config, Forgotten):
+    """Is it really forgotten? The tables' methods at the primary level, beside a retrained twin.
+
+    ``gradient`` has the paper's two arms of each family of gradient steps.
+    """
+
+    buffers: Buffers
+    target_placement: TargetPlacement
+    pruning: Pruning
+    gradient: dict[str, dict[str, GradientSettings]]
+    target_images: int
+    primary: float
+    max_steps: int
+
+
 class MapsConfig(Config):
     """Figure 3."""
 
@@ -82,6 +100,35 @@ class SharesConfig(Config):
     levels: tuple[float, ...]
 
 
+class FrontierConfig(Config):
+    """Masks that keep these fractions of the weights' updates, each where it has forgotten enough.
+
+    ``pruning`` is that of Tables 1 and 2, which all are measured against; ``level`` is a percentage
+    of ``target_images`` of those trained on.
+    """
+
+    target_placement: TargetPlacement
+    pruning: Pruning
+    fractions: tuple[float, ...]
+    target_images: int
+    level: float
+
+
+class FrontierTrials(FrontierConfig):
+    """The same on held-out training images, of the masks that a log could record."""
+
+    held_out: Literal[True]
+
+
+class ThumbConfig(Config):
+    """One fraction of affected batches; random masks by depth that keep so much of an update."""
+
+    affected_fraction: float
+    kept: tuple[float, ...]
+    target_images: int
+    level: float
+
+
 class SisaConfig(Config):
     """A design of SISA."""
 
@@ -89,6 +136,58 @@ class SisaConfig(Config):
     slices: int
     slice_epochs: int
     partition: Literal["iid", "by class"]
+
+
+class PeersConfig(Config):
+    """Every method beside today's, on one recorded training.
+
+    ``gradient`` has the arms of each gradient family, ``peers`` the setting of each other method.
+    """
+
+    buffers: Buffers
+    target_placement: TargetPlacement
+    pruning: Pruning
+    gradient: dict[str, dict[str, GradientSettings]]
+    peers: dict[str, PeerSetting]
+    target_images: int
+    level: float
+    images: int
+    steps: int
+
+
+class ArmsConfig(Config):
+    """The paper's methods beside their baselines, all from one training.
+
+    ``gradient`` has the two arms of each family of gradient steps.
+    """
+
+    pruning: Pruning
+    gradient: dict[str, dict[str, GradientSettings]]
+    max_steps: int
+
+
+class MembershipConfig(ArmsConfig):
+    """Population attacks on a class, forgotten to the ``primary`` level."""
+
+    target_placement: TargetPlacement
+    target_images: int
+    primary: float
+    withheld: float
+
+
+class CrowdConfig(ArmsConfig, Crowd):
+    """Attacks on single images, by what many models say of each."""
+
+    images: int
+    unseen: int
+
+
+class PersonsConfig(ArmsConfig):
+    """Persons of a few random images each, forgotten one by one."""
+
+    sizes: tuple[int, ...]
+    in_turn: tuple[int, int]
+    unseen: int
 
 
 class Trials(Config):
@@ -123,6 +222,15 @@ class GradientTrials(Trials, GradientArm):
     arm: str
     rates: tuple[tuple[str, float], ...]
     max_steps: int
+
+
+class PeerTrials(Trials):
+    """Settings of the methods beside the paper's, each with its method, on one training."""
+
+    target_placement: TargetPlacement
+    grid: tuple[tuple[str, PeerSetting], ...]
+    images: int
+    steps: int
 
 
 def settings_of(config: Config, kind: type[Settings]) -> dict[str, Any]:

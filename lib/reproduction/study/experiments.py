@@ -1,6 +1,6 @@
 """Which runs an experiment of the paper is made of."""
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from reproduction import paper
 from reproduction.study.arms import PAPER_ARMS, SAME_RATE
 from reproduction.study.configs import Config
 from reproduction.study.kinds import GRADIENT, TABLES, Table, configured
-from reproduction.study.profiles import ModelSettings, Profile
+from reproduction.study.profiles import VARIATIONS, CrowdRun, ModelSettings, Profile, Variation
 
 
 def base_config(profile: Profile, dataset: str, model: str, seed: int) -> dict[str, Any]:
@@ -108,6 +108,31 @@ def _kept_images(profile: Profile) -> list[Config]:
     return list(chain(*found))
 
 
+def _varied(profile: Profile, dataset: str, model: str, variation: Variation) -> Profile:
+    """The profile with other assumptions, and this model alone on a data set."""
+    change = variation.models[dataset][model]
+    training = change.model_dump(include={"optimizer", "learning_rate"}, exclude_none=True)
+    own = change.model_dump(include={"width"}, exclude_none=True) | {"seeds": variation.seeds}
+    data = profile.datasets[dataset]
+    alone = {"models": {model: data.models[model].model_copy(update=own)}}
+    return profile.model_copy(
+        update={
+            "datasets": {dataset: data.model_copy(update=alone)},
+            "training": profile.training.model_copy(update=training),
+            "comparison": profile.comparison.model_copy(update={"fine_tuning": ()}),
+        }
+    )
+
+
+def _variation(name: str, profile: Profile) -> list[Config]:
+    """Amnesiac unlearning under another assumption, where the profile has it."""
+    variation = profile.variations.get(name)
+    if variation is None:
+        return []
+    rows = [(dataset, model) for dataset, models in variation.models.items() for model in models]
+    return list(chain(*(_amnesiac(_varied(profile, *row, variation), row[0]) for row in rows)))
+
+
 def _controls(family: str, profile: Profile) -> list[Config]:
     """The control arms of a family of gradient steps, on both data sets."""
     tables = [table for table in TABLES.values() if table.family == family]
@@ -155,6 +180,137 @@ def _sisa(profile: Profile) -> list[Config]:
     ]
 
 
+def _frontier(profile: Profile) -> list[Config]:
+    """Trials on held-out images, and the runs that are judged, of models that have a pruning."""
+    wanted, at = profile.frontier, profile.comparison
+    kinds = {"frontier_tuning": wanted.trial_seeds, "frontier": wanted.seeds}
+    found = []
+    for dataset, settings in profile.datasets.items():
+        for model, own in settings.models.items():
+            if model not in wanted.models or own.amnesiac is None:
+                continue
+            common = own.amnesiac.model_dump() | {
+                "fractions": wanted.fractions,
+                "target_images": at.target_images,
+                "level": at.primary,
+            }
+            for kind, seeds in kinds.items():
+                held_out = {"held_out": True} if kind == "frontier_tuning" else {}
+                bases = [base_config(profile, dataset, model, seed) for seed in seeds]
+                found += [configured(kind, **base, **common, **held_out) for base in bases]
+    return found
+
+
+def _rule_of_thumb(profile: Profile) -> list[Config]:
+    """The map's trainings, and the retrained twin of each seed."""
+    wanted, at = profile.rule_of_thumb, profile.comparison
+    common = {"kept": wanted.kept, "target_images": at.target_images, "level": at.primary}
+    known = profile.datasets[wanted.dataset].models
+    bases = [
+        base_config(profile, wanted.dataset, model, seed)
+        for model in wanted.models
+        if model in known
+        for seed in wanted.seeds
+    ]
+    parts = wanted.affected_fractions
+    return [configured("retrained", **base) for base in bases] + [
+        configured("rule_of_thumb", **base, **common, affected_fraction=part)
+        for base in bases
+        for part in parts
+    ]
+
+
+def _forgotten(profile: Profile) -> list[Config]:
+    """Every method of the tables, as far as all of them have settings for a model."""
+    wanted, at = profile.forgotten, profile.comparison
+    own = wanted.model_dump(exclude={"models", "seeds"})
+    own |= at.model_dump(include={"target_images", "primary", "max_steps"})
+    found = []
+    for dataset, models in wanted.models.items():
+        for model in models:
+            settings = profile.datasets[dataset].models.get(model, ModelSettings())
+            families = {name: getattr(settings, name) for name in GRADIENT}
+            if settings.amnesiac is None or not all(families.values()):
+                continue
+            gradient = {n: {arm: arms[arm] for arm in PAPER_ARMS} for n, arms in families.items()}
+            chosen = settings.amnesiac.model_dump() | {"buffers": profile.buffers}
+            for seed in wanted.seeds:
+                base = base_config(profile, dataset, model, seed)
+                found.append(configured("forgotten", **base, **own, **chosen, gradient=gradient))
+    return found
+
+
+def _peers(profile: Profile) -> list[Config]:
+    """Today's methods and the paper's, on each model that has settings for them."""
+    at, found = profile.peers, []
+    for dataset, model in ((d, model) for d, models in at.models.items() for model in models):
+        settings = profile.datasets[dataset].models.get(model, ModelSettings())
+        if settings.peers and settings.amnesiac:
+            families = {name: getattr(settings, name) for name in GRADIENT}
+            own = settings.amnesiac.model_dump() | {
+                "buffers": profile.buffers,
+                "gradient": {n: {arm: f[arm] for arm in PAPER_ARMS} for n, f in families.items()},
+                "peers": settings.peers,
+                "target_images": profile.comparison.target_images,
+                "level": profile.comparison.primary,
+                "images": at.images,
+                "steps": at.steps,
+            }
+            bases = [base_config(profile, dataset, model, seed) for seed in at.seeds]
+            found += [configured("peers", **base, **own) for base in bases]
+    return found
+
+
+def _paper_arms(profile: Profile, dataset: str, model: str) -> dict[str, Any] | None:
+    """Pruning and gradient arms as they were tuned for a model; None where something was not."""
+    settings = profile.datasets[dataset].models.get(model, ModelSettings())
+    families = {name: getattr(settings, name) for name in GRADIENT}
+    if settings.amnesiac is None or not all(families.values()):
+        return None
+    gradient = {name: {arm: arms[arm] for arm in PAPER_ARMS} for name, arms in families.items()}
+    return {"pruning": settings.amnesiac.pruning, "gradient": gradient}
+
+
+def _population_attacks(profile: Profile) -> list[Config]:
+    wanted, at, found = profile.membership, profile.comparison, []
+    own = at.model_dump(include={"target_images", "primary", "max_steps"})
+    for dataset, models in wanted.models.items():
+        for model in models:
+            if arms := _paper_arms(profile, dataset, model):
+                placement = profile.datasets[dataset].models[model].amnesiac.target_placement
+                arms |= own | {"withheld": wanted.withheld, "target_placement": placement}
+                bases = (base_config(profile, dataset, model, seed) for seed in wanted.seeds)
+                found += [configured("membership", **base, **arms) for base in bases]
+    return found
+
+
+def _crowds(profile: Profile, runs: Iterable[CrowdRun]) -> list[Config]:
+    """Many trainings a run; each has the seed 0, which all its trainings' seeds follow from."""
+    own = profile.crowds.model_dump(include={"images", "unseen", "max_steps"})
+    dataset, found = profile.crowds.dataset, []
+    for run in runs:
+        if arms := _paper_arms(profile, dataset, run.model):
+            base = base_config(profile, dataset, run.model, 0)
+            fields = run.model_dump(exclude={"model"})
+            found.append(configured("crowd", **base, **arms, **own, **fields))
+    return found
+
+
+def _membership(profile: Profile) -> list[Config]:
+    return _crowds(profile, profile.crowds.membership) + _population_attacks(profile)
+
+
+def _persons(profile: Profile) -> list[Config]:
+    wanted = profile.persons
+    arms = _paper_arms(profile, wanted.dataset, wanted.model)
+    if arms is None:
+        return []
+    arms |= wanted.model_dump(exclude={"dataset", "model", "seeds"})
+    bases = (base_config(profile, wanted.dataset, wanted.model, seed) for seed in wanted.seeds)
+    found = [configured("persons", **base, **arms) for base in bases]
+    return found + _crowds(profile, profile.crowds.persons)
+
+
 EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     **{f"table_{number}": partial(_table, number) for number in TABLES},
     "figure_1": partial(_amnesiac, dataset="mnist"),
@@ -164,6 +320,13 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "kept_images": _kept_images,
     **{f"controls_{family}": partial(_controls, family) for family in GRADIENT},
     "sisa": _sisa,
+    **{f"variation_{name}": partial(_variation, name) for name in VARIATIONS},
+    "forgotten": _forgotten,
+    "membership": _membership,
+    "persons": _persons,
+    "peers": _peers,
+    "frontier": _frontier,
+    "rule_of_thumb": _rule_of_thumb,
 }
 
 

@@ -11,12 +11,21 @@ from reproduction.study.configs import (
     AmnesiacConfig,
     AmnesiacTrials,
     Config,
+    CrowdConfig,
+    ForgottenConfig,
+    FrontierConfig,
+    FrontierTrials,
     GradientConfig,
     GradientTrials,
     MapsConfig,
+    MembershipConfig,
+    PeersConfig,
+    PeerTrials,
+    PersonsConfig,
     PlainTrial,
     SharesConfig,
     SisaConfig,
+    ThumbConfig,
 )
 
 
@@ -48,10 +57,19 @@ KINDS = {
     "retrained": Kind(Config, "retrained:run"),
     "shares": Kind(SharesConfig, "pruning_strategies:run"),
     "maps": Kind(MapsConfig, "activation_maps:run"),
+    "forgotten": Kind(ForgottenConfig, "forgotten:run"),
     "sisa": Kind(SisaConfig, "sisa:run"),
+    "membership": Kind(MembershipConfig, "membership:run"),
+    "crowd": Kind(CrowdConfig, "membership_crowd:run"),
+    "persons": Kind(PersonsConfig, "persons:run"),
+    "peers": Kind(PeersConfig, "peers:run"),
+    "frontier": Kind(FrontierConfig, "frontier:run"),
+    "frontier_tuning": Kind(FrontierTrials, "frontier:run"),
+    "rule_of_thumb": Kind(ThumbConfig, "rule_of_thumb:run"),
     "plain_trial": Kind(PlainTrial, "trained:run"),
     "amnesiac_trials": Kind(AmnesiacTrials, "trials:amnesiac"),
     "gradient_trials": Kind(GradientTrials, "trials:gradient"),
+    "peer_trials": Kind(PeerTrials, "peers:trials"),
 }
 GRADIENT = [name for name, kind in KINDS.items() if kind.config is GradientConfig]
 

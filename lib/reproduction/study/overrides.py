@@ -17,7 +17,8 @@ FLIPPING, ASCENT = f"{MODELS}.label_flipping", f"{MODELS}.optimization"
 FRACTIONS = ("fraction_first", "fraction_last")
 PLACEMENT = f"{MODELS}.amnesiac.target_placement"
 PATHS = {
-    "seeds": f"seeds {MODELS}.seeds figure_3.seeds figure_4.seeds sisa.seeds",
+    "seeds": f"seeds {MODELS}.seeds figure_3.seeds figure_4.seeds sisa.seeds forgotten.seeds "
+    "membership.seeds persons.seeds peers.seeds frontier.seeds rule_of_thumb.seeds",
     "affected_fraction": PLACEMENT,
     "target_images": PLACEMENT,
     "target": "datasets.*.target",

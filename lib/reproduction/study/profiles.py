@@ -96,11 +96,15 @@ class GradientSettings(GradientArm):
     learning_rate: float
 
 
+PeerSetting = dict[str, str | float]
+"""What a method beside the paper's has to choose: an optimizer and its rate, and its own."""
+
+
 class ModelSettings(Settings):
     """One architecture on one data set; None where nothing has been chosen yet.
 
     ``kept_images`` is amnesiac unlearning after training on a few target images, all plainly
-    shuffled. Gradient families have an entry for each arm.
+    shuffled. Gradient families have an entry for each arm, ``peers`` one for each method.
     """
 
     width: int | None = None
@@ -109,6 +113,7 @@ class ModelSettings(Settings):
     kept_images: Amnesiac | None = None
     label_flipping: dict[str, GradientSettings] | None = None
     optimization: dict[str, GradientSettings] | None = None
+    peers: dict[str, PeerSetting] | None = None
 
 
 class DataSettings(Settings):
@@ -177,6 +182,194 @@ class Sisa(Settings):
     seeds: Seeds
 
 
+class Frontier(Settings):
+    """How few entries of an update are enough: the same fractions of the weights for every mask.
+
+    Which fraction a mask is given is chosen on trainings of the trial seeds.
+    """
+
+    models: tuple[str, ...]
+    fractions: tuple[float, ...]
+    trial_seeds: Seeds
+    seeds: Seeds
+
+
+class RuleOfThumb(Settings):
+    """A map: fractions of affected batches, and of an update that is kept."""
+
+    dataset: str
+    models: tuple[str, ...]
+    affected_fractions: tuple[float, ...]
+    kept: tuple[float, ...]
+    seeds: Seeds
+
+
+VARIATIONS = ("optimizer", "width")
+"""Assumptions that were tried otherwise."""
+
+
+class Change(Settings):
+    """What a model has in place of its own width, and of the profile's training."""
+
+    width: PositiveInt | None = None
+    optimizer: str | None = None
+    learning_rate: PositiveFloat | None = None
+
+
+class Variation(Settings):
+    """Amnesiac unlearning of some models again under another assumption, beside the tables.
+
+    Attributes:
+        models: by data set and name, what is changed.
+        seeds: of the trainings.
+    """
+
+    models: dict[str, dict[str, Change]]
+    seeds: Seeds
+
+
+class Forgotten(Settings):
+    """How it is asked whether a class is really forgotten.
+
+    Attributes:
+        images: test images in and out of the class whose features are looked at.
+        shown: to relearn from, so many images of the class.
+        relearned: percent of what the trained model recognises of the class in test images, at
+            which it is known again.
+        relearning_steps: that are tried at most.
+        fine_tuning: after so many steps on retained data what came back is measured.
+    """
+
+    images: PositiveInt
+    shown: tuple[PositiveInt, ...]
+    relearned: float
+    relearning_steps: PositiveInt
+    fine_tuning: tuple[PositiveInt, ...]
+
+
+class ForgottenRuns(Forgotten):
+    """The same with the models that are asked, by data set, and the seeds of their trainings."""
+
+    models: dict[str, tuple[str, ...]]
+    seeds: Seeds
+
+
+class PeerGrid(Settings):
+    """What tuning tries of a method: each of its own settings with each optimizer and rate."""
+
+    own: tuple[dict[str, float], ...] = ({},)
+    rates: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def settings(self) -> list[PeerSetting]:
+        """All of them."""
+        rates: list[PeerSetting] = [{"optimizer": n, "learning_rate": r} for n, r in self.rates]
+        return [{**own, **rate} for own in self.own for rate in rates or [{}]]
+
+
+class Peers(Settings):
+    """Beside today's methods, all on one training.
+
+    Attributes:
+        models: for each data set.
+        seeds: of the trainings.
+        images: of the target, and as many retained ones, that a step or a closed form sees.
+        steps: that a method makes.
+        tuning_steps: that tuning makes.
+        finalists: settings of each method that go on from the first tuning seed to the others.
+        grids: by method.
+    """
+
+    models: dict[str, tuple[str, ...]]
+    seeds: Seeds
+    images: PositiveInt
+    steps: PositiveInt
+    tuning_steps: PositiveInt
+    finalists: PositiveInt
+    grids: dict[str, PeerGrid]
+
+
+class Membership(Settings):
+    """Population attacks on forgotten classes, by data set the models that are asked.
+
+    ``withheld`` is the fraction of the class that no model is trained on: members are told from it.
+    """
+
+    models: dict[str, tuple[str, ...]]
+    seeds: Seeds
+    withheld: float
+
+
+class Crowd(Settings):
+    """Many small trainings that an attack on single images learns from.
+
+    Attributes:
+        models: so many are trained with one half of a pool of images each.
+        twins: so many without any of it.
+        at_once: models that are trained side by side.
+        pool: images that may be a model's or not.
+        labels: of these images, in training: the ``right`` or ``wrong`` ones.
+        request: images that are asked to be forgotten together, a divisor of half the pool.
+        batches: plainly ``shuffled``, or with the images of a request ``together``.
+    """
+
+    models: PositiveInt
+    twins: PositiveInt
+    at_once: PositiveInt
+    pool: PositiveInt
+    labels: Literal["right", "wrong"] = "right"
+    request: PositiveInt
+    batches: Literal["shuffled", "together"]
+
+
+class CrowdRun(Crowd):
+    """Of which model."""
+
+    model: str
+
+
+class Crowds(Settings):
+    """The data of these trainings, and which there are.
+
+    Attributes:
+        dataset: of the images.
+        images: that all models are trained on.
+        unseen: that none is trained on.
+        max_steps: of gradient methods.
+        membership: of the chapter on the attack.
+        persons: of the chapter on a person's images.
+    """
+
+    dataset: str
+    images: PositiveInt
+    unseen: PositiveInt
+    max_steps: PositiveInt
+    membership: tuple[CrowdRun, ...]
+    persons: tuple[CrowdRun, ...]
+
+
+class Persons(Settings):
+    """Requests of a few random images each.
+
+    Attributes:
+        dataset: that is trained on.
+        model: that is trained.
+        sizes: of the persons, in images.
+        in_turn: how many further persons of how many images ask one after another.
+        unseen: images that no model is trained on.
+        max_steps: of gradient methods.
+        seeds: of the trainings.
+    """
+
+    dataset: str
+    model: str
+    sizes: tuple[PositiveInt, ...]
+    in_turn: tuple[PositiveInt, PositiveInt]
+    unseen: PositiveInt
+    max_steps: PositiveInt
+    seeds: Seeds
+
+
 class Grids(Settings):
     """What tuning tries: the same rates for every arm of the gradient families.
 
@@ -209,6 +402,14 @@ class Profile(Settings):
     figure_3: Figure3
     figure_4: Figure4
     sisa: Sisa
+    variations: dict[Literal[VARIATIONS], Variation | None]
+    forgotten: ForgottenRuns
+    membership: Membership
+    crowds: Crowds
+    persons: Persons
+    peers: Peers
+    frontier: Frontier
+    rule_of_thumb: RuleOfThumb
     tuning: Grids
 
 

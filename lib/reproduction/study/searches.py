@@ -72,7 +72,8 @@ def ranked(scored: Iterable[Scored]) -> list[Scored]:
     return sorted(scored, key=lambda s: (-len(s.trials), not s.eligible, -s.score))
 
 
-def _by_setting(trials: Iterable[Trial]) -> list[list[Trial]]:
+def by_setting(trials: Iterable[Trial]) -> list[list[Trial]]:
+    """The trials of each setting, in the order in which settings come first."""
     found: dict[str, list[Trial]] = {}
     for trial in trials:
         found.setdefault(repr(trial["setting"]), []).append(trial)
@@ -123,7 +124,7 @@ class Search(ABC):
     def score(self, runs: Sequence[Result], seeds: int) -> list[Scored]:
         """What the settings came to in these runs, in the rule's order."""
         trials = [trial for run in runs for trial in run.trials]
-        return ranked(score_arm(tried, seeds) for tried in _by_setting(trials))
+        return ranked(score_arm(tried, seeds) for tried in by_setting(trials))
 
     def _stored(self, configs: list[Config]) -> list[Result]:
         """The results of all these runs; none where one is missing."""
@@ -216,7 +217,7 @@ class PlacementSearch(Search):
         plain = {run.config.seed: run.rows[0] for run in runs if not run.trials}
         trials = [_placement_trial(run, plain[run.config.seed]) for run in runs if run.trials]
         printed = paper.cell(self.number, self.model, "baseline").d_r
-        found = [score_placement(tried, seeds, printed) for tried in _by_setting(trials)]
+        found = [score_placement(tried, seeds, printed) for tried in by_setting(trials)]
         return ranked(found)
 
 

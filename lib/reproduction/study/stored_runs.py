@@ -29,9 +29,13 @@ class Result(Settings):
     trials: list[Row] = []
     levels: list[Row] = []
     fine_tuned: list[Row] = []
+    beside: list[Row] = []
+    layers: list[Row] = []
+    relearned: list[Row] = []
     similarities: dict[str, Any] = {}
     facts: dict[str, Any] = {}
     maps: list[Row] = []
+    attacks: list[Row] = []
     provenance: dict[str, Any]
 
 

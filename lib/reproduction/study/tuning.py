@@ -10,13 +10,14 @@ from partial_unlearning.system.files import write_atomic
 from reproduction.study.arms import SAME_RATE, gradient_arm
 from reproduction.study.configs import Config
 from reproduction.study.kinds import TABLES, Table
+from reproduction.study.peer_searches import FAMILY, peer_rows, peer_searches
 from reproduction.study.profiles import Profile, load_profile, read_tuned, tuned_path
 from reproduction.study.runner import run_missing
 from reproduction.study.searches import PruningSearch, Search, pruning_search, searches_of
 from reproduction.study.stored_runs import Result, find, run_hash
 
 Row = tuple[Table, str]
-"""A table and one of its models."""
+"""A table, or the methods beside the paper's on a data set, and one of the models."""
 
 
 def searches(profile_name: str, number: int) -> list[Search]:
@@ -41,9 +42,16 @@ def tuning_runs(profile: str) -> list[Result]:
     return [run for config in configs.values() if (run := find(profile, config)) is not None]
 
 
+def _sought(profile: Profile, table: Table, model: str) -> list[Search]:
+    """The searches of a row, as far as it is known yet which they are."""
+    if table.family == FAMILY:
+        return [*peer_searches(profile, table.dataset, model)]
+    return searches_of(profile, table, model)
+
+
 def _settled(profile: Profile, table: Table, model: str) -> list[Search]:
     """All searches of a row, that for a pruning too; all its runs have to be stored."""
-    found = searches_of(profile, table, model)
+    found = _sought(profile, table, model)
     if table.family != "amnesiac":
         return found
     placements = (found[0].best, {"target_images": profile.tuning.kept_images})
@@ -56,6 +64,8 @@ def _settings(family: str, settled: list[Search]) -> dict[str, Any]:
         prunings = [search for search in settled if isinstance(search, PruningSearch)]
         return {p.sought: {"target_placement": p.placement, "pruning": p.best} for p in prunings}
     rates = {search.sought: search.best for search in settled}
+    if family == FAMILY:
+        return {family: rates}
     rates[SAME_RATE] = rates["baseline"]
     arms = {name: gradient_arm(family, name).model_dump(exclude_defaults=True) for name in rates}
     return {family: {name: arms[name] | rate for name, rate in rates.items()}}
@@ -77,6 +87,7 @@ def _rows(profile: Profile, **named: str | None) -> list[Row]:
         InputError: there are none.
     """
     known = [(t, m) for t in TABLES.values() for m in profile.datasets[t.dataset].models]
+    known += peer_rows(profile)
     rows = [
         (table, model)
         for table, model in known
@@ -113,14 +124,15 @@ def tune(
     """
     profile = load_profile(profile_name)
     rows = _rows(profile, family=family, dataset=dataset, model=model)
-    sought = [search for row in rows for search in searches_of(profile, *row)]
+    sought = [search for row in rows for search in _sought(profile, *row)]
     run_missing(profile_name, _configs(sought, "first"), jobs=jobs, scheduler=scheduler)
     run_missing(profile_name, _configs(sought, "second"), jobs=jobs, scheduler=scheduler)
     for table, name in rows:
         settled = _settled(profile, table, name)
         _store(profile_name, table.dataset, name, _settings(table.family, settled))
         chosen = "; ".join(f"{search.sought} {search.best}" for search in settled)
-        yield f"table {table.number}, {name} on {table.dataset}: {chosen}"
+        what = f"table {table.number}" if table.number else table.family
+        yield f"{what}, {name} on {table.dataset}: {chosen}"
 
 
 def _configs(sought: list[Search], stage: str) -> list[Config]:

@@ -4,22 +4,19 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.masks import Mask
 from partial_unlearning.metrics import Accuracy
 from partial_unlearning.state import Layout
-from partial_unlearning.training import Callback, fit, make_optimizer
 from partial_unlearning.unlearners.amnesiac import ORDERS, forget, undone
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.runs.amnesiac_arms import controls
+from reproduction.study.runs.fine_tuning import fine_tuned
 from reproduction.study.runs.paths import Record, Scale, evenly, goals_of, subtraction
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training
 from reproduction.study.runs.setup import (
-    accuracies,
     fresh_model,
     history_of,
     load_data,
@@ -73,35 +70,6 @@ def _at_levels(
     return found
 
 
-class _Tuned(Callback):
-    """Accuracies after so many steps of fine-tuning."""
-
-    def __init__(self, config: AmnesiacConfig, data: Dataset, head: Record) -> None:
-        self.config, self.data, self.head = config, data, head
-        self.records: list[Record] = []
-
-    def on_step_end(self, step: int, model: nn.Module) -> None:
-        """Measure where the configuration asks for it."""
-        if step + 1 in self.config.fine_tuning:
-            known = accuracies(self.config, model, self.data)
-            self.records.append({**self.head, "steps": step + 1, **known})
-
-
-def _fine_tuned(
-    config: AmnesiacConfig, model: nn.Module, data: Dataset, head: Record
-) -> list[Record]:
-    """What brief training on retained data alone brings back, of the retained and the target."""
-    how = config.training
-    retained = data.train.without(data.train.of_class(config.target))
-    seen = torch.randperm(len(retained), generator=torch.Generator().manual_seed(config.seed))
-    ids = retained.ids.cpu()[seen[: max(config.fine_tuning) * how.batch_size]]
-    plan = shuffled_plan(ids, batch_size=how.batch_size, epochs=1, seed=config.seed)
-    watch = _Tuned(config, data, head)
-    optimizer = make_optimizer(how.optimizer, model, learning_rate=how.learning_rate)
-    fit(model, retained, plan, optimizer, [watch], title=f"fine-tuning {config.model}")
-    return watch.records
-
-
 def _all_fine_tuned(
     config: AmnesiacConfig, run: RecordedTraining, scale: Scale, arms: dict[str, Tensor]
 ) -> list[Record]:
@@ -117,7 +85,7 @@ def _all_fine_tuned(
             ends["equal"] = deepcopy(scale.load(reached[goal][0].weights))
         for end, model in ends.items():
             head = {"method": name, "end": end}
-            found += _fine_tuned(config, model, scale.data, head)
+            found += fine_tuned(config, model, scale.data, head)
     return found
 
 

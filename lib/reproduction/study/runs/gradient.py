@@ -17,7 +17,8 @@ from partial_unlearning.unlearners.gradient import (
     flipped_labels,
     gradient_step,
 )
-from reproduction.study.configs import GradientConfig
+from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import GradientConfig, GradientTrials
 from reproduction.study.profiles import GradientArm, GradientSettings
 from reproduction.study.runs.paths import Scale, evenly, goals_of
 from reproduction.study.runs.setup import load_data, trained_model
@@ -96,6 +97,35 @@ def gradient_path(
         before = after
 
 
+def arm_path(
+    config: GradientConfig | GradientTrials,
+    data: Dataset,
+    model: nn.Module,
+    request: Tensor,
+    method: GradientSettings,
+    family: str,
+) -> Iterator[Point]:
+    """The path of a method of a family of gradient steps, with seed and length of a run.
+
+    Args:
+        config: of the run.
+        data: its data set.
+        model: the trained one.
+        request: ids of the images to forget.
+        method: its arm, optimizer and rate.
+        family: "label_flipping" or "optimization".
+    """
+    return gradient_path(
+        model,
+        data.train.subset(request),
+        method,
+        family=family,
+        classes=len(data.classes),
+        seed=config.seed,
+        max_steps=config.max_steps,
+    )
+
+
 def run(config: GradientConfig) -> dict[str, Any]:
     """Unlearn a trained model by one arm.
 
@@ -106,15 +136,7 @@ def run(config: GradientConfig) -> dict[str, Any]:
     data = load_data(config)
     model = trained_model(config, data)
     request = data.train.of_class(config.target)
-    path = gradient_path(
-        model,
-        data.train.subset(request),
-        config,
-        family=config.experiment,
-        classes=len(data.classes),
-        seed=config.seed,
-        max_steps=config.max_steps,
-    )
+    path = arm_path(config, data, model, request, config, config.experiment)
     own_end = [] if config.published is None else [config.published]
     goals = goals_of(config.levels, [*config.test_levels, *own_end])
     scale = Scale(config, model, data, evenly(request, config.target_images))

@@ -20,6 +20,9 @@ from reproduction.study.runs.strength import Goal, Measure, Point, Walk, walk
 POINTS = 16
 """Of a subtraction's path, at which it is looked whether a level was crossed."""
 
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Where a subtraction's path is looked at that goes on beyond the whole of the update."""
+
 Record = dict[str, Any]
 
 
@@ -40,6 +43,13 @@ def subtraction(model: nn.Module, update: Tensor) -> Iterator[Point]:
     trained = Layout.of(model).vector(model)
     for number in range(POINTS + 1):
         yield Point(number / POINTS, torch.add(trained, update, alpha=-number / POINTS))
+
+
+def stretched(model: nn.Module, update: Tensor) -> Iterator[Point]:
+    """As :func:`subtraction`, but on beyond 1: the little that is kept stands for all of it."""
+    trained = Layout.of(model).vector(model)
+    for strength in STRENGTHS:
+        yield Point(strength, torch.add(trained, update, alpha=-strength))
 
 
 class Activations:

@@ -1,7 +1,8 @@
 """What every kind of run begins with: data, a model, its training, a measurement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -83,11 +84,26 @@ def train(
 
 def trained_model(config: Config, data: Dataset) -> nn.Module:
     """The model of a configuration after plain training, from the cache or trained now."""
-    path, model = weights_file(config), fresh_model(config, data)
+    return cached(weights_file(config), config, data, _plainly_trained)
+
+
+def _plainly_trained(config: Config, data: Dataset) -> nn.Module:
+    return train(config, fresh_model(config, data), data.train, make_plan(config, data))
+
+
+def cached(
+    path: Path, config: Config, data: Dataset, make: Callable[[Config, Dataset], nn.Module]
+) -> nn.Module:
+    """The model that a file holds; where there is none, it is made and the file with it."""
     if path.exists():
+        model = fresh_model(config, data)
         load_model(model, path, device=next(model.parameters()).device.type)
         return model
-    train(config, model, data.train, make_plan(config, data))
+    return keep(path, config, make(config, data))
+
+
+def keep(path: Path, config: Config, model: nn.Module) -> nn.Module:
+    """Write the weights of a run's model to a file, which appears whole or not at all."""
     make_folder(path.parent)
     half = path.with_suffix(f".{run_hash(config)}.part")
     save_model(model, half)

@@ -4,7 +4,7 @@ from typing import Any
 
 from reproduction.study.configs import AmnesiacTrials, GradientTrials, settings_of
 from reproduction.study.profiles import GradientArm, GradientSettings
-from reproduction.study.runs.gradient import gradient_path
+from reproduction.study.runs.gradient import arm_path
 from reproduction.study.runs.paths import Scale, evenly, goals_of, subtraction
 from reproduction.study.runs.recorded_training import record_training
 from reproduction.study.runs.setup import (
@@ -51,15 +51,7 @@ def gradient(config: GradientTrials) -> dict[str, Any]:
     arm, trials = settings_of(config, GradientArm), []
     for optimizer, rate in config.rates:
         method = GradientSettings(**arm, optimizer=optimizer, learning_rate=rate)
-        path = gradient_path(
-            model,
-            data.train.subset(request),
-            method,
-            family=config.family,
-            classes=len(data.classes),
-            seed=config.seed,
-            max_steps=config.max_steps,
-        )
+        path = arm_path(config, data, model, request, method, config.family)
         [record] = scale.records(config.arm, path, goals)
         trials.append({"setting": {"optimizer": optimizer, "learning_rate": rate}, **record})
     return {"trials": trials}

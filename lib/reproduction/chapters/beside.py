@@ -1,0 +1,127 @@
+"""Beside the twin: outputs of unlearned models against those of a retrained one."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from reproduction.chapters.figures import INK, PALETTE, side_by_side
+from reproduction.chapters.forgotten import (
+    METHODS,
+    PUBLISHED,
+    SECOND,
+    coverage,
+    differences,
+    in_order,
+    shown,
+    signed_interval,
+)
+from reproduction.chapters.tables import Table, simple_table, spread
+
+ACCURACIES = {"d_t": "d_t", "d_r": "d_r", "average_gap": "Average gap", "tow": "ToW"}
+"""Measures of accuracies, with their names."""
+
+ANSWERS = {
+    "agreement_target": "Agreement, target",
+    "agreement_retained": "Agreement, retained",
+    "divergence_target": "KL, target",
+    "divergence_retained": "KL, retained",
+    "total_variation_target": "Total variation, target",
+    "total_variation_retained": "Total variation, retained",
+    "misplaced": "Sent elsewhere",
+}
+"""Measures of outputs, on test images of the target and the retained classes."""
+
+
+def answer(points: pd.DataFrame) -> str:
+    """How far outputs are from the twin's, beside those of another retrained model.
+
+    Args:
+        points: of the complete data, one row for each model, seed and method.
+    """
+    if points.empty:
+        return f"Not to be told: {coverage()}."
+    near = points.groupby("method")[["total_variation_target", "tow"]].mean()
+    mine = near.reindex(METHODS)
+    apart, floor = mine.total_variation_target.mean(), near.total_variation_target[SECOND]
+    best = mine.tow.idxmax()
+    return (
+        f"At equal forgetting, answers to images of the forgotten class differ from the retrained "
+        f"model's by **{apart:.0f} %** (total variation, mean over methods and models), where "
+        f"those of a second retrained model differ by **{floor:.0f} %**. {_cases(points)} By ToW, "
+        f"which is 1 at the twin, {best} comes nearest ({mine.tow[best]:.2f}, mean over models); "
+        f"conventional amnesiac unlearning has {mine.tow['amnesiac']:.2f} there and "
+        f"{near.tow[PUBLISHED[0]]:.2f} with everything subtracted. This rests on {coverage()}."
+    )
+
+
+def _cases(points: pd.DataFrame) -> str:
+    """In how many cases a method is farther from the twin than a second retrained model."""
+    found = [
+        {
+            case: one
+            for case, one in differences(points, f"total_variation_{kind}", SECOND).items()
+            if case[1] in METHODS and one.n > 1
+        }
+        for kind in ("target", "retained")
+    ]
+    if not found[0]:
+        return "One seed cannot tell more."
+    target, retained = (sum(one.low > 0 for one in of_kind.values()) for of_kind in found)
+    worst = max(found[0], key=lambda case: found[0][case].mean)
+    return (
+        f"A method is farther off than that in {target} of {len(found[0])} cases (a method on a "
+        f"model, 95 % intervals over seeds), most of all {worst[1]} on {worst[0]} "
+        f"({signed_interval(found[0][worst])} points); on retained images in {retained}."
+    )
+
+
+def beside_table(points: pd.DataFrame, measures: Mapping[str, str], *, caption: str) -> Table:
+    """Every model beside its twin, mean and standard deviation over seeds.
+
+    Args:
+        points: one row for each model, seed and method.
+        measures: columns of it, with their headings.
+        caption: says what the table shows.
+    """
+    seeds = points.groupby("model").seed.nunique()
+    rows = []
+    for model, found in points.groupby("model", sort=False):
+        for method in in_order(found):
+            mine = found[found.method == method]
+            cells = [spread(mine[name].tolist()) for name in measures]
+            rows.append([model, shown(method), *cells, f"{len(mine)} of {seeds[model]}"])
+    heads = ["Model", "Method", *measures.values(), "Seeds there"]
+    return simple_table(rows, headings=heads, caption=caption, labels=2)
+
+
+def destination_figure(points: pd.DataFrame, target: str = "target") -> Figure:
+    """Into which classes test images of the target class are put, mean over seeds, a row a model.
+
+    Args:
+        points: with ``destinations``, percent by class.
+        target: the word under the column of the class itself.
+    """
+    paint = LinearSegmentedColormap.from_list("share", ["#ffffff", PALETTE["retrained"]])
+    models = list(points.groupby("model", sort=False))
+
+    def draw(axis: Axes, rows: pd.DataFrame) -> None:
+        methods = in_order(rows)
+        shares = [np.mean(rows[rows.method == m].destinations.tolist(), axis=0) for m in methods]
+        axis.imshow(shares, cmap=paint, vmin=0, vmax=100, aspect="auto")
+        for row, line in enumerate(shares):
+            for column, share in enumerate(line):
+                if share >= 0.5:
+                    ink = "white" if share > 50 else INK
+                    place = {"ha": "center", "va": "center", "fontsize": 6, "color": ink}
+                    axis.text(column, row, f"{share:.0f}", **place)
+        first = rows.model.iloc[0] == models[0][0]
+        axis.set_yticks(range(len(methods)), [shown(m) for m in methods] if first else [])
+        axis.set_xticks(range(len(shares[0])))
+        axis.tick_params(length=0)
+        axis.set(xlabel=f"class ({rows.target.iloc[0]} is the {target})")
+
+    return side_by_side(dict(models), draw, height=3.3, grid=False)

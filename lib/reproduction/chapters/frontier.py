@@ -1,0 +1,216 @@
+"""What the chapter on better masks shows: bytes a step against accuracy at equal forgetting."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reproduction.chapters.figures import INK, MARKERS, OTHERS, PALETTE, SOFT, side_by_side
+from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
+from reproduction.checking.claims import limits
+from reproduction.checking.frontier import (
+    AFTER,
+    MARGIN,
+    OWN,
+    PAPER,
+    TABLES,
+    VALUE_BYTES,
+    Standing,
+    best,
+    by_model,
+    factors,
+    geometric,
+    ratio,
+    standings,
+)
+from reproduction.study.intervals import interval
+
+NAMES = {
+    PAPER: "the paper's random masks",
+    "last_layers": "last layers",
+    "one_layer": "one layer alone",
+    "rows": "whole outputs",
+    "blocks": "blocks",
+    "early": "largest in the first steps",
+    "layer_magnitude": "largest of each layer",
+    "global_magnitude": "largest of all",
+    "salient": "largest against all updates",
+}
+"""The arms, with their names on pages."""
+
+_LOOK = {
+    PAPER: {"color": PALETTE["proposed"], "marker": MARKERS["proposed"]},
+    "last_layers": {"color": OTHERS[0], "marker": "o"},
+    "one_layer": {"color": INK, "marker": "x", "linestyle": "none", "markersize": 5},
+    "rows": {"color": OTHERS[1], "marker": "^"},
+    "blocks": {"color": SOFT, "marker": "v"},
+    "early": {"color": OTHERS[3], "marker": "P"},
+    "layer_magnitude": {"color": OTHERS[1], "marker": "^", "linestyle": "--"},
+    "global_magnitude": {"color": SOFT, "marker": "v", "linestyle": "--"},
+    "salient": {"color": OTHERS[3], "marker": "P", "linestyle": "--"},
+}
+LOWEST = -12
+"""Points of D_r: what lies deeper is left out of the figures; the table has it."""
+
+
+def _times(value: float) -> str:
+    """A factor with two digits."""
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
+
+
+def answer(points: pd.DataFrame) -> str:
+    """By what factor the best of our own keeps fewer entries than the paper's masks.
+
+    Args:
+        points: of :func:`reproduction.checking.frontier.measured`.
+    """
+    found = standings(points)
+    arm = best(found)
+    if arm is None:
+        return "No mask of our own may be taken in every model, or nothing is stored yet."
+    each, whole = factors(found, arm), factors(found, arm, of="row_bytes")
+    factor = geometric(each.values())
+    over = f"{len(each)} model{'' if len(each) == 1 else 's'}"
+    holds = [name for name, arms in found.items() if arms[arm].word == "holds"]
+    if factor <= 1:
+        return (
+            f"No: the best mask of our own, {NAMES[arm]}, needs {_times(1 / factor)} times as many "
+            f"entries a step as the paper's masks (geometric mean over {over})."
+        )
+    ends = f"{_times(min(each.values()))} to {_times(max(each.values()))}"
+    return (
+        f"Yes: keeping the {NAMES[arm]} needs **{_times(factor)} times fewer entries a step** than "
+        f"the paper's masks, searched as hard ({ends} over {over}; "
+        f"{_times(geometric(whole.values()))} times fewer bytes with the ids of the batch). "
+        f"At {limits().level:g} % of the target images still recognised it keeps as much "
+        f"accuracy on retained data to within half a point in {len(holds)} of {over}."
+        f"{_apart(points, arm)}"
+    )
+
+
+def _apart(points: pd.DataFrame, arm: str) -> str:
+    """The factor where each training is taken for itself, with its interval."""
+    own = ratio(points, arm)
+    if own is None:
+        return ""
+    return (
+        f" If each training is taken for itself, the factor is {_times(own.mean)} "
+        f"[{_times(own.low)}, {_times(own.high)}] over {own.n} seeds."
+    )
+
+
+def frontier_figure(points: pd.DataFrame, arms: Sequence[str]) -> Figure:
+    """D_r minus that of the paper's mask of the tables against bytes of values a step.
+
+    The mask of the tables is ringed; the band is the margin. An arm has no point where it does not
+    come down to the level on every judged training.
+
+    Args:
+        points: of :func:`reproduction.checking.frontier.measured`.
+        arms: that are drawn.
+    """
+    judged = points[~points.trial]
+
+    def draw(axis: Axes, rows: pd.DataFrame) -> None:
+        axis.axhspan(-MARGIN, MARGIN, color=PALETTE["proposed"], alpha=0.12, linewidth=0)
+        for arm in arms:
+            _line(axis, arm, rows[rows.arm == arm])
+        tables = rows[rows.setting == TABLES].kept.mean() * VALUE_BYTES
+        ring = {"markersize": 10, "markerfacecolor": "none", "color": PALETTE["proposed"]}
+        axis.plot(tables, 0, "o", **ring)
+        axis.set_xscale("log")
+        axis.set(xlabel="bytes of values a step", ylim=(LOWEST, 3))
+
+    label = r"$D_r$ minus the paper's (points)"
+    return side_by_side(by_model(judged), draw, height=3.6, label=label)
+
+
+def _line(axis: Axes, arm: str, rows: pd.DataFrame) -> None:
+    """Mean differences of an arm's settings, with intervals over seeds."""
+    at: list[tuple[float, float, float]] = []
+    for _, found in rows[rows.setting != TABLES].groupby("setting"):
+        if found.reached.all():
+            mean = interval((-found.short).tolist(), limits().confidence)
+            half = mean.high - mean.mean
+            size = found.kept.mean() * VALUE_BYTES
+            at.append((size, mean.mean, half if math.isfinite(half) else 0.0))
+    if at:
+        sizes, means, halves = zip(*sorted(at), strict=True)
+        look = {"label": NAMES[arm], "elinewidth": 0.9, **_LOOK[arm]}
+        axis.errorbar(sizes, means, yerr=halves, **look)
+
+
+def choice_table(points: pd.DataFrame, *, caption: str) -> Table:
+    """What each arm that a log can record takes, and what that comes to on the judged trainings."""
+    found = standings(points)
+    by_arm = {arm: factors(found, arm) for arm in (PAPER, *OWN)}
+    rows = [
+        [model, NAMES[arm], *_cells(one), _factor(by_arm[arm], model), one.word]
+        for model, arms in found.items()
+        for arm, one in arms.items()
+    ]
+    heads = ("Model", "Kept", "Setting", "Entries", "Bytes a step", "Strength l", "d_t")
+    heads += ("d_r minus the paper's", "Features", "Times fewer", "Within half a point")
+    return simple_table(rows, headings=heads, caption=caption, labels=2)
+
+
+def _factor(by_model: Mapping[str, float], model: str) -> str:
+    return _times(by_model[model]) if model in by_model else NONE
+
+
+def _setting(one: Standing) -> str:
+    return "as in the tables" if one.setting == TABLES else str(one.setting)
+
+
+def _cells(one: Standing) -> list[str]:
+    """Setting, entries, bytes, strength, D_t, the difference, and how alike features are."""
+    if one.rows is None or one.difference is None:
+        return [NONE] * 7
+    there = one.rows[one.rows.reached]
+    bounds = f" [{signed(one.difference.low)}, {signed(one.difference.high)}]"
+    difference = signed(one.difference.mean) + (bounds if one.difference.n > 1 else "")
+    sizes = [f"{one.kept:,.0f}", f"{one.row_bytes:,.0f}"]
+    measures = [spread(there[name].tolist()) for name in ("strength", "d_t")]
+    alike = f"{there.representation.mean():.1f} %"
+    return [_setting(one), *sizes, *measures, difference, alike]
+
+
+def plain_table(points: pd.DataFrame, *, caption: str) -> Table:
+    """The same choice where no more than all that is kept may be subtracted, l <= 1."""
+    found = standings(points, most=1.0)
+    rows = []
+    for model, arms in found.items():
+        for arm, one in arms.items():
+            cells = _cells(one)
+            factor = _factor(factors({model: arms}, arm), model)
+            rows.append([model, NAMES[arm], *cells[:3], cells[5], factor, one.word])
+    heads = ("Model", "Kept", "Setting", "Entries", "Bytes a step")
+    heads += ("d_r minus the paper's", "Times fewer", "Within half a point")
+    return simple_table(rows, headings=heads, caption=caption, labels=2)
+
+
+def grid_table(points: pd.DataFrame, *, caption: str) -> Table:
+    """Every arm at every setting on the judged trainings: mean D_r minus the paper's."""
+    judged = points[~points.trial & (points.arm != "one_layer") & (points.setting != TABLES)]
+    parts = (judged.kept / judged.weights).groupby(judged.setting).mean()
+    settings = parts.sort_values(ascending=False).index.tolist()
+    rows = []
+    for model, found in by_model(judged).items():
+        for arm in (name for name in NAMES if name in set(found.arm)):
+            mine = found[found.arm == arm]
+            cells = [_mean(mine[mine.setting == setting]) for setting in settings]
+            known = "after the request" if arm in AFTER else "before, or early"
+            rows.append([model, NAMES[arm], known, *cells])
+    heads = ("Model", "Kept", "Known", *settings)
+    return simple_table(rows, headings=heads, caption=caption, labels=2)
+
+
+def _mean(rows: pd.DataFrame) -> str:
+    """The mean difference, and on how many trainings the arm gets there, if not on all."""
+    there = rows[rows.reached]
+    if there.empty:
+        return NONE
+    count = "" if len(there) == len(rows) else f" ({len(there)} of {len(rows)})"
+    return signed(-there.short.mean()) + count

@@ -1,0 +1,279 @@
+"""Today's methods beside the paper's: what they keep, how near the twin they are, their needs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reproduction.chapters.figures import PALETTE, RULE, SOFT, WIDTH
+from reproduction.chapters.tables import EMPTY, NONE, Table, signed, simple_table, spread
+from reproduction.study.profiles import load_profile
+from reproduction.study.stored_runs import Result
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method's name on pages, whose it is, and which training images a request takes."""
+
+    label: str
+    group: str
+    images: str = "none"
+
+
+EXACT, PAPER, FIELD = "exact", "the paper's", "today's"
+BOTH = "retained, target"
+METHODS = {
+    "retrained": Method("retrained twin", EXACT, "retained"),
+    "replay": Method("exact replay", EXACT, "retained"),
+    "conventional": Method("amnesiac, whole", PAPER),
+    "proposed": Method("amnesiac, partial", PAPER),
+    "label_flipping_baseline": Method("flipping, whole", PAPER, "target"),
+    "label_flipping_proposed": Method("flipping, partial", PAPER, "target"),
+    "optimization_baseline": Method("ascent, whole", PAPER, "target"),
+    "optimization_proposed": Method("ascent, partial", PAPER, "target"),
+    "finetuning": Method("fine-tuning", FIELD, "retained"),
+    "neggrad_plus": Method("NegGrad+", FIELD, BOTH),
+    "salun": Method("SalUn", FIELD, BOTH),
+    "scrub": Method("SCRUB", FIELD, BOTH),
+    "bad_teaching": Method("bad teaching", FIELD, BOTH),
+    "last_layer": Method("EU-k", FIELD, "retained"),
+    "ssd": Method("SSD", FIELD, "target"),
+    "svd_removal": Method("SVD removal", FIELD, BOTH),
+}
+COLOURS = {EXACT: PALETTE["retrained"], PAPER: PALETTE["baseline"], FIELD: PALETTE["proposed"]}
+SHAPES = {EXACT: "^", PAPER: "s", FIELD: "D"}
+WITHOUT_PATH = ("trained", "retrained", "replay")
+"""Models that are no point of a path; they stand in a run's rows alone."""
+
+WITH_END = ("conventional", "proposed", *(m for m, its in METHODS.items() if its.group == FIELD))
+"""Methods that have an end of their own; the paper's gradient methods have none."""
+
+COLUMNS = ("d_t", "d_r", "variation_target", "variation_retained", "agreement_target", "probe")
+
+
+def _records(result: Result) -> Iterator[dict[str, object]]:
+    """Each method at equal forgetting and at its own end, time as a part of retraining's."""
+    config, facts = result.config, result.facts
+    head = {"dataset": config.dataset, "model": config.model, "seed": config.seed}
+    ends = [("own", row) for row in result.rows] + [("equal", row) for row in result.levels]
+    ends += [("equal", row) for row in result.rows if row["method"] in WITHOUT_PATH]
+    for end, row in ends:
+        stored = facts["bytes"].get(row["method"], 0) / facts["bytes"]["ssd"]
+        time = 100 * row["seconds"] / facts["retraining_seconds"]
+        yield {**head, "end": end, "reached": True, **row, "time": time, "stored": stored}
+
+
+def points(results: Iterable[Result]) -> pd.DataFrame:
+    """A row for each method of each run, with ``end`` "equal" (forgetting) and "own".
+
+    ``time`` is in percent of retraining's, ``stored`` in sets of weights. Models that are exact, or
+    not unlearned at all, are the same at both ends.
+    """
+    rows = [record for result in results for record in _records(result)]
+    names = ("dataset", "model", "seed", "method", "end", "reached", "time", "stored", *COLUMNS)
+    further = dict.fromkeys(name for row in rows for name in row if name not in names)
+    return pd.DataFrame(rows, columns=[*names, *further])
+
+
+def by_model(found: pd.DataFrame, end: str = "equal") -> pd.DataFrame:
+    """Means over seeds by method and model; missing where one seed does not get there.
+
+    Args:
+        found: of :func:`points`.
+        end: "equal" or "own".
+
+    Returns:
+        Also ``kept``, D_r less that of the twin in points, and ``probe_gap``, likewise.
+    """
+    there = found[found.end == end]
+    there = there[there.groupby(["method", "model"]).reached.transform("all").astype(bool)]
+    means = there.groupby(["method", "model"], sort=False)[[*COLUMNS, "time", "stored"]].mean()
+    if len(means):
+        twin = means.loc["retrained"]
+        for name, measure in (("kept", "d_r"), ("probe_gap", "probe")):
+            means[name] = means[measure] - twin[measure].reindex(means.index, level="model")
+    return means
+
+
+def everywhere(means: pd.DataFrame) -> pd.DataFrame:
+    """The methods that get there in every model, of :func:`by_model`, in the order of pages."""
+    models = means.index.unique("model")
+    complete = [m for m in METHODS if m in means.index and len(means.loc[m]) == len(models)]
+    return means.loc[complete]
+
+
+def _points(value: float) -> str:
+    return f"{signed(value)} points"
+
+
+def answer(found: pd.DataFrame) -> str:
+    """What the runs come to, in three sentences; of methods that get there in every model."""
+    if found.empty:
+        return "No runs on the complete data are stored yet."
+    means = everywhere(by_model(found)).groupby("method", sort=False).mean()
+    group = pd.Series({name: METHODS[name].group for name in means.index})
+    rest = means[group != EXACT]
+    best = {name: means[group == name].kept.idxmax() for name in (FIELD, PAPER)}
+    near = rest.variation_target.idxmin()
+    labels = {name: METHODS[name].label for name in means.index}
+    kept = [f"{labels[b]} ({_points(means.kept[b])} of $\\mathcal{{D}}_r$)" for b in best.values()]
+    models = found.model.nunique()
+    return (
+        f"At equal forgetting, mean over {models} model{'' if models == 1 else 's'}, the best of "
+        f"today's methods beside the retrained twin is {kept[0]}, the best of the paper's "
+        f"{kept[1]}. Nearest to the twin in what it answers to target images is {labels[near]}: "
+        f"{means.variation_target[near]:.0f} % of the probability lies elsewhere, where it is "
+        f"{means.variation_target['replay']:.0f} % between two retrainings and up to "
+        f"{rest.variation_target.max():.0f} % for the others. A linear probe of the last layer's "
+        f"input tells the class from the others in {rest.probe.min():.1f} to "
+        f"{rest.probe.max():.1f} % of test images after these methods, and in "
+        f"{means.probe['retrained']:.1f} % in the twin, which never saw it."
+    )
+
+
+def censored(found: pd.DataFrame) -> str:
+    """Which methods do not get down to the level, in which models and on how many seeds."""
+    equal = found[found.end == "equal"]
+    parts = []
+    for (method, model), runs in equal.groupby(["method", "model"], sort=False):
+        lost = len(runs) - int(runs.reached.sum())
+        if lost and method in METHODS:
+            parts.append(f"{METHODS[method].label} in {model} ({lost} of {len(runs)} seeds)")
+    return f"Not there within the steps allowed: {', '.join(parts) or 'none'}."
+
+
+def coverage(profile: str, found: pd.DataFrame) -> str:
+    """Which of the planned models have how many seeds, and which were not run yet."""
+    planned = [
+        (dataset, model)
+        for dataset, models in load_profile(profile).peers.models.items()
+        for model in models
+    ]
+    seeds = found.groupby(["dataset", "model"]).seed.nunique()
+    done = [f"{m} ({seeds[d, m]} seeds)" for d, m in planned if (d, m) in seeds.index]
+    missing = [f"{m} on {d}" for d, m in planned if (d, m) not in seeds.index]
+    return f"Run: {', '.join(done) or 'none'}. Not run yet: {', '.join(missing) or 'none'}."
+
+
+def replayed(results: Iterable[Result]) -> str:
+    """How much of the training exact replay repeats, and what it stores, as a sentence."""
+    parts = {
+        f"{100 * r.facts['replayed_steps'] / r.facts['steps']:.1f} % of the steps of "
+        f"{r.config.model} (step {r.facts['first_affected'] + 1:,} of {r.facts['steps']:,} is the "
+        "first with a target image)": None
+        for r in results
+    }
+    if not parts:
+        return "No runs on the complete data are stored yet."
+    return f"The replays of this page went along {'; '.join(parts)}."
+
+
+def _ends(values: pd.Series) -> list[list[float]]:
+    """How far the models' means reach below and above their mean, for error bars."""
+    return [[values.mean() - values.min()], [values.max() - values.mean()]]
+
+
+def map_figure(found: pd.DataFrame) -> Figure:
+    """D_r beside the twin's against the distance of answers to target images, a dot a method.
+
+    Dots are means over models, bars reach from the lowest to the highest model. Methods that do not
+    get there in every model are left out.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.4), layout="constrained")
+    plt.close(figure)
+    means = everywhere(by_model(found))
+    if means.empty:
+        axis.set_axis_off()
+        axis.text(0.5, 0.5, EMPTY, ha="center", color=SOFT)
+        return figure
+    names = [name for name in METHODS if name in means.index and name != "retrained"]
+    for name in names:
+        of, group = means.loc[name], METHODS[name].group
+        bars = {"xerr": _ends(of.variation_target), "yerr": _ends(of.kept), "elinewidth": 0.7}
+        look = {"color": COLOURS[group], "fmt": SHAPES[group], "markersize": 6}
+        axis.errorbar(of.variation_target.mean(), of.kept.mean(), **bars, **look)
+    axis.plot(0, 0, "*", color=COLOURS[EXACT], markersize=13)
+    axis.annotate("retrained twin", (0, 0), (7, 5), textcoords="offset points", fontsize=8)
+    _label(axis, means.groupby("method", sort=False).mean().loc[names])
+    axis.set_yscale("symlog", linthresh=1)
+    axis.set(xlabel="answers to target images, away from the twin's (% of the probability)")
+    axis.set_ylabel(r"$D_r$ beside the twin's (points)")
+    return figure
+
+
+def _label(axis: Axes, means: pd.DataFrame) -> None:
+    """Names in a column at the right, in the order of the dots, each with a line to its dot."""
+    ordered = means.sort_values("kept")
+    heights = np.linspace(0.03, 0.97, len(ordered))
+    for height, (name, at) in zip(heights, ordered.iterrows(), strict=True):
+        axis.annotate(
+            METHODS[str(name)].label,
+            (at.variation_target, at.kept),
+            (1.03, height),
+            textcoords="axes fraction",
+            color=COLOURS[METHODS[str(name)].group],
+            fontsize=8,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.8},
+        )
+
+
+def _range(values: pd.Series) -> str:
+    """A mean over models with the lowest and the highest."""
+    if len(values) == 1:
+        return signed(values.mean())
+    return f"{signed(values.mean())} [{signed(values.min())}, {signed(values.max())}]"
+
+
+def summary_table(found: pd.DataFrame) -> Table:
+    """A line a method: means over models at equal forgetting, and what it needs."""
+    means, rows = by_model(found), []
+    models = list(means.index.unique("model")) if len(means) else []
+    stored = found.groupby("method").stored.mean()
+    for name, method in METHODS.items():
+        if name not in set(found.method):
+            continue
+        labels, needs = [method.group, method.label], [method.images, f"{stored[name]:,.1f}"]
+        of = means.loc[name] if name in means.index else means.iloc[:0]
+        if len(of) < len(models):
+            there = ", ".join(of.index.get_level_values("model")) or "no model"
+            rows.append([*labels, f"{there} only", *[NONE] * 4, *needs])
+            continue
+        cells = [f"{of.d_t.mean():.2f}", _range(of.kept), f"{of.variation_target.mean():.1f}"]
+        cells += [_range(of.probe_gap), f"{of.time.mean():.1f}"]
+        rows.append([*labels, *cells, *needs])
+    heads = ("Whose", "Method", "d_t", "d_r beside the twin", "Answers away, %")
+    heads += ("Probe beside the twin", "Time, %", "Images needed", "Stored, × weights")
+    caption = f"At equal forgetting, mean over {', '.join(models) or 'no model'} [lowest, highest]."
+    notes = (
+        "Answers away: of target images, the part of the probability that lies elsewhere than the "
+        "twin's. Time: processor time of a request, in percent of retraining.",
+    )
+    return simple_table(rows, headings=heads, caption=caption, labels=2, notes=notes)
+
+
+def model_table(found: pd.DataFrame, end: str, caption: str) -> Table:
+    """A line a model and method, mean ± standard deviation over seeds.
+
+    Args:
+        found: of :func:`points`.
+        end: "equal" or "own".
+        caption: says what the table shows.
+    """
+    rows = []
+    at = found[found.end == end]
+    for model, of_model in at.groupby("model", sort=False):
+        for name in ("trained", *METHODS):
+            mine = of_model[of_model.method == name]
+            there = mine[mine.reached.astype(bool)]
+            if len(mine):
+                label = METHODS[name].label if name in METHODS else name
+                cells = [spread(there[measure].tolist()) for measure in (*COLUMNS, "time")]
+                rows.append([model, label, *cells, f"{len(there)} of {len(mine)}"])
+    heads = ("Model", "Method", "d_t", "d_r", "Answers away: target", "retained")
+    heads += ("Agreement, target", "Probe", "Time, %", "Seeds there")
+    return simple_table(rows, headings=heads, caption=caption, labels=2)

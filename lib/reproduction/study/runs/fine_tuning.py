@@ -1,0 +1,47 @@
+"""Brief training on retained data alone, after unlearning."""
+
+import torch
+from torch import nn
+
+from partial_unlearning.batching import shuffled_plan
+from partial_unlearning.training import Callback, fit, make_optimizer
+from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import AmnesiacConfig, ForgottenConfig
+from reproduction.study.runs.paths import Record
+from reproduction.study.runs.setup import accuracies
+
+FineTuned = AmnesiacConfig | ForgottenConfig
+
+
+class _Tuned(Callback):
+    """Accuracies after so many steps of fine-tuning."""
+
+    def __init__(self, config: FineTuned, data: Dataset, head: Record) -> None:
+        self.config, self.data, self.head = config, data, head
+        self.records: list[Record] = []
+
+    def on_step_end(self, step: int, model: nn.Module) -> None:
+        """Measure where the configuration asks for it."""
+        if step + 1 in self.config.fine_tuning:
+            known = accuracies(self.config, model, self.data)
+            self.records.append({**self.head, "steps": step + 1, **known})
+
+
+def fine_tuned(config: FineTuned, model: nn.Module, data: Dataset, head: Record) -> list[Record]:
+    """What brief training on retained data alone brings back, of the retained and the target.
+
+    Args:
+        config: with ``fine_tuning``, after how many steps it is measured.
+        model: trained in place.
+        data: to train on, without the target class, and to measure on.
+        head: begins each of the records returned.
+    """
+    how = config.training
+    retained = data.train.without(data.train.of_class(config.target))
+    seen = torch.randperm(len(retained), generator=torch.Generator().manual_seed(config.seed))
+    ids = retained.ids.cpu()[seen[: max(config.fine_tuning) * how.batch_size]]
+    plan = shuffled_plan(ids, batch_size=how.batch_size, epochs=1, seed=config.seed)
+    watch = _Tuned(config, data, head)
+    optimizer = make_optimizer(how.optimizer, model, learning_rate=how.learning_rate)
+    fit(model, retained, plan, optimizer, [watch], title=f"fine-tuning {config.model}")
+    return watch.records
