@@ -1,6 +1,5 @@
 """The claims with their findings on pages, and what the first page and the README say."""
 
-import io
 from collections.abc import Mapping
 
 import pandas as pd
@@ -9,16 +8,14 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import places
 from reproduction.chapters.answer import sentences, standing
-from reproduction.chapters.curves import difference_panels
-from reproduction.chapters.figures import apply_style, difference_figure
-from reproduction.chapters.tables import Fold, Table, simple_table, with_symbols
+from reproduction.chapters.complete import COMPLETE, complete
+from reproduction.chapters.story import drawing, pieces
+from reproduction.chapters.tables import Fold, Table, simple_table
 from reproduction.checking import judging
-from reproduction.checking.comparing import comparisons
-from reproduction.checking.measurements import Measurements, gather
 from reproduction.checking.verdicts import Finding
 
 MARKS = ("<!-- result:start -->", "<!-- result:end -->")
-PUBLISHED = "full"
+PUBLISHED = COMPLETE
 READINGS = {"equal": "At equal forgetting", "published": "As published"}
 
 
@@ -97,33 +94,16 @@ def generated(profile: str) -> Mapping[str, str]:
     Returns:
         File name -> MyST text. The result is always that of the complete data.
     """
-    judged = judging.findings(PUBLISHED)
-    gathered = gather(PUBLISHED)
-    result = " ".join([*sentences(gathered), standing(PUBLISHED)])
+    found = complete()
     return {
         "profile.md": f"This copy of the book was made under the profile **`{profile}`**.\n",
-        "result.md": f"{with_symbols(result)}\n",
-        "result.svg": _picture(gathered),
-        "totals.md": f"{totals(judged)}\n",
+        "totals.md": f"{totals(found.judged)}\n",
+        **pieces(found),
     }
 
 
-def _picture(data: Measurements) -> str:
-    """All of the paper's comparisons under both readings, as SVG."""
-    found = comparisons(data)
-    found = found[found.placement == "tables"]
-    named = found.assign(
-        model=[f"Table {t}, {m}" for t, m in zip(found.table, found.model, strict=True)]
-    )
-    titles = {"published": "as published", "equal": "at equal forgetting"}
-    apply_style()
-    drawn = io.StringIO()
-    difference_figure(difference_panels(named, titles)).savefig(drawn, format="svg")
-    return drawn.getvalue()
-
-
 def write_result(profile: str) -> pd.DataFrame:
-    """Judge all claims, and rewrite the result between the marks of the README.
+    """Judge all claims, and rewrite the result between the marks of the README, and its picture.
 
     Returns:
         The profile's findings.
@@ -131,9 +111,10 @@ def write_result(profile: str) -> pd.DataFrame:
     Raises:
         InputError: unknown profile, or a README without the marks, which is left as it was.
     """
-    judged = judging.findings(profile)
-    said = [*sentences(gather(PUBLISHED)), standing(PUBLISHED)]
-    block = "\n".join([*said, "", totals(judging.findings(PUBLISHED)), ""])
+    found = complete()
+    told = "".join(f"- {sentence}\n" for sentence in sentences(found))
+    write_atomic(places.readme_picture(), drawing(found))
     readme = places.readme()
+    block = f"{told}\n{standing(COMPLETE)}\n"
     write_atomic(readme, replace_block(readme.read_text(encoding="utf-8"), block))
-    return judged
+    return judging.findings(profile)
