@@ -35,6 +35,9 @@
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
+seeds = None
+sparsity_first = None
+sparsity_last = None
 
 # %%
 from reproduction.chapters import figure_3 as maps
@@ -44,7 +47,8 @@ from reproduction.chapters.provenance_table import command, provenance
 from reproduction.study.results import results
 
 apply_style()
-runs = results("figure_3", profile)
+changes = {"seeds": seeds, "sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
+runs = results("figure_3", profile, **changes)
 first = {run.config.target: run for run in reversed(runs)}
 columns = {"trained": "before", "baseline": "amnesiac", "proposed": "partial"}
 columns["retrained"] = "retrained"
@@ -114,4 +118,4 @@ maps.accuracy_table(runs)
 # ## Provenance
 
 # %%
-provenance(runs, command("figure_3", profile))
+provenance(runs, command("figure_3", profile, **changes))

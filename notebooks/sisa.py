@@ -32,6 +32,7 @@
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
+seeds = None
 
 # %%
 import matplotlib.pyplot as plt
@@ -47,7 +48,7 @@ from reproduction.study.results import results
 from reproduction.study.runs.sisa import recipe_of
 
 apply_style()
-runs = results("sisa", profile)
+runs = results("sisa", profile, seeds=seeds)
 config = runs[0].config
 print(
     f"{config.model} on {config.dataset} ({config.source} data), {config.slice_epochs} passes over "
@@ -187,4 +188,4 @@ chapter.limitation_table(runs)
 # ## Provenance
 
 # %%
-provenance(runs, command("sisa", profile))
+provenance(runs, command("sisa", profile, seeds=seeds))
