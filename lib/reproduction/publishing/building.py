@@ -16,7 +16,10 @@ from tqdm import tqdm
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
+from reproduction.chapters import explorer
 from reproduction.chapters.claim_pages import generated
+from reproduction.chapters.comparison import COMPLETE
+from reproduction.checking.measurements import gather
 from reproduction.publishing.environment import own_environment
 from reproduction.publishing.execution import executed_notebooks, outdated
 
@@ -66,6 +69,8 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
         write_atomic(source / "notebooks" / notebook.name, notebook.read_bytes())
     for name, text in generated(profile).items():
         write_atomic(source / "book" / "generated" / name, text)
+    for name, text in explorer.files(gather(COMPLETE)).items():
+        write_atomic(source / "book" / "_assets" / "explorer" / name, text)
     # The one file that sets the mathematics without a network (the package holds 24 MB more).
     mathjax = next(file for file in files("sphinx-mathjax-offline") or [] if file.name == MATHJAX)
     write_atomic(source / "book" / "_assets" / "mathjax" / MATHJAX, mathjax.read_binary())
