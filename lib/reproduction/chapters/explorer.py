@@ -65,8 +65,8 @@ def _means(found: pd.DataFrame) -> pd.DataFrame:
 
 def csv_text(found: pd.DataFrame) -> str:
     """The points as CSV: accuracies in percent, a column a class."""
-    classes = pd.DataFrame(found.classes.tolist(), index=found.index).add_prefix("class_")
-    flat = pd.concat([found.drop(columns="classes"), classes], axis=1)
+    classes = pd.DataFrame([dict(enumerate(row)) for row in found.classes], index=found.index)
+    flat = pd.concat([found.drop(columns="classes"), classes.add_prefix("class_")], axis=1)
     return flat.to_csv(index=False, float_format="%.2f", lineterminator="\n")
 
 
