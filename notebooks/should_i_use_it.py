@@ -76,16 +76,16 @@ model = build("LeNet", classes=10, seed=0)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
 
 # %% [markdown]
-# Fifteen lines, to copy: put your own `model`, `optimizer`, samples and batches in. The loop is your own; three lines in it are new.
+# Fifteen lines to copy, which made the picture below. The loop and what it loops over are your own; {py:func}`~partial_unlearning.record`,
+# `step` and `close` are the three new lines, and {py:func}`~partial_unlearning.forget` answers.
 
 # %% tags=["script"]
 from torch.nn.functional import cross_entropy
 
 from partial_unlearning import forget, open_log, preview, record
 
-recording = record(
-    model, folder / "log", ids=ids, batch_size=32, sparsity_first=0.9, sparsity_last=0.3
-)
+pruning = {"sparsity_first": 0.9, "sparsity_last": 0.3}
+recording = record(model, folder / "log", ids=ids, batch_size=32, **pruning)
 for epoch in range(epochs):
     for batch in batches():
         optimizer.zero_grad()
@@ -94,17 +94,20 @@ for epoch in range(epochs):
         recording.step(batch, epoch)  # the samples that this step saw
 recording.close()
 
-log, asked = open_log(folder / "log", model), ids[person == 3]  # when person 3 asks
-print(f"{preview(log, model, asked).affected_fraction:.0%} of all steps saw pictures of person 3")
-request = forget(log, model, asked)
+log = open_log(folder / "log", model)  # when person 3 asks
+seen = preview(log, model, ids[person == 3])
+print(f"{seen.affected_fraction:.0%} of all steps saw pictures of person 3")
+request = forget(log, model, ids[person == 3])
 
 # %% [markdown]
-# Each of the ten asks, one after the other; a request is taken back (`undo`) before the next one. All pictures below are new to the model:
+# Now each of the ten asks; a request is taken back ({py:func}`~partial_unlearning.undo`) before the next one. All pictures that are counted are new to
+# the model.
 
 
-# %%
+# %% tags=["hide-input"]
 def recognised():
-    return [accuracy(model, digits.evaluation, target=one, classes=10).of(one) for one in range(10)]
+    found = accuracy(model, digits.evaluation, target=0, classes=10)
+    return [found.of(one) for one in range(10)]
 
 
 def answered(one):
@@ -185,8 +188,8 @@ models = {
 estimate_table(models, rates, affected=0.2)
 
 # %% [markdown]
-# Times are of one core of the machine that made this page, measured on a layer of ten million weights that is 90 % pruned. They grow in
-# proportion; a disk or a network that is slower than the core decides instead. *To answer a request* reads a fifth of the log's steps at 90 %.
+# Times are of one core of the machine that made this page, measured on a layer of ten million weights that is 90 % pruned, and multiplied. A disk or
+# a network that is slower than the core decides instead. *To answer a request* reads a fifth of the log's steps at 90 %.
 # Training again without the data would repeat all steps.
 #
 # Three ways to make it cheaper: record only the steps that a request can touch (all data of those who may ask in few batches); train adapters; or record the

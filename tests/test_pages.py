@@ -176,3 +176,11 @@ def overflows(page, width: int) -> bool:
     """Whether a page is wider than a window of ``width`` pixels."""
     page.set_viewport_size({"width": width, "height": 800})
     return page.evaluate("document.documentElement.scrollWidth") > width
+
+
+def test_links_into_the_library_lead_to_its_reference(html):
+    """In the reference itself, types of other projects have no page."""
+    elsewhere = [page for page in pages(html) if page.name != "api.html"]
+    named = [code for page in elsewhere for code in parsed(page).select("code.xref.py")]
+    assert len(named) > 10
+    assert [code.get_text() for code in named if not code.find_parent("a")] == []
