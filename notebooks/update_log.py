@@ -102,7 +102,7 @@ def batches(generator):
 #
 # The loop is a plain one: any module, any optimizer, any order of samples. What is new are the lines marked 1, 2 and 3.
 #
-# - `record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer; between them they lie
+# - {py:func}`~partial_unlearning.record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer; between them they lie
 #   on a straight line. Which entries are kept is drawn from a seed, so the log holds only their values.
 # - `recording.step` comes right after `optimizer.step()` and says which samples the step saw.
 # - `recording.close` notes down which weights the training led to.
@@ -309,7 +309,8 @@ simple_table(
 # %% [markdown]
 # **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person
 # would recognise most of their pictures as well. What was removed is the recorded part of the steps that saw them. Whether a trace
-# can still be found is a question for a membership attack against a retrained model, which this chapter does not answer.
+# can still be found is a question for a membership attack against a retrained model, which this chapter does not answer. Where nobody else shows
+# the model the same, forgetting is plain to see: [ten people with signs of their own](should_i_use_it.ipynb).
 #
 # ## More requests, and taking one back
 #

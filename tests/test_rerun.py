@@ -28,7 +28,7 @@ BOUNDS = {
     "affected_fraction": (math.ulp(0), 1),
     "learning_rate": (math.ulp(0), math.nextafter(math.inf, 0)),
     "target": (0, 10),
-    **dict.fromkeys(("target_images", "epochs", "batch_size"), (1, math.inf)),
+    **dict.fromkeys(("target_images", "epochs", "batch_size"), (1, 2**63 - 1)),
 }
 WHOLE = ("target", "target_images", "epochs", "batch_size")
 NUMBERS = st.integers(-5, 20) | st.floats() | st.sampled_from([0, 1, 0.0, 1.0, -0.0, 10, 11])
@@ -94,7 +94,9 @@ def test_words_are_answered_with_the_range_unless_they_are_one_of_it(name, value
         assert PARAMETERS[name].range in str(error)
     else:
         assert TypeAdapter(PARAMETERS[name].kind).validate_python(taken) == taken
-        assert re.fullmatch(r"[-+.0-9eE, ]+|keep|subtract|\w*magnitude|random", value.strip())
+        assert re.fullmatch(
+            r"[-+.0-9eE, ]+|keep|subtract|\w*magnitude|random|last_layers", value.strip()
+        )
 
 
 @given(st.sampled_from(list(PAGES)), st.text(), NUMBERS)
@@ -127,7 +129,9 @@ def test_ranges_are_said_in_plain_words():
 
 def test_every_strategy_of_the_library_can_be_asked_for():
     assert [checked("strategy", name) for name in STRATEGIES] == list(STRATEGIES)
-    assert PARAMETERS["strategy"].range == "random, layer_magnitude or global_magnitude"
+    assert (
+        PARAMETERS["strategy"].range == "random, last_layers, layer_magnitude or global_magnitude"
+    )
 
 
 def test_the_command_to_copy_is_for_this_page_and_profile():

@@ -105,6 +105,7 @@ def picture(found: pd.DataFrame, level: str) -> str:
     mine = mine.assign(kind=kinds, step=range(len(mine))).drop(columns="classes")
     here = mine[(mine["at"] == level) | mine.method.isin(list(REFERENCES))]
     path = mine[(mine["at"] != PUBLISHED) & mine.method.isin(list(METHODS))]
+    here = here.sort_values("kind", key=lambda kinds: kinds != "control")  # under the others
     data = {"here": here.to_dict("records"), "path": path.to_dict("records")}
     spec = {**_chart("map"), "width": 560, "datasets": data, "background": "white"}
     colours = {**PALETTE, "ink-soft": SOFT}

@@ -24,7 +24,7 @@ from reproduction.publishing.environment import own_environment
 from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
-LONGEST = ("cost", "update_log", "models", "partial_amnesiac", "amnesiac")
+LONGEST = ("cost", "update_log", "should_i_use_it", "models", "partial_amnesiac", "amnesiac")
 # Each kernel warns otherwise that it talks to us without encryption, on this very machine.
 QUIET = ["--log-level=ERROR"]
 # What papermill, jupytext and widgets leave behind: times and paths that make every diff a mess.

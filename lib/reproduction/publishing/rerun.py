@@ -17,6 +17,8 @@ OF_CHAPTERS = {
     "partial_amnesiac": ("figure_1", "figure_2", "kept_images"),
     "label_flipping": ("table_3", "table_4", "controls_label_flipping"),
     "optimization": ("table_5", "table_6", "controls_optimization"),
+    "beside_the_twin": ("forgotten",),
+    "features": ("forgotten",),
 }
 """The experiments that a page shows which is not named after one."""
 

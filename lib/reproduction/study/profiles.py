@@ -44,7 +44,7 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Label = Annotated[int, Field(ge=0, le=10)]
 """A class: 0 to 9 of MNIST, 0 to 10 of OrganAMNIST."""
 
-Strategy = Literal["random", "layer_magnitude", "global_magnitude"]
+Strategy = Literal["random", "last_layers", "layer_magnitude", "global_magnitude"]
 """Of pruning: those of :data:`partial_unlearning.masks.STRATEGIES`, whose module needs torch."""
 
 
@@ -223,7 +223,7 @@ class Change(Settings):
 
     width: PositiveInt | None = None
     optimizer: str | None = None
-    learning_rate: PositiveFloat | None = None
+    learning_rate: Rate | None = None
 
 
 class Variation(Settings):
