@@ -15,6 +15,9 @@
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
+seeds = None
+sparsity_first = None
+sparsity_last = None
 
 # %%
 from IPython.display import Markdown, display
@@ -28,7 +31,8 @@ from reproduction.chapters.provenance_table import command, provenance
 from reproduction.study.results import results
 
 apply_style()
-runs, full = results("figure_3", profile), complete_runs("figure_3")
+changes = {"seeds": seeds, "sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
+runs, full = results("figure_3", profile, **changes), complete_runs("figure_3")
 first = {run.config.target: run for run in reversed(full or runs)}
 columns = {"trained": "before", "baseline": "amnesiac", "proposed": "partial"}
 columns["retrained"] = "retrained"
@@ -97,4 +101,4 @@ display(maps.similarity_table(runs), maps.accuracy_table(runs))
 provenance(full)
 
 # %% tags=["this-machine"]
-provenance(runs, command("figure_3", profile))
+provenance(runs, command("figure_3", profile, **changes))

@@ -18,6 +18,9 @@ profile = "quick"
 family = "label_flipping"
 models = None
 seeds = None
+fraction_first = None
+fraction_last = None
+learning_rate = None
 
 # %% tags=["remove-input"]
 import torch
@@ -45,7 +48,8 @@ from reproduction.study.kinds import TABLES
 
 apply_style()
 torch.set_num_threads(1)
-changes = {"models": models, "seeds": seeds}
+changes = {"models": models, "seeds": seeds, "learning_rate": learning_rate}
+changes |= {"fraction_first": fraction_first, "fraction_last": fraction_last}
 numbers = [table.number for table in TABLES.values() if table.family == family]
 names = (*(f"table_{number}" for number in numbers), f"controls_{family}")
 runs = [run for name in names for run in access.results(name, profile, **changes)]

@@ -15,6 +15,7 @@
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
+seeds = None
 
 # %% tags=["remove-input"]
 import torch
@@ -33,7 +34,7 @@ from reproduction.study.results import results
 from reproduction.study.runs.sisa import recipe_of
 
 apply_style()
-runs, full = results("sisa", profile), chapter.whole(complete_runs("sisa"))
+runs, full = results("sisa", profile, seeds=seeds), chapter.whole(complete_runs("sisa"))
 shown = full or runs
 config = shown[0].config
 
@@ -151,4 +152,4 @@ chapter.accuracy_table(runs)
 provenance(full)
 
 # %% tags=["this-machine"]
-provenance(runs, command("sisa", profile))
+provenance(runs, command("sisa", profile, seeds=seeds))

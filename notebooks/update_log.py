@@ -93,7 +93,7 @@ def batches(generator):
 #
 # The loop is a plain one. New are the lines marked 1, 2 and 3:
 #
-# - `record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer, the others on a line between. A seed draws which entries are kept, so
+# - {py:func}`~partial_unlearning.record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer, the others on a line between. A seed draws which entries are kept, so
 #   the log holds only their values.
 # - `recording.step`, right after `optimizer.step()`, says which samples the step saw.
 # - `recording.close` notes which weights the training led to.
@@ -289,6 +289,7 @@ simple_table(
 
 # %% [markdown]
 # **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person recognises most of their pictures too.
+# Where nobody else shows the model the same, forgetting is plain to see: [ten people with signs of their own](should_i_use_it.ipynb).
 #
 # ## More requests, and taking one back
 #

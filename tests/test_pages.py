@@ -121,3 +121,11 @@ def test_no_page_shows_an_error_or_a_warning(html):
         if re.search(r"Traceback \(most recent|\w+Warning:", block.get_text())
     ]
     assert shown == []
+
+
+def test_links_into_the_library_lead_to_its_reference(html):
+    """In the reference itself, types of other projects have no page."""
+    elsewhere = [page for page in pages(html) if page.name != "api.html"]
+    named = [code for page in elsewhere for code in parsed(page).select("code.xref.py")]
+    assert len(named) > 10
+    assert [code.get_text() for code in named if not code.find_parent("a")] == []

@@ -18,7 +18,9 @@ from tqdm import tqdm
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
+from reproduction.chapters import explorer
 from reproduction.chapters.claim_pages import generated
+from reproduction.chapters.complete import complete
 from reproduction.chapters.social_card import social_card
 from reproduction.publishing import sphinx_pages
 from reproduction.publishing.edition import edition
@@ -100,6 +102,8 @@ def _stage_assets(assets: Path) -> None:
     """Files that pages load or lead to, beside those that people write."""
     write_atomic(assets / "LICENSE.txt", (places.root() / "LICENSE").read_bytes())
     write_atomic(assets / "card.png", social_card())
+    for name, text in explorer.files(complete().data).items():
+        write_atomic(assets / "explorer" / name, text)
     # The one file that sets the mathematics without a network (the package holds 24 MB more).
     mathjax = next(file for file in files("sphinx-mathjax-offline") or [] if file.name == MATHJAX)
     write_atomic(assets / "mathjax" / MATHJAX, mathjax.read_binary())
