@@ -59,7 +59,7 @@ epoch_table(
 )
 
 # %% [markdown]
-# *Section 5.4.1 of the paper.* A model is trained, then asked to forget {{target}}, and the updates of the affected batches are taken
+# *Section 5.4.1 of the paper, the first of Section 5.4.* A model is trained, then asked to forget {{target}}, and the updates of the affected batches are taken
 # back epoch by epoch.
 #
 # > The paper, Section 5.4.1: {{claim}}

@@ -50,7 +50,9 @@ def test_a_chapter_opens_with_the_findings_of_the_ledger(chapter: str) -> None:
     assert repr(answer.opening(chapter)) in told(chapter), f"execute {chapter} again"
 
 
-@pytest.mark.parametrize("chapter", [name for name in HEADS if name in complete().judged.chapter])
+@pytest.mark.parametrize(
+    "chapter", [name for name in HEADS if f"notebooks/{name}" in set(complete().judged.chapter)]
+)
 def test_the_claims_of_a_chapter_are_those_of_the_ledger(chapter: str) -> None:
     assert repr(chapter_claims(COMPLETE, chapter)) in told(chapter), f"execute {chapter} again"
 

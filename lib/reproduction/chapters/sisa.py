@@ -136,7 +136,7 @@ def opening(results: Sequence[Result]) -> Table:
         Verdict(
             "Section 3.2.1",
             quote,
-            {"published": (word, "", f"{measure}: {over} points or percent")},
+            {"here": (word, "", f"{measure}: {over} points or percent")},
             trainings,
             f"At least {bound:g}: the whole 95 % interval over seeds lies on one side.",
         )
