@@ -24,6 +24,7 @@ from copy import deepcopy
 
 import matplotlib.pyplot as plt
 import torch
+from IPython.display import Markdown, display
 
 from partial_unlearning.masks import keep_all
 from partial_unlearning.metrics import accuracy
@@ -34,6 +35,7 @@ from partial_unlearning.training import fit, make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
 from reproduction.chapters.answer import opening
 from reproduction.chapters.complete import complete_runs
+from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import PALETTE, apply_style
 from reproduction.chapters.fractions import strategies
 from reproduction.chapters.pictures.fractions import lines_picture
@@ -72,7 +74,15 @@ lines_picture(points[points.method == "amnesiac"], "d_r", "published")
 # - Batches are drawn anew each epoch, so each epoch has its own set $\mathcal{B}_t$ of affected batches.
 # - **How batches come to hold target data** is not said, and decides what the method can do. Here it is a setting.
 # - Running statistics of batch normalisation are no weights; [both readings](partial_amnesiac.ipynb) are tried.
-#
+
+# %%
+with_code(
+    r"\mathbf{w}' = \mathbf{w} - \sum_{e=1}^{E} \sum_{b \in \mathcal{B}_t} \Delta\mathbf{w}_{e,b}",
+    forget,
+    number="4",
+)
+
+# %% [markdown]
 # ## Three ways to make batches
 #
 # The embedded digits, and the digit 3 to forget. *Confined*: target images may be in a given fraction of an epoch's batches only. *First n*: only n
@@ -134,14 +144,14 @@ def train_and_record(plan):
 plan = plans[confined]
 model, layout, initial, log = train_and_record(plan)
 (positions, values), *_ = log.updates([0])
-print(f"{len(plan)} steps, each with {len(values):,} changes")
+Markdown(f"Recorded: {len(plan)} steps, each with {len(values):,} changes.")
 
 # %%
 final = layout.vector(model)
 gap = (initial + log.sum(range(len(plan))) - final).abs().max().item()
 everything = [step for epoch in plan.affected(plan.ids) for step in epoch]
 emptied = layout.vector(forget(deepcopy(model), log.sum(everything)))
-print(f"largest weight {final.abs().max():.2f}, largest gap {gap:.0e}")
+display(Markdown(f"The largest weight is {final.abs().max():.2f}, the largest gap {gap:.0e}."))
 assert gap < 1e-5
 assert len(everything) == len(plan)
 assert torch.allclose(emptied, initial, atol=1e-5)

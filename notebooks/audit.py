@@ -16,7 +16,7 @@
 # *Tables 1 to 6, and the text around them.* An accuracy over $n$ images is $k/n$ for a whole number $k$, so most percentages with two decimals are impossible for a given $n$. This test is
 # known as GRIM {cite:p}`brown2017` and needs no training: only the printed tables and the class sizes.
 #
-# 
+#
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"

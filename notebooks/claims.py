@@ -40,9 +40,13 @@ display(Markdown(f"Complete data, profile `{PUBLISHED}`: {totals(judged)}"))
 
 # %% tags=["remove-input"]
 limits = claims.limits()
-print(f"equal forgetting: {limits.level:g} % of the target images; tests at {limits.alpha:g}")
-print(
-    f"margins of no difference: {dict(limits.margins)} points; intervals: {limits.confidence:.0%}"
+mnist, organamnist = (limits.margins[name] for name in ("mnist", "organamnist"))
+display(
+    Markdown(
+        f"Equal forgetting is at {limits.level:g} % of the target images; tests are at "
+        f"{limits.alpha:g}; the margin of no difference is {mnist:g} point on MNIST and "
+        f"{organamnist:g} points on OrganAMNIST; intervals are of {limits.confidence:.0%}."
+    )
 )
 
 # %% [markdown]

@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from IPython.display import Markdown, display
 
 from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
@@ -110,8 +111,11 @@ names |= {"bfloat16": "the pruning of Table 1"}
 for label, name in names.items():
     bits = run.bits(label)
     rows.append([name, f"{bits * size / 8:,.0f}", f"{bits:.2f}", f"{bits / 32:.1%}"])
-print(
-    f"to keep {kept:,} bytes a step, the public notebook writes {written:,}: {written / kept:.1f} times as many"
+display(
+    Markdown(
+        f"To keep {kept:,} bytes a step, the public notebook writes {written:,}, "
+        f"{written / kept:.1f} times as many."
+    )
 )
 simple_table(
     rows,
@@ -196,9 +200,11 @@ forgetting = times["forget"].median()
 data = load_data(config).train
 left = round(steps * (1 - len(data.of_class(config.target)) / len(data)))
 retraining = taken["no recording"].median() * left
-print(f"{len(run.affected)} steps subtracted in {1000 * forgetting:.0f} ms")
-print(f"{left} steps trained in {retraining:.1f} s, {retraining / forgetting:.0f} times as long")
 assert forgetting < retraining
+Markdown(
+    f"To subtract {len(run.affected)} steps took {1000 * forgetting:.0f} ms; to train {left} steps takes "
+    f"{retraining:.1f} s, {retraining / forgetting:.0f} times as long."
+)
 
 # %% [markdown]
 # The log is read once, in order, so memory does not grow with its length.

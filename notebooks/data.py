@@ -28,6 +28,7 @@ profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
+from IPython.display import Markdown
 
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
@@ -81,6 +82,7 @@ blank = {
     for name, data in datasets.items()
 }
 assert not any(blank.values())
+Markdown(f"Images of one single grey value: none in {' or '.join(blank)}.")
 
 # %% [markdown]
 # ### 28 x 28, not 224 x 224
@@ -109,10 +111,10 @@ def gallery(name: str, each: int = 5) -> None:
         column[0].set_title(data.classes[label] + mark, fontsize=7)
 
 
-# %% mystnb={"image": {"alt": "Five handwritten examples of each digit from 0 to 9 in columns; the digit 3 is marked as the target."}, "figure": {"caption": "MNIST: the first five training images of each digit. The request is to forget the digit 3.", "name": "fig-mnist-images"}}
+# %% mystnb={"image": {"classes": "photo", "alt": "Five handwritten examples of each digit from 0 to 9 in columns; the digit 3 is marked as the target."}, "figure": {"caption": "MNIST: the first five training images of each digit. The request is to forget the digit 3.", "name": "fig-mnist-images"}}
 gallery("mnist")
 
-# %% mystnb={"image": {"alt": "Five CT slices of each of eleven organs in columns, from bladder to spleen; the right femur is marked as the target."}, "figure": {"caption": "OrganAMNIST: the first five training images of each organ, label 0 (bladder) to label 10 (spleen). The request is to forget label 2, the right femur.", "name": "fig-organamnist-images"}}
+# %% mystnb={"image": {"classes": "photo", "alt": "Five CT slices of each of eleven organs in columns, from bladder to spleen; the right femur is marked as the target."}, "figure": {"caption": "OrganAMNIST: the first five training images of each organ, label 0 (bladder) to label 10 (spleen). The request is to forget label 2, the right femur.", "name": "fig-organamnist-images"}}
 gallery("organamnist")
 
 # %% [markdown]

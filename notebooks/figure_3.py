@@ -15,6 +15,9 @@
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
+seeds = None
+sparsity_first = None
+sparsity_last = None
 
 # %%
 from IPython.display import Markdown, display
@@ -28,7 +31,8 @@ from reproduction.chapters.provenance_table import command, provenance
 from reproduction.study.results import results
 
 apply_style()
-runs, full = results("figure_3", profile), complete_runs("figure_3")
+changes = {"seeds": seeds, "sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
+runs, full = results("figure_3", profile, **changes), complete_runs("figure_3")
 first = {run.config.target: run for run in reversed(full or runs)}
 columns = {"trained": "before", "baseline": "amnesiac", "proposed": "partial"}
 columns["retrained"] = "retrained"
@@ -36,10 +40,10 @@ columns["retrained"] = "retrained"
 # %% tags=["remove-input"]
 opening("figure_3")
 
-# %% mystnb={"image": {"alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 3."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 3 forgotten.", "name": "fig-3-target-3"}}
+# %% mystnb={"image": {"classes": "photo", "alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 3."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 3 forgotten.", "name": "fig-3-target-3"}}
 maps.map_grid(first[3].maps, maps.example_images(first[3]), columns)
 
-# %% mystnb={"image": {"alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 1."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 1 forgotten.", "name": "fig-3-target-1"}}
+# %% mystnb={"image": {"classes": "photo", "alt": "Four digits in rows. In columns the image and its class activation map before unlearning, after amnesiac unlearning, after partial amnesiac unlearning and under a model retrained without the digit 1."}, "figure": {"caption": "Class activation maps of LeNet for the true class, target 1 forgotten.", "name": "fig-3-target-1"}}
 maps.map_grid(first[1].maps, maps.example_images(first[1]), columns)
 
 # %%
@@ -97,4 +101,4 @@ display(maps.similarity_table(runs), maps.accuracy_table(runs))
 provenance(full)
 
 # %% tags=["this-machine"]
-provenance(runs, command("figure_3", profile))
+provenance(runs, command("figure_3", profile, **changes))

@@ -30,12 +30,14 @@ from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.unlearners.amnesiac import prune
 from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.complete import COMPLETE, complete, complete_runs
 from reproduction.chapters.controls import answer, contrasts, control_table
 from reproduction.chapters.curves import runs_with
+from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
 from reproduction.chapters.fine_tuning import tuned, tuning_table
 from reproduction.chapters.layers import layer_masks
@@ -88,7 +90,16 @@ controls_picture(complete().data["points"], numbers)
 # - No percentages are given. Ours are chosen on held-out images ([register](assumptions.ipynb)): the first and the last layer's, the others on a line between.
 # - Eq. (6) writes one mask for the run, which fits random pruning. A magnitude belongs to one update, so those masks differ from step to step.
 # - Methods are compared at equal forgetting: $\mathbf{w} - \lambda \mathbf{U}$, with $\lambda$ raised until at most 1 % of the target images trained on are recognised.
-#
+
+# %%
+with_code(
+    r"\widetilde{\Delta\mathbf{w}}_{l,e,b} = \mathbf{P}_l \odot \Delta\mathbf{w}_{l,e,b}",
+    prune,
+    depth_schedule,
+    number="6",
+)
+
+# %% [markdown]
 # ## What is it that helps?
 
 # %%

@@ -18,6 +18,9 @@ profile = "quick"
 family = "label_flipping"
 models = None
 seeds = None
+fraction_first = None
+fraction_last = None
+learning_rate = None
 
 # %% tags=["remove-input"]
 import torch
@@ -26,12 +29,13 @@ from IPython.display import Markdown, display
 from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
-from partial_unlearning.unlearners.gradient import flipped_labels
+from partial_unlearning.unlearners.gradient import flipped_labels, partial_step
 from reproduction.chapters.answer import opening
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.complete import complete, complete_runs
 from reproduction.chapters.controls import answer, contrasts, control_table
 from reproduction.chapters.curves import runs_with
+from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
 from reproduction.chapters.layers import layer_masks, moved, ring_picture
 from reproduction.chapters.pictures.controls import controls_picture
@@ -44,7 +48,8 @@ from reproduction.study.kinds import TABLES
 
 apply_style()
 torch.set_num_threads(1)
-changes = {"models": models, "seeds": seeds}
+changes = {"models": models, "seeds": seeds, "learning_rate": learning_rate}
+changes |= {"fraction_first": fraction_first, "fraction_last": fraction_last}
 numbers = [table.number for table in TABLES.values() if table.family == family]
 names = (*(f"table_{number}" for number in numbers), f"controls_{family}")
 runs = [run for name in names for run in access.results(name, profile, **changes)]
@@ -72,7 +77,15 @@ controls_picture(complete().data["points"], numbers)
 # - The mask moves by "a simple circular shift" of unknown length. Here each layer's weights lie on a ring in random order, and an epoch selects the next ones.
 # - Running statistics of batch normalisation are frozen: from one class alone they would change the network whatever its weights do.
 # {{changes}}
-#
+
+# %%
+with_code(
+    r"\widetilde{\nabla}_{\mathbf{w}'_l} \mathcal{L} = \mathbf{S}_{l,e} \odot \nabla_{\mathbf{w}'_l} \mathcal{L}",
+    partial_step,
+    number="9",
+)
+
+# %% [markdown]
 # ## What is it that helps?
 
 # %%

@@ -18,6 +18,12 @@ profile = "quick"
 table = 1
 models = None
 seeds = None
+affected_fraction = None
+sparsity_first = None
+sparsity_last = None
+fraction_first = None
+fraction_last = None
+learning_rate = None
 
 # %%
 from IPython.display import display
@@ -44,7 +50,10 @@ from reproduction.study.profiles import load_profile
 from reproduction.study.tuning import searches
 
 apply_style()
-changes = {"models": models, "seeds": seeds}
+changes = {"models": models, "seeds": seeds, "affected_fraction": affected_fraction}
+changes |= {"sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
+changes |= {"fraction_first": fraction_first, "fraction_last": fraction_last}
+changes |= {"learning_rate": learning_rate}
 runs = access.results(f"table_{table}", profile, **changes)
 full, points = complete_runs(f"table_{table}"), complete().points(table)
 found = complete().comparisons[complete().comparisons.table == table]

@@ -82,7 +82,7 @@ print(f"{len(images)} pictures of {len(person_of.unique())} people")
 # drawn anew each epoch.
 
 
-# %%
+# %% tags=["show-input"]
 def batches(generator):
     people = torch.randperm(len(person_of.unique()), generator=generator)
     return [ids[torch.isin(person_of, four)] for four in people.split(4)]
@@ -93,12 +93,12 @@ def batches(generator):
 #
 # The loop is a plain one. New are the lines marked 1, 2 and 3:
 #
-# - `record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer, the others on a line between. A seed draws which entries are kept, so
+# - {py:func}`~partial_unlearning.record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer, the others on a line between. A seed draws which entries are kept, so
 #   the log holds only their values.
 # - `recording.step`, right after `optimizer.step()`, says which samples the step saw.
 # - `recording.close` notes which weights the training led to.
 
-# %%
+# %% tags=["show-input"]
 torch.manual_seed(0)
 model = resnet18(num_classes=10)
 model.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
@@ -144,7 +144,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, `close` refuses.
 
 
-# %%
+# %% tags=["show-input"]
 def varied_training(model, batches, epochs, path):
     """Trains on noise: what counts here is the order of the calls."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -289,6 +289,7 @@ simple_table(
 
 # %% [markdown]
 # **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person recognises most of their pictures too.
+# Where nobody else shows the model the same, forgetting is plain to see: [ten people with signs of their own](should_i_use_it.ipynb).
 #
 # ## More requests, and taking one back
 #

@@ -172,7 +172,9 @@ def test_a_drawing_alone_has_both_modes() -> None:
 
 
 def test_dark_colours_of_drawings_are_those_of_the_pages() -> None:
-    sheets = "".join(p.read_text("utf-8") for p in sorted((places.book() / "_assets").glob("*.css")))
+    sheets = "".join(
+        p.read_text("utf-8") for p in sorted((places.book() / "_assets").glob("*.css"))
+    )
     dark = "".join(re.findall(r'html\[data-theme="dark"\] \{(.*?)\}', sheets, re.DOTALL))
     found = dict(re.findall(r"(--[\w-]+): (#\w+)", dark))
     own = {name: colour for name, colour in svg.DARK.items() if not name.startswith("--pst")}
@@ -196,13 +198,11 @@ def run(seed: int, base: float) -> object:
 def test_the_map_of_classes_has_means_over_seeds() -> None:
     means = class_means([run(0, 80.0), run(1, 90.0)])
     assert means == {
-        "MLP": {
-            name: [85.0] * 10 for name in ("trained", "proposed, equal", "baseline, published")
-        }
+        "MLP": {name: [85.0] * 10 for name in ("trained", "proposed, equal", "baseline, published")}
     }
     shown = class_map(means, "mnist", 3)
     assert shown.html.count("<td style=") == 30
-    assert 'class=target' in shown.html
+    assert "class=target" in shown.html
     assert repr(shown).splitlines()[0] == f"MLP, trained: {' '.join(['85'] * 10)}"
 
 
@@ -213,7 +213,11 @@ def test_a_log_of_the_last_layer_takes_its_share_of_half_the_bytes() -> None:
 
 
 def test_the_smallest_log_is_the_smallest_that_forgets() -> None:
-    of_model = [Dot(1, (90.0,), False, False), Dot(4, (0.5,), True, True), Dot(2, (1,), True, False)]
+    of_model = [
+        Dot(1, (90.0,), False, False),
+        Dot(4, (0.5,), True, True),
+        Dot(2, (1,), True, False),
+    ]
     assert smallest(of_model) == 2
     assert smallest(of_model[:1]) == 100
 

@@ -19,6 +19,11 @@ def readme() -> Path:
     return root() / "README.md"
 
 
+def citation() -> Path:
+    """How to cite this work, and the paper that it checks."""
+    return root() / "CITATION.cff"
+
+
 def readme_picture() -> Path:
     """The picture of all comparisons that the README shows."""
     return book() / "_assets" / "result.svg"

@@ -10,8 +10,9 @@ from reproduction import places
 from reproduction.chapters.answer import sentences, standing
 from reproduction.chapters.complete import COMPLETE, complete
 from reproduction.chapters.story import drawing, pieces
-from reproduction.chapters.tables import NONE, Table, simple_table, with_symbols
+from reproduction.chapters.tables import Fold, Table, simple_table
 from reproduction.checking import judging
+from reproduction.checking.verdicts import Finding
 
 MARKS = ("<!-- result:start -->", "<!-- result:end -->")
 PUBLISHED = COMPLETE
@@ -30,14 +31,6 @@ def _caveats(judged: pd.DataFrame) -> dict[str, str]:
     return {caveat: f"[{number}]" for number, caveat in enumerate(distinct, start=1)}
 
 
-def finding_text(row: pd.Series, reading: str) -> str:
-    """A finding with its note, as tables print it; a dash where a claim has no such reading."""
-    word, note = row[reading], row[f"{reading}_note"]
-    if word == "mixed":
-        return f"mixed: {note}"
-    return f"{word} ({note})" if note else word
-
-
 def chapter_claims(profile: str, chapter: str) -> Table:
     """The claims of the ledger that a chapter answers for, judged by a profile's own runs."""
     judged = judging.findings(profile)
@@ -46,21 +39,32 @@ def chapter_claims(profile: str, chapter: str) -> Table:
 
 
 def claim_table(judged: pd.DataFrame, caption: str) -> Table:
-    """Rows of the ledger: findings, what was measured, coverage and rule; caveats stand below."""
-    marks, rows = _caveats(judged), []
+    """Rows of the ledger: the claim and its findings; measurements and the rule folded below."""
+    marks, rows, folds = _caveats(judged), [], []
     for _, row in judged.iterrows():
         label = f"{row.source}: “{row.quote}” {marks.get(row.caveat, '')}".strip()
-        found = [cell for at in READINGS for cell in (finding_text(row, at), _measured(row, at))]
-        dates = f"rule {_day(row.committed)}, first run {_day(row.first_run)}"
-        rows.append([label, *found, f"{row.coverage}; {dates}", row.rule, row.paper])
-    titles = [head for title in READINGS.values() for head in (title, "measured")]
-    heads = ("The paper says", *titles, "Runs", "Rule", "The paper's own numbers")
-    notes = [f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items()]
-    return simple_table(rows, headings=heads, caption=caption, notes=notes)
+        rows.append([label, *(Finding(row[at], row[f"{at}_note"]) for at in READINGS)])
+        folds.append(Fold("Rule, numbers, runs", _behind(row)))
+    return simple_table(
+        rows,
+        headings=("The paper says", *READINGS.values()),
+        caption=caption,
+        notes=[f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items()],
+        folds=folds,
+        cards=True,
+    )
 
 
-def _measured(row: pd.Series, reading: str) -> str:
-    return row[f"{reading}_measured"] or NONE
+def _behind(row: pd.Series) -> list[tuple[str, str]]:
+    """What a finding rests on."""
+    measured = [
+        (f"{title}, measured", row[f"{at}_measured"].replace("; Table", " | Table"))
+        for at, title in READINGS.items()
+        if row[f"{at}_measured"]
+    ]
+    dates = f"rule {_day(row.committed)}, first run {_day(row.first_run)}"
+    runs = [("Runs", row.coverage), ("Dates", dates)]
+    return [("Rule", row.rule), *measured, *runs, ("The paper’s own numbers", row.paper)]
 
 
 def _day(moment: str) -> str:

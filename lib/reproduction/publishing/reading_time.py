@@ -31,7 +31,7 @@ def in_notebook(notebook: NotebookNode) -> NotebookNode:
         output
         for cell in notebook.cells
         for output in cell.get("outputs", [])
-        if {"text/html", "image/png"} & set(output.get("data", {}))
+        if {"text/html", "image/png", "image/svg+xml"} & set(output.get("data", {}))
     ]
     if told:
         whole = "\n".join(cell.source for cell in told)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reproduction.chapters.fine_tuning import ENDS, tuned
 from reproduction.chapters.figures import PALETTE
+from reproduction.chapters.fine_tuning import ENDS, tuned
 from reproduction.chapters.pictures.epochs import curve
 from reproduction.chapters.pictures.svg import Picture, panels, picture
 from reproduction.study.stored_runs import Result

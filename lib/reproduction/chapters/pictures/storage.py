@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from partial_unlearning.masks import depth_schedule, kept_count
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
-from reproduction.chapters.figures import INK, PALETTE, SOFT
 from reproduction.chapters.complete import COMPLETE
+from reproduction.chapters.figures import INK, PALETTE, SOFT
 from reproduction.chapters.pictures.svg import PAGE, Picture, panels, picture
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.datasets.sources import class_names
