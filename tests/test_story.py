@@ -10,7 +10,7 @@ import pytest
 
 from conftest import made_run
 from reproduction import paper, places
-from reproduction.chapters import answer, story
+from reproduction.chapters import answer, leads, story
 from reproduction.chapters.claim_pages import chapter_claims, claim_table, generated
 from reproduction.chapters.complete import COMPLETE, Complete, complete
 from reproduction.chapters.pictures import svg
@@ -47,7 +47,7 @@ def told(notebook: str) -> str:
 
 @pytest.mark.parametrize("chapter", HEADS)
 def test_a_chapter_opens_with_the_findings_of_the_ledger(chapter: str) -> None:
-    assert repr(answer.opening(chapter)) in told(chapter), f"execute {chapter} again"
+    assert repr(leads.opening(chapter)) in told(chapter), f"execute {chapter} again"
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_nothing_run_is_said_and_drawn() -> None:
     empty = Complete(NOTHING)
     assert answer.sentences(empty)[0] == "Nothing on the complete data is run yet."
     assert answer.reproduces(empty, 4) == "Table 4 is not run yet on the complete data."
-    for say in (answer.storage, answer.price, answer.maps, answer.fractions):
+    for say in (answer.storage, answer.price, leads.maps, leads.fractions):
         assert say(empty) == answer.NOTHING
-    assert answer.epochs(empty, 1) == answer.NOTHING
+    assert leads.epochs(empty, 1) == answer.NOTHING
     assert result_picture(empty.comparisons).html.count("not run yet") == 2 * 18
     for name in HEADS:
         assert {v.findings[at][0] for v in verdicts(name, empty) for at in v.findings} == {NOT_RUN}

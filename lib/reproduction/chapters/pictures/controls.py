@@ -33,8 +33,8 @@ ALT = (
 )
 CAPTION = (
     "The line is the paper’s method. A mark right of it: this control keeps more at equal "
-    "forgetting, left: less. Bars are 95 % intervals over trainings; the number at the edge belongs "
-    "to a mark that lies beyond it."
+    "forgetting, left: less. Bars are 95 % intervals over trainings; the number at the edge "
+    "belongs to a mark that lies beyond it."
 )
 
 Found = Mapping[str, Mapping[str, Contrast]]
