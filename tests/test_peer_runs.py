@@ -184,7 +184,7 @@ def test_the_answer_names_the_best_of_either_side(runs):
     assert "2 models" in said and "20 % of the probability" in said
     assert (
         chapter.censored(found)
-        == "Not there within the steps allowed: SSD in LeNet (2 of 2 seeds)."
+        == "Not there within the steps allowed: SSD in LeNet (seeds: 2 of 2)."
     )
     assert "Not run yet: ResNet9 on mnist" in chapter.coverage("full", found)
 

@@ -46,6 +46,7 @@ METHODS = {
 }
 COLOURS = {EXACT: PALETTE["retrained"], PAPER: PALETTE["baseline"], FIELD: PALETTE["proposed"]}
 SHAPES = {EXACT: "^", PAPER: "s", FIELD: "D"}
+TICKS = (-100, -30, -10, -3, -1, -0.5, 0, 0.5, 1)
 WITHOUT_PATH = ("trained", "retrained", "replay")
 """Models that are no point of a path; they stand in a run's rows alone."""
 
@@ -142,7 +143,7 @@ def censored(found: pd.DataFrame) -> str:
     for (method, model), runs in equal.groupby(["method", "model"], sort=False):
         lost = len(runs) - int(runs.reached.sum())
         if lost and method in METHODS:
-            parts.append(f"{METHODS[method].label} in {model} ({lost} of {len(runs)} seeds)")
+            parts.append(f"{METHODS[method].label} in {model} (seeds: {lost} of {len(runs)})")
     return f"Not there within the steps allowed: {', '.join(parts) or 'none'}."
 
 
@@ -154,7 +155,7 @@ def coverage(profile: str, found: pd.DataFrame) -> str:
         for model in models
     ]
     seeds = found.groupby(["dataset", "model"]).seed.nunique()
-    done = [f"{m} ({seeds[d, m]} seeds)" for d, m in planned if (d, m) in seeds.index]
+    done = [f"{m} (seeds: {seeds[d, m]})" for d, m in planned if (d, m) in seeds.index]
     missing = [f"{m} on {d}" for d, m in planned if (d, m) not in seeds.index]
     return f"Run: {', '.join(done) or 'none'}. Not run yet: {', '.join(missing) or 'none'}."
 
@@ -200,7 +201,10 @@ def map_figure(found: pd.DataFrame) -> Figure:
     axis.annotate("retrained twin", (0, 0), (7, 5), textcoords="offset points", fontsize=8)
     _label(axis, means.groupby("method", sort=False).mean().loc[names])
     axis.set_yscale("symlog", linthresh=1)
-    axis.set(xlabel="answers to target images, away from the twin's (% of the probability)")
+    low, high = axis.get_ylim()
+    shown = [tick for tick in TICKS if low <= tick <= high]
+    axis.set_yticks(shown, [f"{tick:+g}".replace("-", "−") for tick in shown])
+    axis.set_xlabel("answers to target images away from the twin's (% of the probability)")
     axis.set_ylabel(r"$D_r$ beside the twin's (points)")
     return figure
 
@@ -218,7 +222,7 @@ def _label(axis: Axes, means: pd.DataFrame) -> None:
             color=COLOURS[METHODS[str(name)].group],
             fontsize=8,
             va="center",
-            arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.8},
+            arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.8, "relpos": (0, 0.5)},
         )
 
 
