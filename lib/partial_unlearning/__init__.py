@@ -39,7 +39,6 @@ _HOMES = {
     "masks": "FixedMask Mask SelectionMask build_mask keep_all",
     "metrics": "accuracy",
     "models": "build",
-    "recorders.background": "BackgroundRecorder",
     "recorders.recorders": "MemoryLog UpdateRecorder",
     "samples": "Split",
     "state": "Layout",

@@ -10,7 +10,6 @@ from partial_unlearning.masks import build_mask as build_mask
 from partial_unlearning.masks import keep_all as keep_all
 from partial_unlearning.metrics import accuracy as accuracy
 from partial_unlearning.models import build as build
-from partial_unlearning.recorders.background import BackgroundRecorder as BackgroundRecorder
 from partial_unlearning.recorders.recorders import MemoryLog as MemoryLog
 from partial_unlearning.recorders.recorders import UpdateRecorder as UpdateRecorder
 from partial_unlearning.samples import Split as Split

@@ -9,7 +9,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
 
 T = TypeVar("T")
-FORMAT = 3
+FORMAT = 4
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
 

@@ -35,10 +35,12 @@ class LogFiles:
 
     def __init__(self, folder: Folder) -> None:
         self.folder, self.history = folder, History(folder)
-        self.description = checked_json.read(folder, ROOT, self._description_type.load)
+        self.description = checked_json.read(
+            folder, ROOT, lambda content: self._description_type(**content)
+        )
         rows, about = self._rows_type, self.description
         self._updates = rows(folder, "updates", about.update_bytes, about.per_shard)
-        self._batches = rows(folder, "batches", about.batches.nbytes, about.per_shard)
+        self._batches = rows(folder, "batches", about.batches.row.itemsize, about.per_shard)
         self.parts = ((self._updates, 0), (self._batches, EPOCH_BYTES))  # bytes that purging keeps
 
     @property
@@ -55,7 +57,7 @@ class LogFiles:
         before, updates = self._batches.count(), self._updates.count()
         after, cut = self._batches.count(), self._cut_to()
         # Batches are written just before their updates; a log may grow while it is counted.
-        ahead = self.description.pending if self.folder.local else self.description.per_shard
+        ahead = self.description.together if self.folder.local else self.description.per_shard
         if cut is None and (before - updates > ahead or updates > after):
             raise InputError(
                 f"the log {self.folder.root} holds {updates} updates but {after} batches; restore "

@@ -41,7 +41,7 @@ def purge(log: StoredLog, request: int) -> Entry:
             log.history.append(Entry("purge", request, asked, **kept))
         for part, keep in log.parts:
             part.blank(np.array(sorted(log.history.purged)), keep)
-        for name in (CHECKPOINT, f"{CHECKPOINT}.new"):  # they still hold these steps
-            log.folder.remove(name)
+        log.folder.remove(CHECKPOINT)  # it still holds these steps
+        log.folder.remove_unfinished("")
         log.history.append(Entry("purged", request, asked, **kept))
     return log.history.entries[-1]

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, distributed, nn
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.recorders.background import BackgroundRecorder
 from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.checkpoint import Stateful
@@ -37,10 +36,9 @@ class Recording:
         self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
         self._first = self.steps
-        kind = BackgroundRecorder if log.mask.fixed else UpdateRecorder
         keep_buffers = log.description.buffers == "keep"  # then their changes are never needed
         stored = torch.float64 if keep_buffers else getattr(torch, log.description.values)
-        self._recorder = kind(log.mask, log, stored)
+        self._recorder = UpdateRecorder(log.mask, log, stored)
         self._recorder.on_train_begin(model)
 
     def _resume(self) -> None:
