@@ -421,7 +421,7 @@ def test_one_memory_is_recorded_once(thrice):
     path, model = thrice
     log = open_log(path, model)
     assert log.size == 36
-    assert set(log.description.tied) == {"b.weight", "c.weight", "d.weight"}
+    assert set(log.description.layout.tied) == {"b.weight", "c.weight", "d.weight"}
 
 
 @settings(max_examples=40, deadline=None)

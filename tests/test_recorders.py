@@ -9,12 +9,12 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import build_mask, keep_all
 from partial_unlearning.models import build
 from partial_unlearning.recorders import recorders
-from partial_unlearning.recorders.epoch_sums import EpochSums
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.recorders.weight_reader import Reader
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback
 from partial_unlearning.unlearners.amnesiac import prune
+from reproduction.study.runs.epoch_sums import EpochSums
 
 MODELS = {"MLP": 20, "LeNet": 6, "ResNet9": 2}
 

@@ -7,7 +7,6 @@ each equation one line of code, whatever the architecture.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +102,7 @@ class Layout:
 
     Attributes:
         names: tensor names, in the order of the vector; ``shapes`` are theirs.
-        layers: layer names, first to last; ``slices`` are their parts of the vector.
+        layers: layer names, first to last; ``ends`` says where each ends in the vector.
         buffers: names of the tensors that are statistics, not trained weights.
         tied: further names of a tensor -> its name in ``names``.
     """
@@ -111,8 +110,8 @@ class Layout:
     names: tuple[str, ...]
     shapes: tuple[torch.Size, ...]
     layers: tuple[str, ...]
-    slices: tuple[slice, ...]
-    buffers: frozenset[str] = frozenset()
+    ends: tuple[int, ...]
+    buffers: tuple[str, ...] = ()
     tied: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -128,23 +127,25 @@ class Layout:
         tied = ties(named_tensors(model))
         layers = _layers(model, tied)
         flat = [pair for _, tensors in layers for pair in tensors]
-        ends = [*accumulate(sum(t.numel() for _, t in tensors) for _, tensors in layers)]
-        trained = model.named_parameters(remove_duplicate=False)
+        trained = {tied.get(n, n) for n, _ in model.named_parameters(remove_duplicate=False)}
         return cls(
             names=tuple(name for name, _ in flat),
             shapes=tuple(tensor.shape for _, tensor in flat),
             layers=tuple(layer for layer, _ in layers),
-            slices=tuple(map(slice, [0, *ends], ends)),
-            buffers=frozenset(name for name, _ in flat).difference(
-                tied.get(name, name) for name, _ in trained
-            ),
+            ends=tuple(accumulate(sum(t.numel() for _, t in tensors) for _, tensors in layers)),
+            buffers=tuple(name for name, _ in flat if name not in trained),
             tied=tied,
         )
 
     @property
+    def slices(self) -> tuple[slice, ...]:
+        """The part of the vector that each layer is."""
+        return tuple(map(slice, (0, *self.ends), self.ends))
+
+    @property
     def size(self) -> int:
         """Number of entries of the vector."""
-        return self.slices[-1].stop
+        return self.ends[-1]
 
     @property
     def is_weight(self) -> Tensor:
@@ -156,15 +157,6 @@ class Layout:
     def layer_sizes(self) -> tuple[int, ...]:
         """Number of entries of each layer."""
         return tuple(part.stop - part.start for part in self.slices)
-
-    def homes(self, model: nn.Module) -> list[tuple[Mapping[str, Any], str]]:
-        """Where the model keeps each tensor, the one of the moment: a mapping and a name in it."""
-        found: list[tuple[Mapping[str, Any], str]] = []
-        for path, _, name in (full.rpartition(".") for full in self.names):
-            module = model.get_submodule(path)
-            own = module._parameters if name in module._parameters else module._buffers
-            found.append((own, name))
-        return found
 
     def places(self, model: State) -> list[list[Tensor]]:
         """Each tensor, in vector order, under all of its names that the model has, detached."""

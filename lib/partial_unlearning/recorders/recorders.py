@@ -88,8 +88,8 @@ class UpdateRecorder(Callback):
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
         """Read the model; InputError if earlier steps could not be recorded."""
-        self._steps.append(step)
-        self._reader(len(self._steps))
+        self._reader(len(self._steps) + 1)
+        self._steps.append(step)  # once it is read
         if len(self._steps) == self._together:
             self._hand_over()
 

@@ -1,6 +1,7 @@
 """Reading a few entries of a model's state, again and again, at little cost."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,14 @@ microseconds; so does a call, and ten times as long when training has emptied th
 class _Flat:
     """A flat view of one tensor, made once and again when the tensor's memory is another."""
 
-    def __init__(self, home: Mapping[str, Tensor], leaf: str, name: str) -> None:
-        self.home, self.leaf, self.name, self.memory = home, leaf, name, -1
-        self.kind = home[leaf].shape, home[leaf].dtype, home[leaf].device
+    def __init__(self, model: nn.Module, name: str) -> None:
+        path, _, self.leaf = name.rpartition(".")
+        module = model.get_submodule(path)
+        own = self.leaf in module._parameters
+        self.home: Mapping[str, Any] = module._parameters if own else module._buffers
+        tensor: Any = self.home[self.leaf]
+        self.kind = tensor.shape, tensor.dtype, tensor.device
+        self.name, self.memory = name, -1
 
     def __call__(self) -> Tensor:
         """The view of the tensor as the model has it now; InputError if it is of another kind."""
@@ -102,12 +108,11 @@ class Reader:
     def __init__(
         self, model: nn.Module, positions: Tensor, slots: int, stored: torch.dtype = torch.float32
     ) -> None:
-        layout, self.stored = Layout.of(model), stored
+        self.stored = stored
         self._changes = positions.new_empty(slots - 1, len(positions), dtype=torch.float32)
         self.runs: list[_Run] = []
-        homes = zip(layout.homes(model), layout.names, strict=True)
         start, first = 0, 0  # in the vector, and in the positions
-        for tensors in _runs([_Flat(*home, name) for home, name in homes]):
+        for tensors in _runs([_Flat(model, name) for name in Layout.of(model).names]):
             end = start + sum(tensor().numel() for tensor in tensors)
             last = int(torch.searchsorted(positions, end))
             if last > first:

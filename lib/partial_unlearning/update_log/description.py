@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, PositionCode
 
@@ -13,11 +14,8 @@ class Description:
     """The metadata of a log, as JSON holds it.
 
     Attributes:
-        names: tensor names in the order of the flat vector; ``shapes`` and ``dtypes`` with them.
-        tied: further names under which a model's file may hold the same tensor.
-        layers: layer names; ``layer_ends`` says where each ends in the vector.
-        buffer_names: names of the tensors that are statistics, not trained weights.
-        buffers: whether requests ``keep`` them as they are or ``subtract`` what changed them.
+        model: the fields of its :class:`Layout`; ``dtypes`` are the types of its tensors.
+        buffers: whether requests ``keep`` statistics as they are or ``subtract`` their changes.
         strategy: of pruning; with ``sparsity_first``, ``sparsity_last``, ``seed`` it is the mask.
         values: type of the stored values.
         batch_size: most samples in a step; ``ids`` is the type of a sample id.
@@ -28,13 +26,8 @@ class Description:
         per_shard: steps in a shard.
     """
 
-    names: list[str]
-    shapes: list[list[int]]
+    model: dict[str, Any]
     dtypes: list[str]
-    tied: dict[str, str]
-    layers: list[str]
-    layer_ends: list[int]
-    buffer_names: list[str]
     buffers: str
     strategy: str
     sparsity_first: float
@@ -52,7 +45,7 @@ class Description:
     @property
     def size(self) -> int:
         """Number of entries of the model's flat vector."""
-        return self.layer_ends[-1]
+        return int(self.model["ends"][-1])
 
     @property
     def code(self) -> PositionCode:

@@ -1,11 +1,13 @@
-"""One folder, on this disk or behind any fsspec URL, and files in it that grow at their end."""
+"""One folder, on this disk or behind any fsspec URL: whole files, and files that grow."""
 
 import fcntl
+import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import fsspec
 import numpy as np
@@ -14,8 +16,19 @@ from fsspec.implementations.local import LocalFileSystem
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import UNFINISHED, reported, write_atomic
 
+T = TypeVar("T")
 Row = bytes | np.ndarray
 """A row of bytes; an array is uint8 and read-only. (Type checkers know no array as a buffer.)"""
+
+FORMAT = 4
+"""Version of everything in a log. Raise it when older code would misread what is written."""
+
+
+def _document(content: Any) -> dict[str, Any]:  # noqa: ANN401 (anything that JSON can hold)
+    """The ``zarr.json`` of a Zarr group with content, and its SHA-256 in one fixed spelling."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    attributes = {"format": FORMAT, "content": content, "digest": digest}
+    return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
 
 
 class Folder:
@@ -91,6 +104,34 @@ class Folder:
             self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
             self.fs.pipe_file(path, content)
 
+    def put_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write JSON that notices when it was changed."""
+        self.put(name, json.dumps(_document(content)).encode())
+
+    def read_json(self, name: str, load: Callable[[dict[str, Any]], T]) -> T:
+        """Load such JSON; InputError if missing, damaged, or of another format."""
+        path = self.path(name)
+        try:
+            found = json.loads(self.read(name).tobytes())
+            version, content = found["attributes"]["format"], found["attributes"]["content"]
+            if found == _document(content):
+                return load(content)
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{path} is missing: this is no update log, or a part of one; name its folder, or "
+                "restore that file from a copy"
+            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path} is damaged, or has the content of another file: {error!r}; restore it"
+            ) from error
+        if isinstance(version, int) and version != FORMAT:
+            raise InputError(
+                f"{path} has format {version}; this version of the library reads format {FORMAT}: "
+                "use the one that wrote it, or record anew"
+            )
+        raise InputError(f"{path} is damaged: its digest does not match; restore it from a copy")
+
     @reported()
     def remove(self, name: str) -> None:
         """Delete a file, if there is one."""
@@ -157,15 +198,15 @@ class LocalTail:
 
     @reported()
     def __init__(self, folder: Folder, name: str, length: int) -> None:
-        self._file = open(folder.path(name), "ab", buffering=0)  # noqa: SIM115 (held)
+        self._file = open(folder.path(name), "ab")  # noqa: SIM115 (held)
         self.saved = self._file.truncate(length)
 
     def append(self, *parts: Row) -> None:
-        """Add parts to the end, at most 1,024."""
-        written, size = os.writev(self._file.fileno(), parts), sum(map(len, parts))  # type: ignore[arg-type]
-        if written != size:  # a full disk takes a part
-            raise OSError(f"only {written} of {size} bytes could be written")
-        self.saved += written
+        """Add parts to the end."""
+        for part in parts:
+            self._file.write(part)  # type: ignore[arg-type]
+        self._file.flush()
+        self.saved = self._file.tell()
 
     @reported()
     def flush(self) -> None:

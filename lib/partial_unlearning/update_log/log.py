@@ -15,7 +15,6 @@ from partial_unlearning.batching import BatchPlan
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
-from partial_unlearning.update_log import checked_json
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
 from partial_unlearning.update_log.codecs import BatchCodec, sample_ids
@@ -177,7 +176,7 @@ class LogWriter(StoredLog):
 
     def cut(self, steps: int) -> None:
         """Keep the first ``steps`` steps and go on from there."""
-        checked_json.write(self.folder, CUT, {"steps": steps})
+        self.folder.put_json(CUT, {"steps": steps})
         self._next = steps
         self._updates.cut(steps)
         self._batches.cut(steps)
@@ -311,7 +310,7 @@ def create(
     RowWriter(folder, "updates", description.update_bytes, description.per_shard).close()
     RowWriter(folder, "batches", batch.row.itemsize, description.per_shard).close()
     History(folder).write(())
-    checked_json.write(folder, ROOT, asdict(description))
+    folder.put_json(ROOT, asdict(description))
     return LogWriter(folder, plan)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -17,12 +17,13 @@ from partial_unlearning.state import Layout, State, named_tensors, ties, unequal
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, PositionCode, whole_number
 from partial_unlearning.update_log.description import Description
-from partial_unlearning.update_log.names import renamed
 from partial_unlearning.update_log.update_rows import UpdateCodec
 
 SHARD_BYTES = 8 << 20  # memory a reader needs; many steps of a small model, one of a large one
 BUFFERS = ("subtract", "keep")
 USED = ("torch", "numpy", "fsspec", "google-crc32c")
+WRAPPERS = {"_orig_mod", "module", "model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""What ``torch.compile`` or a parallel wrapper puts into the names of tensors."""
 TYPES = "float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool"
 
 
@@ -38,6 +39,23 @@ def _wrong_model(found: str) -> InputError:
     return InputError(f"wrong model for this log: {found}; give the one that it was recorded of")
 
 
+def _bare(name: str) -> tuple[str, ...]:
+    return tuple(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def renamed(given: Collection[str], known: Collection[str]) -> dict[str, str]:
+    """Given names -> known ones that differ by words of wrappers only; empty if it is unclear.
+
+    >>> renamed(["_orig_mod.0.weight", "0.bias"], ["0.weight", "0.bias"])
+    {'_orig_mod.0.weight': '0.weight'}
+    """
+    bare = {_bare(name): name for name in known}
+    pairs = {name: bare.get(_bare(name), name) for name in given}
+    if len(bare) < len(known) or len(set(pairs.values())) < len(pairs):
+        return {}
+    return {name: other for name, other in pairs.items() if name != other}
+
+
 @dataclass(frozen=True)
 class ModelDescription(Description):
     """The metadata of a log, able to rebuild the mask and to look at a model."""
@@ -45,14 +63,9 @@ class ModelDescription(Description):
     @cached_property
     def layout(self) -> Layout:
         """The layout of the model, rebuilt without it."""
-        return Layout(
-            names=tuple(self.names),
-            shapes=tuple(map(torch.Size, self.shapes)),
-            layers=tuple(self.layers),
-            slices=tuple(map(slice, (0, *self.layer_ends), self.layer_ends)),
-            buffers=frozenset(self.buffer_names),
-            tied=self.tied,
-        )
+        facts = {name: tuple(value) for name, value in self.model.items() if name != "tied"}
+        facts["shapes"] = tuple(map(torch.Size, facts["shapes"]))
+        return Layout(**facts, tied=self.model["tied"])
 
     def draw_mask(self) -> Mask:
         """The mask as this version of torch draws it."""
@@ -93,7 +106,7 @@ class ModelDescription(Description):
     @cached_property
     def _first_names(self) -> dict[str, str]:
         """Each name that a tensor may have -> the first of its names."""
-        return {name: name for name in self.names} | self.tied
+        return {name: name for name in self.layout.names} | dict(self.layout.tied)
 
     def unwrapped(self, weights: State) -> dict[str, Tensor]:
         """The tensors by the log's names, where theirs differ by words of wrappers only."""
@@ -115,7 +128,7 @@ class ModelDescription(Description):
         self._check_ties(given)
 
     def _check_kinds(self, given: Mapping[str, Tensor]) -> None:
-        tensors = zip(self.names, self.shapes, self.dtypes, strict=True)
+        tensors = zip(self.layout.names, self.layout.shapes, self.dtypes, strict=True)
         kinds = {name: f"{tuple(shape)} {dtype}" for name, shape, dtype in tensors}
         for name, tensor in given.items():
             found = f"{tuple(tensor.shape)} {_dtype_name(tensor)}"
@@ -128,7 +141,8 @@ class ModelDescription(Description):
                 raise _wrong_model(f"it has no tensor {name} {kind}")
 
     def _check_ties(self, given: Mapping[str, Tensor]) -> None:
-        for name, (place, *others) in zip(self.names, self.layout.places(given), strict=True):
+        places = zip(self.layout.names, self.layout.places(given), strict=True)
+        for name, (place, *others) in places:
             if any(unequal(place, other).any() for other in others):
                 raise InputError(
                     f"{name} is tied, but has other values under its other names; save the trained "
@@ -158,19 +172,6 @@ def _refuse_unrecordable(model: nn.Module) -> None:
             )
 
 
-def _model_facts(model: nn.Module) -> dict[str, Any]:
-    layout = Layout.of(model)
-    return {
-        "names": [*layout.names],
-        "shapes": [[*shape] for shape in layout.shapes],
-        "dtypes": [_dtype_name(tensor) for tensor in layout.tensors(model)],
-        "tied": dict(layout.tied),
-        "layers": [*layout.layers],
-        "layer_ends": [part.stop for part in layout.slices],
-        "buffer_names": sorted(layout.buffers),
-    }
-
-
 def describe(model: nn.Module, batch: BatchCodec, settings: dict[str, Any]) -> ModelDescription:
     """Describe a log to be; settings and errors as of :func:`create`."""
     for name, choices in (("values", VALUE_BYTES), ("buffers", BUFFERS)):
@@ -180,7 +181,10 @@ def describe(model: nn.Module, batch: BatchCodec, settings: dict[str, Any]) -> M
     _refuse_unrecordable(model)
     versions = {"python": platform.python_version(), **{name: version(name) for name in USED}}
     settings = {**settings, "seed": whole_number("seed", settings["seed"], 0, 2**63)}
-    draft = ModelDescription(**_model_facts(model), **settings, **asdict(batch), versions=versions)
+    layout = Layout.of(model)
+    dtypes = [_dtype_name(tensor) for tensor in layout.tensors(model)]
+    facts = asdict(layout)
+    draft = ModelDescription(facts, dtypes, **settings, **asdict(batch), versions=versions)
     return _with_mask(draft, batch)
 
 

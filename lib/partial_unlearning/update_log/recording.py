@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -10,10 +10,12 @@ from torch import Tensor, distributed, nn
 from partial_unlearning.errors import InputError
 from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.checkpoint import Stateful
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
+
+if TYPE_CHECKING:
+    from torch.distributed.checkpoint.stateful import Stateful
 
 
 class Recording:
@@ -26,7 +28,7 @@ class Recording:
         self,
         model: nn.Module,
         log: LogWriter,
-        keep: Sequence[Stateful] = (),
+        keep: Sequence["Stateful"] = (),
         generators: Sequence[torch.Generator] = (),
     ) -> None:
         self.model, self.log = model, log
@@ -47,26 +49,29 @@ class Recording:
         That is its checkpoint; or its end, with the weights it ended with or those of a request.
         """
         history, saved = self.log.history, checkpoint.read_checkpoint(self.log.folder)
-        ended, digest = history.trained_steps, self.log.description.digest(self.model)
+        digest = self.log.description.digest(self.model)
         known = history.knows(digest)
-        if saved and (saved["position"]["steps"] > ended or not known):
+        if saved and (saved["position"]["steps"] > history.trained_steps or not known):
             self._go_to(**checkpoint.restore(saved, self._parts, self._generators))
         elif known:
             self._held["subtracted"] = to_ranges(history.subtracted(digest))
             self._held["inseparable"] = to_ranges(history.inseparable)
             self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
-            self._cut(ended)
-        elif ended:
-            raise InputError(
-                "this log has ended, and its checkpoint went with the first request; to train on, "
-                f"load its last weights ({history.entries[-1].weights[:12]}) first, or record to a "
-                "new folder"
-            )
+            self._cut(history.trained_steps)
         elif self.steps:
-            raise InputError(
-                f"the log holds {self.steps} steps, but no checkpoint to go on from: take a new "
-                "folder, and call checkpoint(0) before the first step if a run may be begun again"
+            raise InputError(self._no_way_on())
+
+    def _no_way_on(self) -> str:
+        if self.log.history.entries:
+            return (
+                "this log has ended, and its checkpoint went with the first request; to train on, "
+                f"load its last weights ({self.log.history.entries[-1].weights[:12]}) first, or "
+                "record to a new folder"
             )
+        return (
+            f"the log holds {self.steps} steps, but no checkpoint to go on from: take a new "
+            "folder, and call checkpoint(0) before the first step if a run may be begun again"
+        )
 
     def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
         self.epoch, self._held = epoch, held
@@ -168,7 +173,8 @@ def _refuse_other(about: Description, settings: dict[str, Any]) -> None:
     """Raise InputError for settings that are not those the log was begun with."""
     for name, value in settings.items():
         begun = getattr(about, name, "no such setting")
-        if value is not None and name not in ("ids", "plan") and value != begun:
+        same = isinstance(value, int | float | str) and value == begun
+        if value is not None and name not in ("ids", "plan") and not same:
             raise InputError(
                 f"{name} is {value!r}, but the log was begun with {begun!r}; leave it out to go on "
                 "with the log, or record to a new folder"
@@ -179,7 +185,7 @@ def record(
     model: nn.Module,
     path: str | os.PathLike[str],
     *,
-    keep: Sequence[Stateful] = (),
+    keep: Sequence["Stateful"] = (),
     generators: Sequence[torch.Generator] = (),
     resume: bool = False,
     gathered: bool = False,
@@ -204,20 +210,6 @@ def record(
     Raises:
         InputError: there is a log, and ``resume`` is not set or it cannot go on with this model
             and settings; or several processes train, and ``gathered`` is not set.
-
-    Example:
-        >>> from tempfile import mkdtemp
-        >>> model = nn.Linear(3, 2)
-        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        >>> recording = record(model, mkdtemp() + "/log", ids=torch.arange(8), batch_size=4)
-        >>> for ids in torch.arange(8).split(4):
-        ...     optimizer.zero_grad()
-        ...     model(torch.ones(4, 3)).square().sum().backward()
-        ...     optimizer.step()
-        ...     recording.step(ids, epoch=0)
-        >>> recording.close()
-        >>> recording.log.affected_steps([6])
-        [1]
     """
     grouped = distributed.is_available() and distributed.is_initialized()
     if grouped and distributed.get_world_size() > 1 and not gathered:

@@ -18,8 +18,13 @@ from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, from_ranges
 from partial_unlearning.update_log.log import UNCHANGED, open_log
-from partial_unlearning.update_log.purge import purge
-from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
+from partial_unlearning.update_log.requests import (
+    Preview,
+    carry_out,
+    preview,
+    preview_undo,
+    purge,
+)
 
 NEARLY_ALL = 0.9
 TOO_MANY = (

@@ -20,7 +20,6 @@ from partial_unlearning.update_log.folder import Folder, Row, Tail, open_tail
 
 _SUM = 4  # bytes of a CRC32C
 _SHARD = re.compile(r"c\.(\d+)\.0")
-_TOGETHER = 500  # rows in one call to the system, which takes 1,024 parts
 
 
 def _checksum(content: Row) -> bytes:
@@ -206,9 +205,9 @@ class RowWriter(Rows):
             self._complete()
 
     def extend(self, rows: Sequence[Row] | np.ndarray) -> None:
-        """Write rows, a few hundred of one shard at once."""
+        """Write rows."""
         while len(rows):
-            part = rows[: min(self.per_shard - self._filled, _TOGETHER)]
+            part = rows[: self.per_shard - self._filled]
             self._tail.append(*(piece for row in part for piece in (row, _checksum(row))))
             self._filled, rows = self._filled + len(part), rows[len(part) :]
             if self._filled == self.per_shard:
