@@ -42,7 +42,10 @@ class Folder:
         try:
             self.fs, self.root = fsspec.core.url_to_fs(os.fspath(url))
         except (ValueError, ImportError, TypeError, AttributeError) as error:
-            raise InputError(f"cannot open the log folder {url}: {error}") from error
+            raise InputError(
+                f"cannot open the log folder {url}: {error}; give a path, or a URL of a kind that "
+                "fsspec knows, with its package installed"
+            ) from error
         self.local = isinstance(self.fs, LocalFileSystem)
         self._lock: BinaryIO | None = None
 
@@ -192,21 +195,23 @@ def _read_ranges(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
 class LocalTail:
     """The first bytes of a file on this disk; every append goes to the operating system at once.
 
-    A log is not read while training: what is on the disk leaves the system's memory, as getting
-    ever new memory can cost more than all else about recording.
+    Nothing is held back that a forked process could write a second time. A log is not read while
+    training: what is on the disk leaves the system's memory, as getting ever new memory can cost
+    more than all else about recording.
     """
 
     @reported()
     def __init__(self, folder: Folder, name: str, length: int) -> None:
-        self._file = open(folder.path(name), "ab")  # noqa: SIM115 (held)
+        self._file = open(folder.path(name), "ab", buffering=0)  # noqa: SIM115 (held)
         self.saved = self._file.truncate(length)
 
     def append(self, *parts: Row) -> None:
         """Add parts to the end."""
         for part in parts:
-            self._file.write(part)  # type: ignore[arg-type]
-        self._file.flush()
-        self.saved = self._file.tell()
+            rest = memoryview(part)  # type: ignore[arg-type]
+            while rest:  # a full disk takes a part, and then nothing
+                rest = rest[self._file.write(rest) :]
+            self.saved += len(part)
 
     @reported()
     def flush(self) -> None:

@@ -59,7 +59,9 @@ class StoredLog(LogFiles):
         count, purged = len(self), self.history.purged
         outside = known[(known < 0) | (known >= count)]
         if len(outside):
-            raise InputError(f"the log holds no update of step {outside[0]}, but {count} steps")
+            raise InputError(
+                f"the log holds no update of step {outside[0]}; give some of its {count} steps"
+            )
         if gone := purged.intersection(known.tolist()):
             raise InputError(
                 f"{len(gone)} of these steps are purged from the log, the first is {min(gone)}; "
@@ -114,7 +116,7 @@ class StoredLog(LogFiles):
         asked = np.unique(sample_ids(ids))
         steps, seen = self.seen_in(asked)
         if not len(asked):
-            raise InputError("no sample ids were given, so they are in no recorded batch")
+            raise InputError("no sample ids, so they are in no recorded batch; give at least one")
         if not seen.all():
             raise InputError(
                 f"{(~seen).sum()} of {len(asked)} sample ids are in no recorded batch, the first "
@@ -198,7 +200,9 @@ class LogWriter(StoredLog):
             InputError: not the next step, no batch known for it, or it cannot be written.
         """
         if first != self._next:
-            raise InputError(f"step {first} was recorded, but step {self._next} is the next one")
+            raise InputError(
+                f"step {first} was recorded, but step {self._next} is next; keep their order"
+            )
         for step in range(first, first + len(values)):
             if step not in self._batch_of:
                 raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
@@ -216,7 +220,10 @@ class LogWriter(StoredLog):
             self._batches.extend([batch.tobytes() for batch in batches])
             self._updates.extend(updates)
         except (OSError, InputError) as error:
-            raise InputError(f"cannot record steps {steps[0]} to {steps[-1]}: {error}") from error
+            raise InputError(
+                f"cannot record steps {steps[0]} to {steps[-1]}: {error}; mend that, and go on "
+                "from the last checkpoint with record(..., resume=True)"
+            ) from error
         self._next = steps.stop
 
     def flush(self) -> None:
@@ -259,7 +266,9 @@ def _batch_codec(
         largest = max(len(batch) for _, _, batch in plan)
         batch_size = largest if batch_size is None else batch_size
     if ids is None or batch_size is None:
-        raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
+        raise InputError(
+            "neither a plan nor ids and batch_size; give all sample ids and the batch size"
+        )
     return BatchCodec.holding(ids, batch_size)
 
 
@@ -332,6 +341,6 @@ def append_to(
 ) -> LogWriter:
     """As :func:`open_log`, to append to it, one process at a time; plan as of :func:`create`."""
     if not exists(path):
-        raise InputError(f"there is no update log at {path}; create it")
+        raise InputError(f"there is no update log at {path}; record() or create() one")
     open_log(path, model)
     return LogWriter(Folder(path), plan)

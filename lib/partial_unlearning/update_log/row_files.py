@@ -150,7 +150,8 @@ class Rows:
         ends = [self._end(shard) for shard in range(shards)]
         for shard, end in enumerate(ends):
             if end != index and (shard < shards - 1 or not index.startswith(end)):
-                yield f"{self.folder.path(self._file(shard))} is damaged in its index"
+                path = self.folder.path(self._file(shard))
+                yield f"{path} is damaged in its index; restore it from a copy"
         yield from self._verify_document(ends.count(index))
 
     def _verify_document(self, whole: int) -> Iterator[str]:
@@ -159,12 +160,12 @@ class Rows:
             found = json.loads(self.folder.read(f"{self.name}/zarr.json").tobytes())
             rows = found["shape"][0]
         except (OSError, ValueError, KeyError, TypeError, IndexError):
-            yield f"{path} is missing or damaged"
+            yield f"{path} is missing or damaged; restore it from a copy"
             return
         # The shape is brought up to date at each flush; until then it says less than there is.
         known = isinstance(rows, int) and rows in range(0, whole * self.per_shard + 1)
         if not known or found != document(rows, self.row_bytes, self.per_shard):
-            yield f"{path} is damaged: it does not describe this array"
+            yield f"{path} is damaged: it does not describe this array; restore it from a copy"
 
 
 class RowWriter(Rows):
