@@ -32,8 +32,10 @@ def _own_tensors(path: str, module: nn.Module) -> Named:
 
 def named_tensors(model: State) -> dict[str, Tensor]:
     """Every weight and saved buffer under every name it has; what else a file holds is left out."""
+    if not isinstance(model, nn.Module | Mapping):
+        raise InputError(f"a {type(model).__name__} is no model; give one, or its tensors by name")
     if not isinstance(model, nn.Module):
-        tensors = ((name, value) for name, value in model.items() if isinstance(value, Tensor))
+        tensors = ((str(name), value) for name, value in model.items() if isinstance(value, Tensor))
         return {name: value for name, value in tensors if not name.endswith("_extra_state")}
     modules = model.named_modules(remove_duplicate=False)
     return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
@@ -182,7 +184,7 @@ class Layout:
             values = part if tensor.dtype.is_floating_point else part.round()
             tensor.copy_(values.view_as(tensor))
 
-    @torch.no_grad()
+    @torch.inference_mode()  # a model may have been made in it
     def subtract(self, model: State, update: Tensor, *, keep_buffers: bool = False) -> None:
         """Take ``update`` of shape ``(size,)`` away from the model: w' = w - update (Eq. 4).
 

@@ -100,11 +100,14 @@ class UpdateRecorder(Callback):
         self._wait()
 
     def moved(self, model: nn.Module) -> int:
-        """How many kept entries of the model are not as read last, once an epoch has ended."""
-        now = Reader(model, self._positions.to(next(model.parameters()).device), 1)
+        """How many kept entries of the model are not as read last."""
+        now, last = (
+            Reader(model, self._positions.to(next(model.parameters()).device), 1),
+            len(self._steps),
+        )
         now(0)
         pairs = zip(now.runs, self._reader.runs, strict=True)
-        return sum(int(unequal(one.slots[0], other.slots[0]).sum()) for one, other in pairs)
+        return sum(int(unequal(one.slots[0], other.slots[last]).sum()) for one, other in pairs)
 
     def _hand_over(self) -> None:
         self._wait()

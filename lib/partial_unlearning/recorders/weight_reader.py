@@ -105,6 +105,7 @@ class Reader:
         stored: the type that changes of whole numbers must fit into exactly.
     """
 
+    @torch.inference_mode(False)  # another thread uses its memory
     def __init__(
         self, model: nn.Module, positions: Tensor, slots: int, stored: torch.dtype = torch.float32
     ) -> None:

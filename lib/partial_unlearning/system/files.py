@@ -44,14 +44,17 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> Path:
     A process that is killed meanwhile may leave a file that ends in :data:`UNFINISHED`. The file's
     ``mode`` is less what the umask takes, as of any new file. InputError if it cannot be written.
     """
-    make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
+    target = Path(os.path.realpath(path))  # what a link stands for, not the link
+    make_folder(target.parent)
+    if target.exists() and not target.is_file():
+        raise InputError(f"{path} is a folder or a device; name a file")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
         with open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

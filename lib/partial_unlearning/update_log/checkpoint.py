@@ -58,8 +58,8 @@ def restore(
             f"generators, not of {given[0]} and {given[1]}; give record() the same as then"
         )
     try:
-        for part, state in zip(parts, saved["parts"], strict=True):
-            part.load_state_dict(state)
+        for part, state in reversed([*zip(parts, saved["parts"], strict=True)]):
+            part.load_state_dict(state)  # the model last: a refusal leaves it as it was
         for generator, state in zip(generators, saved["generators"], strict=True):
             generator.set_state(state)
     except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:

@@ -40,8 +40,13 @@ class Folder:
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
         try:
-            self.fs, self.root = fsspec.core.url_to_fs(os.fspath(url))
-        except (ValueError, ImportError, TypeError, AttributeError) as error:
+            self.root = os.fspath(url)
+            if "://" in self.root:
+                self.fs, self.root = fsspec.core.url_to_fs(self.root)
+            else:  # a path as it stands, whatever fsspec makes of its letters
+                self.fs = LocalFileSystem()
+                self.root = os.path.abspath(os.path.expanduser(self.root))
+        except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
             raise InputError(
                 f"cannot open the log folder {url}: {error}; give a path, or a URL of a kind that "
                 "fsspec knows, with its package installed"
@@ -115,15 +120,17 @@ class Folder:
         """Load such JSON; InputError if missing, damaged, or of another format."""
         path = self.path(name)
         try:
-            found = json.loads(self.read(name).tobytes())
-            version, content = found["attributes"]["format"], found["attributes"]["content"]
-            if found == _document(content):
-                return load(content)
+            text = self.read(name).tobytes()
         except FileNotFoundError as error:
             raise InputError(
                 f"{path} is missing: this is no update log, or a part of one; name its folder, or "
                 "restore that file from a copy"
             ) from error
+        try:
+            found = json.loads(text)
+            version, content = found["attributes"]["format"], found["attributes"]["content"]
+            if found == _document(content):
+                return load(content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{path} is damaged, or has the content of another file: {error!r}; restore it"
@@ -178,6 +185,7 @@ class Folder:
     def unlock(self) -> None:
         """Let others write."""
         if self._lock:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # a forked process may hold the file as well
             self._lock.close()
             self._lock = None
 

@@ -25,9 +25,10 @@ from partial_unlearning.update_log.model_description import ModelDescription, de
 from partial_unlearning.update_log.row_files import RowWriter
 
 UNCHANGED = (
-    "recorded no change of any weight: a scaler skipped them, the learning rate was 0, or "
-    "gradients were accumulated. Then what these samples did is in later steps, and not found: "
-    "call step() once after each optimizer.step(), with the ids of all its micro-batches"
+    "recorded no change of any weight: a scaler skipped them, the learning rate was 0, all that "
+    "changed is pruned, or gradients were accumulated. In that case what these samples did is in "
+    "later steps, and not found: call step() once after each optimizer.step(), with the ids of all "
+    "its micro-batches"
 )
 
 
@@ -55,7 +56,9 @@ class StoredLog(LogFiles):
 
     def known(self, steps: Iterable[int]) -> np.ndarray:
         """Sorted distinct steps; raises InputError if one is not in the log, or purged."""
-        known = np.unique(np.fromiter(steps, dtype=np.int64))
+        known = np.unique([*steps])
+        if len(known) and known.dtype.kind not in "iu":
+            raise InputError(f"steps are {known.dtype}; give whole numbers of an integer type")
         count, purged = len(self), self.history.purged
         outside = known[(known < 0) | (known >= count)]
         if len(outside):
@@ -166,7 +169,7 @@ class LogWriter(StoredLog):
         super().__init__(folder)
         about = self.description
         self._batch_of = {step: about.batches.encode(epoch, ids) for step, epoch, ids in plan or ()}
-        self._next, self._closed = len(self), False
+        self._next, self._closed, self._process = len(self), False, os.getpid()
         self._memory = np.zeros((about.together, about.update_bytes), dtype=np.uint8)
         if self._batches.count() > self._next or self._cut_to() is not None:
             self.cut(self._next)  # killed after a batch, or while shortening
@@ -184,13 +187,16 @@ class LogWriter(StoredLog):
         self._batches.cut(steps)
         self.folder.remove(CUT)
 
-    def _refuse_if_closed(self) -> None:
+    def refuse_if_closed(self) -> None:
+        """Raise InputError if nothing can be recorded any more, or not by this process."""
         if self._closed:
             raise InputError("recording has ended; record(..., resume=True) goes on with it")
+        if os.getpid() != self._process:
+            raise InputError("another process records this log; call step() and close() there")
 
     def announce(self, step: int, batch: Batch) -> None:
         """Say which samples a step saw, before it is recorded; InputError if there is no room."""
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         self._batch_of[step] = self.description.batches.encode(batch.epoch, batch.ids)
 
     def record(self, first: int, positions: Tensor, values: Tensor) -> None:
@@ -228,7 +234,7 @@ class LogWriter(StoredLog):
 
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         self._batches.flush()
         self._updates.flush()
 
@@ -239,8 +245,7 @@ class LogWriter(StoredLog):
         """
         self.flush()
         steps = len(self)
-        if still := len(self.unchanged(range(steps))):
-            warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
+        still = len(self.unchanged(range(steps)))
         if model is not None and steps:
             digest = self.description.digest(model)
             self.history.append(Entry("trained", 0, [[0, steps]], digest, **held))  # type: ignore[arg-type]
@@ -248,6 +253,8 @@ class LogWriter(StoredLog):
         self._batches.close()
         self._updates.close()
         self.folder.unlock()
+        if still:  # last, as a warning may be made an error
+            warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:

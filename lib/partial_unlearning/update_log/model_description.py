@@ -31,8 +31,12 @@ def _positions_digest(positions: Tensor) -> str:
     return hashlib.sha256(positions.cpu().numpy().astype("<i8").tobytes()).hexdigest()
 
 
-def _dtype_name(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.") + " without values" * tensor.is_meta
+def _kind(tensor: Tensor) -> str:
+    """The type of a plain tensor with values; of another what it is."""
+    plain = not nn.parameter.is_lazy(tensor) and type(tensor.detach()) is Tensor
+    if plain and not tensor.is_nested and not tensor.is_meta and tensor.layout == torch.strided:
+        return str(tensor.dtype).removeprefix("torch.")
+    return f"a {type(tensor).__name__} of {tensor.dtype}, not plain or without values"
 
 
 def _wrong_model(found: str) -> InputError:
@@ -131,10 +135,10 @@ class ModelDescription(Description):
         tensors = zip(self.layout.names, self.layout.shapes, self.dtypes, strict=True)
         kinds = {name: f"{tuple(shape)} {dtype}" for name, shape, dtype in tensors}
         for name, tensor in given.items():
-            found = f"{tuple(tensor.shape)} {_dtype_name(tensor)}"
-            kind = kinds.get(self._first_names.get(name, name), "no tensor of that name")
+            kind, own = kinds.get(self._first_names.get(name, name)), _kind(tensor)
+            found = f"{tuple(tensor.shape)} {own}" if own in TYPES.split(", ") else own
             if found != kind:
-                raise _wrong_model(f"it has {name} {found}, the log {kind}")
+                raise _wrong_model(f"it has {name} {found}, the log {kind or 'none of that name'}")
         held = {self._first_names[name] for name in given}
         for name, kind in kinds.items():
             if name not in held:
@@ -163,12 +167,10 @@ def _refuse_unrecordable(model: nn.Module) -> None:
             "record the plain module, and script it when it is trained"
         )
     for name, tensor in named_tensors(model).items():
-        other = nn.parameter.is_lazy(tensor) or type(tensor.detach()) is not Tensor
-        strided = not other and tensor.layout == torch.strided
-        if not strided or _dtype_name(tensor) not in TYPES.split(", "):
+        if (kind := _kind(tensor)) not in TYPES.split(", "):
             raise InputError(
-                f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors of "
-                f"{TYPES} can be recorded (run lazy layers once, keep complex ones as view_as_real)"
+                f"{name} is {kind}; only plain tensors of {TYPES} can be recorded (run "
+                "lazy layers once, keep complex ones as view_as_real)"
             )
 
 
@@ -182,7 +184,7 @@ def describe(model: nn.Module, batch: BatchCodec, settings: dict[str, Any]) -> M
     versions = {"python": platform.python_version(), **{name: version(name) for name in USED}}
     settings = {**settings, "seed": whole_number("seed", settings["seed"], 0, 2**63)}
     layout = Layout.of(model)
-    dtypes = [_dtype_name(tensor) for tensor in layout.tensors(model)]
+    dtypes = [_kind(tensor) for tensor in layout.tensors(model)]
     facts = asdict(layout)
     draft = ModelDescription(facts, dtypes, **settings, **asdict(batch), versions=versions)
     return _with_mask(draft, batch)

@@ -135,7 +135,7 @@ def answer(
         else:
             ids = read_ids(request)
             plan = preview(log, named, ids, unfinished=unfinished)
-            click.echo(f"{len(ids)} sample ids, from {min(ids)} to {max(ids)}")
+            click.echo(f"{len({*ids})} sample ids, from {min(ids)} to {max(ids)}")
             _tell(plan, log.description)
         if out is None:
             return None

@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from partial_unlearning.errors import InputError
@@ -50,6 +51,12 @@ class Preview:
         return len(self.asked) / self.steps
 
 
+def _opened(log: StoredLog) -> StoredLog:
+    if not isinstance(log, StoredLog):
+        raise InputError(f"a {type(log).__name__} is no open log; give what open_log(path) returns")
+    return log
+
+
 def _before(log: StoredLog, digest: str, after: set[int]) -> set[int]:
     """The steps subtracted in the weights of this digest; also in those of a killed process."""
     begun = log.history.announced
@@ -64,11 +71,8 @@ def _plan(
     log: StoredLog, weights: State, kind: str, request: int, asked: set[int], after: set[int]
 ) -> Preview:
     """The plan of a request, with what the weights have lost before it."""
-    try:
-        log.description.check(weights)
-        digest = log.description.digest(weights)
-    except (AttributeError, TypeError, RuntimeError) as error:
-        raise InputError(f"give a model, or its dense tensors by name ({error})") from error
+    log.description.check(weights)
+    digest = log.description.digest(weights)
     before = _before(log, digest, after)
     if lost := (before ^ after) & log.history.inseparable:
         raise InputError(
@@ -84,7 +88,7 @@ def preview(
     log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
 ) -> Preview:
     """Look what :func:`forget` would do: arguments and errors as there; nothing is changed."""
-    if not (log.ended or (unfinished and not log.history.entries)):
+    if not (_opened(log).ended or (unfinished and not log.history.entries)):
         raise InputError(
             f"recording has not ended, so no weights are known to hold the {len(log)} steps of the "
             "log; go on and close it. Where that cannot be, and these are the weights right after "
@@ -144,9 +148,10 @@ def carry_out(
     trained = Entry("trained", 0, [[0, plan.steps]], plan.weights, [])  # if it was never closed
     log.history.write(entries or (trained,), announced=entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
-    for name, tensor in changed.items():
-        if unequal(own[name], tensor).any():  # a constant may be one number, repeated
-            own[name].detach().copy_(tensor)
+    with torch.inference_mode():
+        for name, tensor in changed.items():
+            if unequal(own[name], tensor).any():  # a constant may be one number, repeated
+                own[name].detach().copy_(tensor)
     save()
     log.history.append(entry)
     return entry
@@ -174,11 +179,12 @@ def forget(
         InputError: ids that were not trained on, weights that the log does not know, recording
             has not ended, or another process is writing to the log.
     """
-    with log.locked():
+    with _opened(log).locked():
         plan = preview(log, weights, ids, unfinished=unfinished)
-        if plan.unchanged:
-            warnings.warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}", stacklevel=2)
-        return carry_out(log, weights, plan)
+        entry = carry_out(log, weights, plan)
+    if plan.unchanged:  # last, as a warning may be made an error
+        warnings.warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}", stacklevel=2)
+    return entry
 
 
 def undo(log: StoredLog, weights: State, request: int) -> Entry:
@@ -187,7 +193,7 @@ def undo(log: StoredLog, weights: State, request: int) -> Entry:
     The ``request`` is given by its number, see :attr:`Entry.request`. Arguments, result and errors
     are else those of :func:`forget`; InputError as well if no such request stands.
     """
-    with log.locked():
+    with _opened(log).locked():
         return carry_out(log, weights, preview_undo(log, weights, request))
 
 
@@ -208,7 +214,7 @@ def purge(log: StoredLog, request: int) -> Entry:
     Raises:
         InputError: no such request, a file that cannot be changed, or another process writes.
     """
-    with log.locked():
+    with _opened(log).locked():
         asked, held = _standing(log, request)[request], asdict(log.history.entries[-1])
         if log.history.announced:
             raise InputError(f"a {log.history.announced.kind} was cut short; repeat it first")
