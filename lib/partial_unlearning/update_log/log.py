@@ -343,11 +343,7 @@ def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> St
     return log
 
 
-def append_to(
-    path: str | os.PathLike[str], model: nn.Module, plan: BatchPlan | None = None
-) -> LogWriter:
-    """As :func:`open_log`, to append to it, one process at a time; plan as of :func:`create`."""
-    if not exists(path):
-        raise InputError(f"there is no update log at {path}; record() or create() one")
+def append_to(path: str | os.PathLike[str], model: nn.Module) -> LogWriter:
+    """As :func:`open_log`, to append to it, one process at a time."""
     open_log(path, model)
-    return LogWriter(Folder(path), plan)
+    return LogWriter(Folder(path))
