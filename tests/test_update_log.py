@@ -172,7 +172,7 @@ def test_batch_rows_return_epoch_and_ids(largest):
     codec = BatchCodec.holding([0, largest], 5)
     for ids in (torch.tensor([largest, 0, 1]), torch.tensor([2, 1, 0, largest, 3])):
         row = np.frombuffer(codec.encode(7, ids).tobytes(), np.uint8)
-        assert len(row) == codec.row.itemsize == 9 + 5 * np.dtype(codec.ids).itemsize
+        assert len(row) == codec.row.itemsize == 8 + 5 * np.dtype(codec.ids).itemsize
         (found,) = codec.decode(row[None])
         assert found["epoch"] == 7
         assert found["ids"][: found["count"]].tolist() == ids.tolist()

@@ -99,7 +99,8 @@ def sample_ids(given: Any) -> np.ndarray:  # noqa: ANN401 (whatever a person giv
 class BatchCodec:
     """The epoch and at most ``batch_size`` sample ids, of numpy type ``ids``, as a row.
 
-    It also says whether the step changed no weight. Short batches are filled with one of their ids.
+    Short batches are filled with one of their ids. Their number is below 0 if the step changed no
+    weight.
     """
 
     batch_size: int
@@ -119,7 +120,7 @@ class BatchCodec:
     @cached_property
     def row(self) -> np.dtype:
         """The fields of a row."""
-        head = [("epoch", "<u4"), ("unchanged", "u1"), ("count", "<u4")]
+        head = [("epoch", "<u4"), ("count", "<i4")]
         return np.dtype([*head, ("ids", self.ids, (self.batch_size,))])
 
     def encode(self, epoch: int, ids: object) -> np.ndarray:

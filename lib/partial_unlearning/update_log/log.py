@@ -96,7 +96,7 @@ class StoredLog(LogFiles):
         """Yield the :class:`Batch` of each step, in order; InputError if a row is damaged."""
         for _, rows in self._batches.blocks(np.arange(len(self))):
             for row in self.description.batches.decode(rows):
-                ids = row["ids"][: row["count"]].astype(np.int64)
+                ids = row["ids"][: abs(row["count"])].astype(np.int64)
                 yield Batch(int(row["epoch"]), torch.from_numpy(ids))
 
     def plan(self) -> BatchPlan:
@@ -143,7 +143,7 @@ class StoredLog(LogFiles):
         """Those of ``steps`` of which no change of a weight was recorded."""
         blocks = self._batches.blocks(np.unique(np.fromiter(steps, dtype=np.int64)))
         decode = self.description.batches.decode
-        return {int(n) for part, rows in blocks for n in part[decode(rows)["unchanged"] > 0]}
+        return {int(n) for part, rows in blocks for n in part[decode(rows)["count"] < 0]}
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
@@ -220,7 +220,8 @@ class LogWriter(StoredLog):
         steps = range(self._next, self._next + len(updates))
         batches = [self._batch_of.pop(step) for step in steps]
         for batch, update in zip(batches, updates, strict=True):
-            batch["unchanged"] = self.description.updates.unchanged(update)
+            if self.description.updates.unchanged(update):
+                batch["count"] *= -1
         self._next = -1  # nothing can follow until everything is written
         try:
             self._batches.extend([batch.tobytes() for batch in batches])

@@ -209,19 +209,16 @@ def _refuse_ungathered(gathered: bool) -> None:
         )
 
 
-def _refuse_stateless(parts: object, generators: object) -> None:
+def _refuse_stateless(parts: Any, generators: Any) -> None:  # noqa: ANN401 (as they are given)
     """Raise InputError unless a checkpoint can save them all."""
-    wrong = not isinstance(parts, list | tuple) or any(
-        not callable(getattr(part, name, None))
-        for part in parts
-        for name in ("state_dict", "load_state_dict")
-    )
-    if wrong or not isinstance(generators, list | tuple):
+    try:
+        _ = [(part.state_dict, part.load_state_dict) for part in parts]
+        _ = [(generator.get_state, generator.set_state) for generator in generators]
+    except (TypeError, AttributeError) as error:
         raise InputError(
-            f"keep is a {type(parts).__name__}, generators a {type(generators).__name__}: give "
-            "keep=[...], a list of what has state_dict and load_state_dict, such as the optimizer, "
-            "and generators=[...], one of random generators"
-        )
+            f"{error}: give keep=[...], a list of what has state_dict and load_state_dict, such as "
+            "the optimizer, and generators=[...], one of random generators"
+        ) from error
 
 
 def _refuse_other(about: Description, settings: dict[str, Any]) -> None:
