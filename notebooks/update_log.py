@@ -156,7 +156,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # - *Schedulers*: nothing to do. A learning rate of zero is recorded like a skipped step.
 # - *Averaged weights* (EMA, SWA): they belong into a copy. No step can be subtracted from an average, so the log refuses it: publish the trained
 #   weights, and delete the average when a request comes.
-# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold. The others are cut off; without that, `close` refuses.
+# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold. The others are cut off; without that, the next `step`, or `close`, refuses.
 
 
 # %%

@@ -39,16 +39,14 @@ _HOMES = {
     "masks": "FixedMask Mask SelectionMask build_mask keep_all",
     "metrics": "accuracy",
     "models": "build",
-    "recorders.background": "BackgroundRecorder",
     "recorders.recorders": "MemoryLog UpdateRecorder",
     "samples": "Split",
     "state": "Layout",
     "training": "Callback fit make_optimizer",
     "unlearners": "amnesiac gradient sisa",
     "update_log.log": "append_to create exists open_log",
-    "update_log.purge": "purge",
     "update_log.recording": "gather_ids record",
-    "update_log.requests": "forget preview undo",
+    "update_log.requests": "forget preview purge undo",
 }
 """Module -> the names of it that are used as ``partial_unlearning.NAME``."""
 

@@ -18,8 +18,13 @@ from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, from_ranges
 from partial_unlearning.update_log.log import UNCHANGED, open_log
-from partial_unlearning.update_log.purge import purge
-from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
+from partial_unlearning.update_log.requests import (
+    Preview,
+    carry_out,
+    preview,
+    preview_undo,
+    purge,
+)
 
 NEARLY_ALL = 0.9
 TOO_MANY = (
@@ -82,7 +87,10 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         with safetensors.safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"cannot read {path} as safetensors weights: {error}") from error
+        raise InputError(
+            f"cannot read {path} as safetensors weights: {error}; give a file that "
+            "safetensors.torch.save_file(model.state_dict(), ...) wrote"
+        ) from error
 
 
 def _tell(plan: Preview, about: Description) -> None:
@@ -127,7 +135,7 @@ def answer(
         else:
             ids = read_ids(request)
             plan = preview(log, named, ids, unfinished=unfinished)
-            click.echo(f"{len(ids)} sample ids, from {min(ids)} to {max(ids)}")
+            click.echo(f"{len({*ids})} sample ids, from {min(ids)} to {max(ids)}")
             _tell(plan, log.description)
         if out is None:
             return None
@@ -160,5 +168,8 @@ def completed(path: str, ids: Path, out: Path) -> bool:
         return False
     weights = log.history.entries[-1].weights
     if log.description.digest(log.description.unwrapped(read_weights(out)[0])) != weights:
-        raise InputError(f"{out} does not hold the weights {weights[:12]} of that request")
+        raise InputError(
+            f"the purge of these samples is complete now, but {out} does not hold the weights "
+            f"{weights[:12]} of that request; name the file that does"
+        )
     return True
