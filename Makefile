@@ -1,5 +1,6 @@
 # make book   train, execute every notebook, build the book (PROFILE=smoke, quick or full)
 # make test   unit tests, then every notebook under the smoke profile, re-run and compared
+# make lab    the notebooks in JupyterLab, which is installed first
 # make lint   style checks, and the types of the library
 # make clean  remove what was built (never the results or the environment)
 
@@ -16,7 +17,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: book test lint clean install
+.PHONY: book test lab lint clean install
 .DEFAULT_GOAL := book
 
 # An empty DATA leaves the choice to UNLEARN_DATA, then data/.
@@ -31,6 +32,11 @@ test: $(STAMP)
 	rm -rf results/smoke/runs  # nbval then makes every run again, and compares what it gives
 	TQDM_DISABLE=1 $(BIN)/python -m pytest -q -p reproduction.publishing.nbval_plugin \
 	  --nbval-lax --nbval-current-env _build/smoke/notebooks
+
+# A source, NAME.py, opens as a notebook too: right click, "Open With".
+lab: $(STAMP)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable ".[lab]"
+	$(BIN)/python -m jupyterlab $(ARGS) notebooks
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -108,8 +108,8 @@ def test_every_page_of_the_contents_has_a_source():
 def test_every_notebook_is_in_the_contents_and_has_a_profile():
     for name in book.notebook_names():
         assert f"notebooks/{name}" in contents()
-        parameters = sources.parameter_names(sources.read(sources.find([name])[0]))
-        assert parameters[0] == "profile", name
+        (source,) = sources.find([name])
+        assert next(iter(sources.parameters(source, sources.read(source)))) == "profile", name
 
 
 def test_notebooks_are_executed_before_the_build_and_never_by_it():
@@ -174,7 +174,7 @@ def test_execute_runs_cleans_and_publishes(project):
     assert [outputs(path) for path in paths] == [["20\n"], ["smoke 0.2\n"], ["10\n"]]
     notebook = nbformat.read(paths[1], 4)
     assert set(notebook.metadata) == {"kernelspec", "language_info", "code_digest"}
-    assert [cell.id for cell in notebook.cells] == ["cell-1", "cell-2", "cell-3", "cell-4"]
+    assert [cell.id for cell in notebook.cells] == [f"cell-{number}" for number in range(1, 6)]
     assert not any({"papermill", "execution"} & set(cell.metadata) for cell in notebook.cells)
     assert "hide-input" in notebook.cells[2].metadata.tags
     assert str(project) not in paths[1].read_text()

@@ -19,7 +19,7 @@ from partial_unlearning import record
 from partial_unlearning.errors import InputError
 from reproduction import places, publishing
 from reproduction.publishing import parse_parameters
-from reproduction.study.overrides import OVERRIDES, override
+from reproduction.study.overrides import PARAMETERS, override
 from reproduction.study.profiles import load_profile
 
 # Where a run comes from
@@ -110,7 +110,7 @@ def test_a_parameter_given_twice_is_refused():
 
 
 @settings(deadline=None)
-@given(st.sampled_from(OVERRIDES), st.text(max_size=12))
+@given(st.sampled_from(list(PARAMETERS)), st.text(max_size=12))
 def test_any_text_is_a_setting_or_refused(name, text):
     with suppress(InputError):
         override(load_profile("smoke"), parse_parameters([f"{name}={text}"]))

@@ -246,10 +246,11 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"affected_fraction": 0}, "outside (0, 1]"),
-        ({"affected_fraction": 1.5}, "outside (0, 1]"),
-        ({"target": 42}, "class 42 has no images"),
-        ({"sparsity_first": 1.5}, "outside 0..1"),
+        ({"affected_fraction": 0}, "a number above 0 and at most 1"),
+        ({"affected_fraction": 1.5}, "a number above 0 and at most 1"),
+        ({"target": 10}, "class 10 has no images"),
+        ({"target": 42}, "a whole number from 0 to 10"),
+        ({"sparsity_first": 1.5}, "a number from 0 to 1"),
     ],
 )
 def test_impossible_runs_leave_nothing_behind(results_folder, changes, message):

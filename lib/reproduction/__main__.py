@@ -20,6 +20,7 @@ from reproduction.datasets.sets import load
 from reproduction.machine.workers import cores
 from reproduction.study import results, tuning
 from reproduction.study.experiments import EXPERIMENTS
+from reproduction.study.overrides import PARAMETERS
 from reproduction.study.profiles import load_profile, names
 from reproduction.study.scheduler import check_address
 from reproduction.study.stored_runs import find, run_name
@@ -75,7 +76,11 @@ scheduler_option = click.option(
     help="Make the runs on a Dask cluster: tcp://HOST:PORT of one that exists, or local:N.",
 )
 parameter_option = click.option(
-    "-p", "parameters", multiple=True, metavar="NAME=VALUE", help="Change a setting; repeatable."
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=f"Change a setting; repeatable: {', '.join(PARAMETERS)}.",
 )
 strict_option = click.option(
     "--strict", is_flag=True, help="Treat every warning of the build as an error."
@@ -159,9 +164,7 @@ def run(
 ) -> None:
     """Run EXPERIMENT (such as table_1, figure_4, sisa) and print its rows.
 
-    Results that exist are read. -p changes a setting: models, seeds, affected_fraction,
-    target_images, target, epochs, batch_size, buffers, strategy, sparsity_first, sparsity_last,
-    fraction_first, fraction_last, learning_rate.
+    Results that exist are read.
     """
     changes = publishing.parse_parameters(parameters)
     found = results.results(experiment, profile, jobs=jobs, scheduler=scheduler, **changes)

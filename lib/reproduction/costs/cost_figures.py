@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 
 from partial_unlearning.metrics import Accuracy
 from reproduction.chapters.figures import INK, OTHERS, PALETTE, RETAINED, TARGET, WIDTH, look
+from reproduction.costs.estimate import in_words, log_bytes
 from reproduction.study.runs.setup import point
+
+AT_THE_END = {"textcoords": "offset points", "fontsize": 8, "annotation_clip": False}
 
 
 def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Figure:
@@ -67,5 +70,36 @@ def storage_curve(points: Mapping[str, tuple[float, Accuracy]], trained: Accurac
     axis.set_xticks(ticks := [0.25, 0.5, 1, 2, 4, 8], labels=map(str, ticks))
     axis.minorticks_off()
     axis.legend(fontsize=7.5, ncols=2)
+    plt.close(figure)
+    return figure
+
+
+def size_lines(measured: Mapping[str, tuple[int, float]]) -> Figure:
+    """Bytes a step against the number of weights, for several prunings; real logs as dots.
+
+    Args:
+        measured: label -> weights, and bytes of its log a step.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
+    weights = np.logspace(4, 11, 60)
+    lines = {
+        "every weight, float32": (0.0, 4, PALETTE["trained"], "-"),
+        "50 % pruned": (0.5, 2, PALETTE["proposed"], "-"),
+        "90 % pruned": (0.9, 2, PALETTE["proposed"], "--"),
+        "99 % pruned": (0.99, 2, PALETTE["proposed"], ":"),
+    }
+    for label, (pruned, value_bytes, colour, style) in lines.items():
+        taken = [log_bytes(n, 1, pruned=pruned, value_bytes=value_bytes) for n in weights]
+        axis.plot(weights, taken, color=colour, linestyle=style)
+        axis.annotate(label, (weights[-1], taken[-1]), (4, -3), color=colour, **AT_THE_END)
+    for label, place in measured.items():
+        axis.plot(*place, "o", color=INK, markersize=5)
+        axis.annotate(f"measured: {label}", place, (6, -9), color=INK, **AT_THE_END)
+    axis.set(xscale="log", yscale="log", xlim=(1e4, 1e11), ylim=(1e2, 1e12))
+    axis.set(xlabel="weights that are trained", ylabel="bytes a step")
+    counts = ["10 thousand", "1 million", "100 million", "1 billion", "10 billion", "100 billion"]
+    axis.set_xticks([1e4, 1e6, 1e8, 1e9, 1e10, 1e11], labels=counts)
+    axis.set_yticks(ticks := [1e3, 1e6, 1e9, 1e12], labels=map(in_words, ticks))
+    axis.minorticks_off()
     plt.close(figure)
     return figure

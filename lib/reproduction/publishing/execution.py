@@ -19,12 +19,12 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.machine.workers import worker_pool
-from reproduction.publishing import sources
+from reproduction.publishing import rerun, sources
 from reproduction.publishing.environment import own_environment
 from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
-LONGEST = ("cost", "update_log", "models", "partial_amnesiac", "amnesiac")
+LONGEST = ("cost", "update_log", "should_i_use_it", "models", "partial_amnesiac", "amnesiac")
 # Each kernel warns otherwise that it talks to us without encryption, on this very machine.
 QUIET = ["--log-level=ERROR"]
 # What papermill, jupytext and widgets leave behind: times and paths that make every diff a mess.
@@ -138,22 +138,20 @@ def _prepared(
 ) -> tuple[NotebookNode, dict[str, Any]]:
     """The notebook to execute and all its parameter values."""
     notebook = sources.read(source)
-    known = [name for name in sources.parameter_names(notebook) if name != "profile"]
-    if unknown := [name for name in parameters if name not in known]:
-        raise InputError(
-            f"notebook {source.name} has no parameter {', '.join(unknown)}; it has: "
-            f"{', '.join(known) or 'no parameters'} (the profile is chosen with --profile)"
-        )
-    if parameters:  # a reader has to know that the page was executed with other values
-        values = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
+    own = sources.parameters(source, notebook)
+    values = rerun.accepted(source.name, own, profile, parameters)
+    if values:  # a reader has to know that the page was executed with other values
+        listed = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
         banner = (
-            f":::{{warning}}\nThis page was executed with {values}. Its verdicts, and the front "
+            f":::{{warning}}\nThis page was executed with {listed}. Its verdicts, and the front "
             f"page, are about the runs of profile `{profile}` as it stands. `.venv/bin/python -m "
             f"reproduction execute --profile {profile} {source.name}` brings the usual page back."
             "\n:::"
         )
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(banner))
-    return notebook, {"profile": profile, **source.parameters, **parameters}
+    section = rerun.section(source.name, own, profile)
+    notebook.cells.append(nbformat.v4.new_markdown_cell(section))
+    return notebook, {"profile": profile, **source.parameters, **values}
 
 
 def _write_executed(

@@ -10,6 +10,7 @@
 A mark ``{{title}}`` in a cell or its metadata is replaced by its text.
 """
 
+import ast
 import json
 import re
 from collections.abc import Sequence
@@ -33,7 +34,11 @@ MARK = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 @dataclass(frozen=True)
 class Source:
-    """A notebook and page to be: its jupytext file, and what the template says of it."""
+    """A notebook and page to be: its jupytext file, and what the template says of it.
+
+    Attributes:
+        parameters: values that make this page of the template, so that nobody may change them.
+    """
 
     name: str
     path: Path
@@ -99,7 +104,12 @@ def _filled(source: Source, mark: re.Match) -> str:
     return json.dumps(str(source.substitutions[mark[1]]), ensure_ascii=False)[1:-1]
 
 
-def parameter_names(notebook: NotebookNode) -> list[str]:
-    """Names assigned in the cell tagged ``parameters``, in their order."""
+def parameters(source: Source, notebook: NotebookNode) -> dict[str, Any]:
+    """The parameters of a page that a person may change, with what its notebook assigns.
+
+    They stand in the cell tagged ``parameters``; those that a template sets are not among them.
+    """
     cells = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    return re.findall(r"^(\w+)(?::.*)? = ", "\n".join(cells), re.MULTILINE)
+    lines = [line for line in ast.parse("\n".join(cells)).body if isinstance(line, ast.Assign)]
+    assigned = {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+    return {name: value for name, value in assigned.items() if name not in source.parameters}

@@ -17,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     ValidationError,
 )
@@ -37,6 +36,17 @@ def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
 Seeds = Annotated[tuple[NonNegativeInt, ...], Field(min_length=1), AfterValidator(_distinct)]
 """Seeds of trainings that are meant to be compared or averaged."""
 
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Part = Annotated[float, Field(gt=0, le=1)]
+"""A fraction that cannot be nothing."""
+
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Label = Annotated[int, Field(ge=0, le=10)]
+"""A class: 0 to 9 of MNIST, 0 to 10 of OrganAMNIST."""
+
+Strategy = Literal["random", "last_layers", "layer_magnitude", "global_magnitude"]
+"""Of pruning: those of :data:`partial_unlearning.masks.STRATEGIES`, whose module needs torch."""
+
 
 class Settings(BaseModel):
     """A group of settings; a name it does not know is an error."""
@@ -49,16 +59,16 @@ class Training(Settings):
 
     epochs: PositiveInt
     batch_size: PositiveInt
-    learning_rate: PositiveFloat
+    learning_rate: Rate
     optimizer: str
 
 
 class Pruning(Settings):
     """A pruning strategy with the fractions pruned away in the first and last layer."""
 
-    strategy: str = "random"
-    sparsity_first: float
-    sparsity_last: float
+    strategy: Strategy = "random"
+    sparsity_first: Fraction
+    sparsity_last: Fraction
 
 
 Buffers = Literal["keep", "subtract"]
@@ -84,8 +94,8 @@ class GradientArm(Settings):
     """
 
     form: Literal["masks", "rates", "last_layer"] = "masks"
-    fraction_first: float = 1.0
-    fraction_last: float = 1.0
+    fraction_first: Fraction = 1.0
+    fraction_last: Fraction = 1.0
     batch_size: PositiveInt | None = None
 
 
@@ -93,7 +103,7 @@ class GradientSettings(GradientArm):
     """An arm with its optimizer."""
 
     optimizer: str
-    learning_rate: float
+    learning_rate: Rate
 
 
 PeerSetting = dict[str, str | float]
@@ -119,7 +129,7 @@ class ModelSettings(Settings):
 class DataSettings(Settings):
     """The deletion request on one data set and the models that face it."""
 
-    target: int
+    target: Label
     models: dict[str, ModelSettings]
 
 
@@ -213,7 +223,7 @@ class Change(Settings):
 
     width: PositiveInt | None = None
     optimizer: str | None = None
-    learning_rate: PositiveFloat | None = None
+    learning_rate: Rate | None = None
 
 
 class Variation(Settings):

@@ -1,0 +1,114 @@
+"""Whether to use it on a model of one's own: conditions, each with what was measured."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from reproduction.chapters.tables import NONE, Table, simple_table
+from reproduction.checking.claims import limits
+from reproduction.checking.measurements import Measurements
+from reproduction.study.kinds import TABLES
+
+PROPOSED_MASK = "random, decreasing with depth"
+KEYS = ["table", "model"]
+
+
+def _span(values: Iterable[float], unit: str = "") -> str:
+    """The least and the most of some numbers, ``0.6 to 7.3``; a dash for none."""
+    ends = sorted({f"{value:.1f}" for value in values if pd.notna(value)}, key=float)
+    return f"{' to '.join(dict.fromkeys((ends[0], ends[-1])))}{unit}" if ends else NONE
+
+
+def _at_level(points: pd.DataFrame, method: str) -> pd.DataFrame:
+    """An arm where it first comes down to the level of the findings, or does not."""
+    at = (points.end == "train") & (points.level == limits().level)
+    return points[at & (points.method == method)]
+
+
+def _amnesiac(gathered: Measurements) -> pd.DataFrame:
+    """Tables 1 and 2 under the placement of the tables."""
+    points = gathered["points"]
+    tables = [number for number, table in TABLES.items() if table.family == "amnesiac"]
+    return points[points.table.isin(tables) & (points.placement == "tables")]
+
+
+def distances(gathered: Measurements, method: str) -> pd.Series:
+    """Points of D_r below training anew without the class, by model, at equal forgetting."""
+    points = _amnesiac(gathered)
+    anew = points[points.method == "retrained"].groupby(KEYS).d_r.mean()
+    return (anew - _at_level(points, method).groupby(KEYS).d_r.mean()).dropna()
+
+
+def _reached(gathered: Measurements) -> str:
+    """In how many trainings the proposed mask gets to the level at all."""
+    runs = _at_level(_amnesiac(gathered), "proposed").reached
+    return f"{runs.sum()} of {len(runs)}"
+
+
+def _everywhere(gathered: Measurements, method: str, measure: str) -> pd.Series:
+    """An arm of Figure 4 where every batch is affected, everything subtracted, by data set."""
+    rows = gathered["fractions"]
+    at = (rows.affected_fraction == 1) & (rows.end == "published") & (rows.method == method)
+    return rows[at].groupby("dataset")[measure].mean()
+
+
+def _come_back(gathered: Measurements) -> pd.Series:
+    """D_t after the first steps of fine-tuning on other classes, from equal forgetting."""
+    points = _amnesiac(gathered)
+    tuned = points[points.method.str.match(r"proposed, \d+ steps") & (points.end == "train")]
+    return tuned.groupby([*KEYS, "method"]).d_t.mean()
+
+
+def advice_table(gathered: Measurements) -> Table:
+    """Yes-if and no-if, each with its number from the runs on the complete data."""
+    whole, pruned = (_everywhere(gathered, *pair) for pair in WHERE_ALL_ARE_AFFECTED)
+    measured = {
+        "distance": _span(distances(gathered, "proposed")),
+        "last": _span(distances(gathered, "last_layer")),
+        "reached": _reached(gathered),
+        "whole": _span(whole, " %"),
+        "pruned": _span(pruned, " %"),
+        "back": _span([_come_back(gathered).max()], " %"),
+    }
+    rows = [(answer, when, why.format(**measured)) for answer, when, why in CONDITIONS]
+    caption = "Should I use it? Numbers from the complete data, Tables 1 and 2 and Figure 4"
+    return simple_table(rows, headings=("", "If", "What was measured here"), caption=caption)
+
+
+WHERE_ALL_ARE_AFFECTED = (("amnesiac", "d_r"), (PROPOSED_MASK, "d_t"))
+CONDITIONS = (
+    (
+        "Yes",
+        "the samples of one person, or of one class, sit in few batches, because you batch them so",
+        "with at most 1 % of the class still recognised, d_r is {distance} points below training "
+        "again without it",
+    ),
+    (
+        "Yes",
+        "you hold some data out and look before you publish the new weights",
+        "the pruned method gets down to 1 % in {reached} trainings, and not in the others",
+    ),
+    (
+        "Yes",
+        "an answer is needed in seconds, and roughly will do",
+        "it is one sum over the affected steps and one subtraction: 0 training steps",
+    ),
+    (
+        "No",
+        "batches are shuffled plainly and a request is large, such as a whole class",
+        "with every batch affected, subtracting all leaves d_r {whole}, and pruning leaves d_t "
+        "{pruned}: nothing kept, or nothing forgotten",
+    ),
+    (
+        "No",
+        "you need a proof that no trace is left",
+        "trained on for some steps without the class, a model answers up to {back} of it again; "
+        "only training again is exact",
+    ),
+    (
+        "Think again",
+        "the last layer alone would do",
+        "subtracting its updates and no others is {last} points below training again, and takes "
+        "neither a mask nor a log of the other layers",
+    ),
+)

@@ -1,0 +1,43 @@
+"""Should I use it? Each condition stands there with a number from the results."""
+
+import pandas as pd
+
+from reproduction.chapters.advice import CONDITIONS, advice_table, distances
+from reproduction.checking.measurements import COLUMNS, gather
+
+
+def point(method: str, d_r: float, end: str = "published", **more: object) -> dict:
+    base = {"table": 1, "placement": "tables", "model": "MLP", "level": 1.0, "reached": True}
+    return {**base, "method": method, "d_r": d_r, "d_t": 0.0, "end": end, **more}
+
+
+def measurements(points: list[dict]) -> dict[str, pd.DataFrame]:
+    fractions = pd.DataFrame(columns=COLUMNS)
+    return {"points": pd.DataFrame(points, columns=COLUMNS), "fractions": fractions}
+
+
+def test_the_distance_to_training_again_is_taken_where_both_have_forgotten():
+    found = measurements(
+        [
+            point("retrained", 98),
+            point("retrained", 96),
+            point("proposed", 20),  # its own end is not what is asked
+            point("proposed", 94, end="train"),
+            point("proposed", 90, end="train", level=5.0),
+            point("proposed", 50, end="train", placement="kept_images"),
+            point("last_layer", 97, end="train"),
+        ]
+    )
+    assert distances(found, "proposed").to_dict() == {(1, "MLP"): 3.0}
+    assert distances(found, "last_layer").to_dict() == {(1, "MLP"): 0.0}
+
+
+def test_all_conditions_are_there_with_numbers_of_the_complete_data():
+    lines = advice_table(gather("full")).text.splitlines()
+    assert len(lines) == 2 + len(CONDITIONS)
+    assert not any(word in "\n".join(lines) for word in ("nan", "–", "{"))
+
+
+def test_what_was_not_run_is_a_dash():
+    text = advice_table(measurements([point("trained", 98)])).text
+    assert "d_r is – points" in text and "0 of 0 trainings" in text
