@@ -11,11 +11,56 @@
 # ---
 
 # %% [markdown]
-# # Amnesiac unlearning
+# # Amnesiac unlearning: taking back whole steps
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+affected_fraction = 0.3
+target_images = 100
+seeds = None
+
+# %% tags=["remove-input"]
+from copy import deepcopy
+
+import matplotlib.pyplot as plt
+import torch
+from IPython.display import Markdown, display
+
+from partial_unlearning.masks import keep_all
+from partial_unlearning.metrics import accuracy
+from partial_unlearning.models import build, parameter_count
+from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
+from partial_unlearning.state import Layout
+from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.unlearners.amnesiac import forget
+from reproduction.chapters.answer import opening
+from reproduction.chapters.complete import complete_runs
+from reproduction.chapters.equation import with_code
+from reproduction.chapters.figures import PALETTE, apply_style
+from reproduction.chapters.fractions import strategies
+from reproduction.chapters.pictures.fractions import lines_picture
+from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.tables import simple_table
+from reproduction.datasets.sets import load
+from reproduction.study import results as access
+from reproduction.study.runs.target_placement import plan_batches
+
+apply_style()
+torch.set_num_threads(1)
+
+# %% tags=["remove-input"]
+opening("amnesiac")
+
+# %%
+full = complete_runs("figure_4")
+points = strategies(full)
+lines_picture(points[points.method == "amnesiac"], "d_r", "published")
+
+# %% [markdown]
+# Proportional decay would be a falling line.
 #
-# *Section 3.2.2 of the paper*, after {cite:t}`graves2021`. While a model is trained, the data holder writes down two things: which images are in each
-# batch, and how the step on that batch changed the weights. To forget some images, the changes made by every batch
-# that held one of them are taken back:
+# *Section 3.2.2 of the paper*, after {cite:t}`graves2021`. While a model is trained, the data holder writes down which images are in each batch, and how
+# the step on it changed the weights. To forget some images, the changes of every batch that held one are taken back:
 #
 # (eq-4)=
 # $$
@@ -26,55 +71,22 @@
 # > The paper, Section 3.2.2: "As the number of affected batches increases, the resulting model efficacy after amnesiac
 # > unlearning diminishes proportionally."
 #
-# What is different here, or was open:
-#
-# - The set $\mathcal{B}_t$ of affected batches has no index for the epoch in Eq. (4). Batches are drawn anew each epoch, so each epoch has a set of
-#   its own here.
-# - **How batches come to hold target data** is not said in the paper. It decides what this method can do, so it is a setting here, with
-#   two *placements*; see below.
-# - Eq. (4) is about weights. The running statistics of batch normalisation (ResNet9 only) change with every step too, but are no
-#   weights. Whether they are left as trained or subtracted as well is a setting, and [the ablations](partial_amnesiac.ipynb) show both.
-
-# %% tags=["parameters", "remove-cell"]
-profile = "quick"
-affected_fraction = 0.3
-target_images = 100
-seeds = None
+# - Batches are drawn anew each epoch, so each epoch has its own set $\mathcal{B}_t$ of affected batches.
+# - **How batches come to hold target data** is not said, and decides what the method can do. Here it is a setting.
+# - Running statistics of batch normalisation are no weights; [both readings](partial_amnesiac.ipynb) are tried.
 
 # %%
-from copy import deepcopy
-
-import matplotlib.pyplot as plt
-import torch
-
-from partial_unlearning.masks import keep_all
-from partial_unlearning.metrics import accuracy
-from partial_unlearning.models import build, parameter_count
-from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
-from partial_unlearning.state import Layout
-from partial_unlearning.training import fit, make_optimizer
-from partial_unlearning.unlearners.amnesiac import forget
-from reproduction.chapters.figures import PALETTE, apply_style, share_lines
-from reproduction.chapters.fractions import fraction_panels, strategies
-from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.tables import simple_table
-from reproduction.datasets.sets import load
-from reproduction.study import results as access
-from reproduction.study.runs.target_placement import plan_batches
-
-apply_style()
-torch.set_num_threads(1)
+with_code(
+    r"\mathbf{w}' = \mathbf{w} - \sum_{e=1}^{E} \sum_{b \in \mathcal{B}_t} \Delta\mathbf{w}_{e,b}",
+    forget,
+    number="4",
+)
 
 # %% [markdown]
-# ## What the data holder knows: the batch plan
+# ## Three ways to make batches
 #
-# Here the plan of all batches is made before training, rather than noted down during it. The example uses the embedded digits, and
-# the digit 3 is to be forgotten. Three ways to make the batches:
-#
-# - *confined*: target images may only be in a given fraction of an epoch's batches, drawn anew each epoch;
-# - *first n*: only the first n target images are trained on, and everything is shuffled plainly. The public notebook of
-#   {cite:t}`graves2021` does this with 100 images;
-# - *plain shuffling* of all images, which is a fraction of 1.
+# The embedded digits, and the digit 3 to forget. *Confined*: target images may be in a given fraction of an epoch's batches only. *First n*: only n
+# target images are kept, plainly shuffled, as in the public notebook of {cite:t}`graves2021` with 100. *Plain shuffling* of all.
 
 # %%
 data = load("mnist", source="sample")
@@ -90,7 +102,7 @@ plans = {
     for name, placement in placements.items()
 }
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three bar charts over the batches of one epoch: a fraction of the batches holds many target images, the first hundred spread thinly over nearly all batches, and plain shuffling puts some into every batch."}, "figure": {"caption": "Target images in each batch of the first epoch under three ways to make batches.", "name": "fig-batch-plan"}}
+# %% mystnb={"image": {"alt": "Three bar charts over the batches of one epoch: a fraction of the batches holds many target images, the first hundred spread thinly over nearly all batches, and plain shuffling puts some into every batch."}, "figure": {"caption": "Target images in each batch of the first epoch under three ways to make batches.", "name": "fig-batch-plan"}}
 fig, axes = plt.subplots(1, 3, figsize=(7.5, 2.3), sharey=True, layout="constrained")
 for axis, (name, plan) in zip(axes, plans.items(), strict=True):
     held = [int(torch.isin(ids, threes).sum()) for ids in plan.epochs[0]]
@@ -99,7 +111,7 @@ for axis, (name, plan) in zip(axes, plans.items(), strict=True):
 _ = axes[0].set_ylabel("target images")
 
 # %% [markdown]
-# A batch is affected as soon as it holds a single target image:
+# One target image makes a batch affected:
 
 # %% tags=["nbval-check-output"]
 rows = []
@@ -113,13 +125,13 @@ simple_table(
 )
 
 # %% [markdown]
-# ## What is recorded
+# ## The updates add up to the training
 #
-# A recorder watches the training and keeps each step's difference of weights after and before. LeNet, two epochs, under the
-# first of the placements:
+# LeNet, two epochs, confined. **The sum of all updates is the final weights minus the initial ones**, whatever the optimizer, up to rounding; so a request
+# for everything returns the untrained model.
 
 
-# %%
+# %% tags=["show-input"]
 def train_and_record(plan):
     model = build("LeNet", classes=10, seed=0)
     layout = Layout.of(model)
@@ -132,24 +144,20 @@ def train_and_record(plan):
 plan = plans[confined]
 model, layout, initial, log = train_and_record(plan)
 (positions, values), *_ = log.updates([0])
-print(f"{len(plan)} steps, each with {len(values):,} changes")
-
-# %% [markdown]
-# **The sum of all updates is the final weights minus the initial ones**, whatever the optimizer, up to the rounding of
-# 32-bit numbers. And a request for everything therefore returns the untrained model:
+Markdown(f"Recorded: {len(plan)} steps, each with {len(values):,} changes.")
 
 # %%
 final = layout.vector(model)
 gap = (initial + log.sum(range(len(plan))) - final).abs().max().item()
 everything = [step for epoch in plan.affected(plan.ids) for step in epoch]
 emptied = layout.vector(forget(deepcopy(model), log.sum(everything)))
-print(f"largest weight {final.abs().max():.2f}, largest gap {gap:.0e}")
+display(Markdown(f"The largest weight is {final.abs().max():.2f}, the largest gap {gap:.0e}."))
 assert gap < 1e-5
 assert len(everything) == len(plan)
 assert torch.allclose(emptied, initial, atol=1e-5)
 
 # %% [markdown]
-# Now the request for the digit 3 alone, under that placement and under plain shuffling:
+# The request for the digit 3 alone:
 
 # %%
 rows = []
@@ -169,35 +177,16 @@ simple_table(
 )
 
 # %% [markdown]
-# Under plain shuffling every step is affected, and **forgetting one class takes back all training**. The last line has to be the
-# untrained model:
+# Under plain shuffling **forgetting one class takes back all training**: the last line is the untrained model.
 
 # %%
 assert len(affected) == len(plans["plain shuffling"])
 assert torch.allclose(layout.vector(unlearned), initial, atol=1e-5)
 
 # %% [markdown]
-# ## Consequences
+# ## Larger batches are affected more often
 #
-# ### Is less left, the more batches are affected?
-#
-# The runs of [Figure 4](figure_4.ipynb) train one model for each fraction of affected batches. Conventional amnesiac unlearning alone, everything
-# subtracted:
-
-# %% mystnb={"image": {"alt": "Accuracy on retained data after amnesiac unlearning against the percentage of affected batches, on MNIST and OrganAMNIST."}, "figure": {"caption": "Accuracy on retained data after conventional amnesiac unlearning, against the fraction of affected batches; mean over seeds.", "name": "fig-amnesiac-share"}}
-runs = access.results("figure_4", profile, seeds=seeds)
-points = strategies(runs)
-share_lines(fraction_panels(points[points.method == "amnesiac"], "d_r", "published"), "retained")
-
-# %% [markdown]
-# The paper says that efficacy falls *proportionally*, which would be a straight line. What is judged is whether it falls at
-# all; the finding stands in [the chapter on Figure 4](figure_4.ipynb), beside the other strategies.
-#
-# ### Larger batches are affected more often
-#
-# The paper also says that larger batches make matters worse. One reason needs no training to be seen: the larger a batch, the
-# likelier it holds a target image. The fraction of affected batches in one plainly shuffled epoch of the complete MNIST training
-# set (60,000 images, 6,131 of them threes), by how many threes are kept:
+# Affected batches in one plainly shuffled epoch of MNIST's 60,000 images, 6,131 of them threes, by how many threes are kept:
 
 # %% tags=["nbval-check-output"]
 ids, kept = torch.arange(60_000), (10, 100, 300, 6131)
@@ -214,13 +203,12 @@ simple_table(
 )
 
 # %% [markdown]
-# ### Storage
+# ## One update is as large as the model
 #
-# Every update is as large as the model. What it takes to keep those of the affected steps, as conventional amnesiac unlearning
-# does, with 4 bytes a number, in the runs of [Figure 1](figure_1.ipynb) and [Figure 2](figure_2.ipynb):
+# What the conventional method keeps of the affected steps, 4 bytes a number, on the complete data:
 
 # %% tags=["nbval-check-output"]
-recorded = [*access.results("figure_1", profile), *access.results("figure_2", profile)]
+recorded = [*complete_runs("figure_1"), *complete_runs("figure_2")]
 rows = []
 for run in recorded:
     config, steps = run.config, run.facts["affected_steps"]
@@ -239,20 +227,31 @@ simple_table(
         "One update (MB)",
         "All of them (MB)",
     ),
-    caption=f"Recorded updates under profile {profile}",
+    caption="Recorded updates, complete data",
     labels=2,
 )
 
 # %% [markdown]
+# ## The same on this machine
+#
+# It shows that all runs, and judges nothing.
+
+# %% tags=["this-machine"]
+runs = access.results("figure_4", profile, seeds=seeds)
+own = strategies(runs)
+lines_picture(own[own.method == "amnesiac"], "d_r", "published")
+
+# %% [markdown]
 # ## What this does not show
 #
-# - Whether the model could have been *influenced* by an affected batch without holding it in its update. It could: each step starts from
-#   weights that earlier affected batches have moved, and Adam remembers their gradients. Taking updates back
-#   does not undo that, so that amnesiac unlearning is approximate by nature.
-# - Brief fine-tuning afterwards, which the authors of the method recommend when many batches are affected:
-#   [partial amnesiac unlearning](partial_amnesiac.ipynb) shows what it brings back.
+# - What an affected batch caused later. The next steps start from weights that it moved, and Adam remembers its gradient; taking its update back
+#   undoes neither. Amnesiac unlearning is approximate by nature.
+# - Brief fine-tuning, which its authors recommend: [here](partial_amnesiac.ipynb).
 #
-# ## Provenance
+# ## Where the numbers come from
 
 # %%
+provenance(full)
+
+# %% tags=["this-machine"]
 provenance(runs, command("figure_4", profile, seeds=seeds))

@@ -11,23 +11,19 @@
 # ---
 
 # %% [markdown]
-# # Paper audit
+# # Paper audit: what the printed numbers can and cannot be
 #
-# *Tables 1 to 6, and the text around them.* Before a paper's numbers are regenerated, they can be asked what they
-# are numbers of. An accuracy over $n$ images is $k/n$ for a whole number $k$, so most percentages with two decimals
-# are impossible for a given $n$. This test is known as GRIM {cite:p}`brown2017`. It needs no training:
-# only the printed tables and the number of images in each class.
+# *Tables 1 to 6, and the text around them.* An accuracy over $n$ images is $k/n$ for a whole number $k$, so most percentages with two decimals are impossible for a given $n$. This test is
+# known as GRIM {cite:p}`brown2017` and needs no training: only the printed tables and the class sizes.
 #
-# This chapter finds out on which images the paper measured, how it cut its decimals, which classes its columns
-# show, and which cells no model can have produced. It then lists where the text disagrees with itself.
 #
-# What this leaves out: cells that pass the test are possible, and need not be right.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
+from IPython.display import Markdown, display
 
 from reproduction import paper
 from reproduction.chapters.figures import PALETTE, apply_style
@@ -39,18 +35,14 @@ from reproduction.study.profiles import load_profile
 apply_style()
 settings = load_profile(profile)
 cells = audit.cells()
-print(f"{len(cells)} printed numbers in {len(paper.comparisons())} comparisons")
+display(
+    Markdown(f"The paper prints {len(cells)} numbers in {len(paper.comparisons())} comparisons.")
+)
 
 # %% [markdown]
-# ## The check
+# ## Test images, decimals cut off
 #
-# Each printed text is read **at its written precision**. `98.90` stands for every $k/n$ that begins with 98.90 when the
-# further digits are cut off (*truncated*), or that is nearest to it (*rounded*, halves allowed either way). Some cells have
-# fewer decimals: `0`, `0.5`, `1.0`. As written, `0` excludes hardly anything; *padded* is the stricter reading, in which
-# `0` was 0.00 and `0.5` was 0.50. Both readings are counted, so that nothing hangs on the choice.
-#
-# The column *expected* says how many cells would pass under truncation if the printed numbers were arbitrary: the
-# sum, over the cells, of the share of all such percentages that $n$ images can give.
+# Each number is read **at its written precision**: `98.90` is every $k/n$ that begins so when further digits are cut (*truncated*), or that is nearest (*rounded*). *Padded* reads `0` as 0.00. *Expected* is how many cells would pass if the numbers were arbitrary.
 
 # %%
 readings = audit.readings()
@@ -63,27 +55,27 @@ simple_table(
 
 # %%
 test = readings.query("split == 'test' and reading == 'as written'").iloc[0]
-print(f"test split, truncated: {test.truncated} of {test.cells}; rounded: {test.rounded}")
-print(
-    "the same count when padded:",
-    set(readings.query("split == 'test'").truncated) == {test.truncated},
+padded = set(readings.query("split == 'test'").truncated) == {test.truncated}
+display(
+    Markdown(
+        f"Of {test.cells} cells, {test.truncated} are possible on the test split when truncated"
+        f"{', padded or not' if padded else ''}, and {test.rounded} when rounded."
+    )
 )
 
 # %% [markdown]
-# Truncated counts of **test** images explain nearly every cell. Rounded ones do not, and under the training and
-# validation splits the tables fit as badly as arbitrary numbers. So the paper's $\mathcal{D}_t$ and $\mathcal{D}_r$ in the
-# tables are test accuracy on the forget set and on the retain set, although Section 3.2 defines both sets as training data.
-#
-# The test has no power where $n$ is above 10,000: every two-decimal number is then possible. That is so for all of
-# OrganAMNIST's $\mathcal{D}_r$.
+# Truncated counts of **test** images explain nearly every cell; rounded ones do not, and training or validation images fit as badly as chance. So the paper's $\mathcal{D}_t$ and
+# $\mathcal{D}_r$ are test accuracies, although Section 3.2 defines both sets as training data. Where $n$ is above 10,000, as in all of OrganAMNIST's $\mathcal{D}_r$, every number is possible.
 
 # %%
 powerless = cells[cells.chance == 1]
-print(f"{len(powerless)} of {len(cells)} cells pass whatever they say:")
-print(f"  printed as zero: {(powerless.printed.astype(float) == 0).sum()}")
-print(f"  too many images: {(powerless.printed.astype(float) != 0).sum()}")
-print(
-    f"of the other {len(cells) - len(powerless)}, possible: {cells[cells.chance < 1].truncated.sum()}"
+zeros = (powerless.printed.astype(float) == 0).sum()
+display(
+    Markdown(
+        f"{len(powerless)} cells pass whatever they say ({zeros} are zero, the others have too many "
+        f"images). Of the other {len(cells) - len(powerless)}, "
+        f"{cells[cells.chance < 1].truncated.sum()} are possible."
+    )
 )
 
 # %% [markdown]
@@ -111,14 +103,11 @@ simple_table(
 )
 
 # %% [markdown]
-# Both rows of one comparison print the same impossible value in the same column. A slip in copying one number twice would
-# explain it; which number was meant cannot be told.
+# Both rows of a comparison print the same impossible value, as after a slip in copying.
 #
 # ## Which classes the columns show
 #
-# For each column of each table, *every* class of the data set is tried, and those are kept that explain the most cells.
-# For $\mathcal{D}_t$ the class is the target; for $\mathcal{D}_r$ it is the class left out. *Next best* is what any
-# other class explains.
+# For each column every class is tried, and those are kept that explain the most cells. For $\mathcal{D}_t$ it is the target, for $\mathcal{D}_r$ the class left out.
 
 
 # %%
@@ -144,19 +133,20 @@ simple_table(
 )
 
 # %% [markdown]
-# - **MNIST's classes are the digits themselves.** The target is the digit 3: it alone explains all cells of both
-#   $\mathcal{D}_t$ and $\mathcal{D}_r$. The columns are the digits 2, 7 and 9.
-# - **Table 5's header is wrong.** It says classes 1, 6 and 11, and MNIST has no class 11. Its columns fit the digits 2, 7
-#   and 9 and no others, so the header was taken from Table 6.
-# - **OrganAMNIST's classes are counted from 1.** "Class 1", "Class 6" and "Class 11" are labels 0, 5 and 10, and the target,
-#   "class-3", is label 2: it alone explains every $\mathcal{D}_t$ of Table 6.
+# - **MNIST**: the digits themselves. The target is 3; the columns are 2, 7 and 9.
+# - **Table 5's header is wrong.** It says classes 1, 6 and 11; its columns fit the digits 2, 7 and 9 and no others.
+# - **OrganAMNIST** counts from 1. Its columns are labels 0, 5 and 10; the target, "class-3", is label 2.
 
 # %%
 table_5 = audit.solutions("table").query("table == 5").set_index("column").labels
 shown = [table_5[name] for name in paper.MEASURES[2:]]
 table_6 = audit.solutions("table").query("table == 6").set_index("column").labels
-print("Table 5 shows digits", ", ".join(str(label) for (label,) in shown))
-print("the target of Table 6 is label", *table_6["d_t"])
+display(
+    Markdown(
+        f"Table 5 shows the digits {', '.join(str(label) for (label,) in shown)}; the target of "
+        f"Table 6 is label {table_6['d_t'][0]}."
+    )
+)
 assert {name: entry.target for name, entry in settings.datasets.items()} == paper.TARGET
 assert tuple(label for (label,) in shown) == paper.SHOWN["mnist"]
 
@@ -171,7 +161,7 @@ axes[0].set_ylabel("cells explained")
 plt.show()
 
 # %% [markdown]
-# ## What the tables say about each other
+# ## Higher accuracy comes in part at a price
 #
 # Proposed minus baseline in the paper's own numbers, in points. The text calls every comparison superior.
 
@@ -188,24 +178,23 @@ simple_table(
 )
 
 # %%
-print(f"D_r is higher in {(gap.d_r > 0).sum()} of {len(gap)} comparisons")
-print(f"D_t is higher, that is worse, in {(gap.d_t > 0).sum()} and lower in {(gap.d_t < 0).sum()}")
 classes = gap[paper.MEASURES[2:]].stack()
-print(
-    f"a retained class is worse in {(classes < 0).sum()} of {len(classes)} cells, at most by {-classes.min():.2f}"
-)
 repeated = audit.repeated()
 places = [f"Table {row.table} {row.model} {row.method}" for row in repeated.itertuples()]
-print("one D_r printed twice:", ", ".join(places), "=", ", ".join(repeated.d_r.unique()))
+display(
+    Markdown(
+        f"Accuracy on everything else is higher in {(gap.d_r > 0).sum()} of {len(gap)} comparisons; on "
+        f"the class to forget it is higher, that is worse, in {(gap.d_t > 0).sum()} and lower in "
+        f"{(gap.d_t < 0).sum()}. A retained class is worse in {(classes < 0).sum()} of {len(classes)} "
+        f"cells, by {-classes.min():.2f} at most. {', '.join(repeated.d_r.unique())} is printed twice: "
+        f"{', '.join(places)}."
+    )
+)
 
 # %% [markdown]
-# The higher $\mathcal{D}_r$ comes in part at a price: where $\mathcal{D}_t$ differs at all, the baseline forgets more. A method
-# that is stopped earlier keeps more of everything, so the chapters on label flipping and optimization show whole
-# trajectories. One repeated value proves nothing; chance alone gives such a pair now and then.
+# Where $\mathcal{D}_t$ differs, the baseline forgets more, and a method stopped earlier keeps more of everything.
 #
 # ## Where the text disagrees with itself
-#
-# Found by reading, with what this book does about each.
 
 # %%
 simple_table(
@@ -224,32 +213,31 @@ simple_table(
 )
 
 # %% [markdown]
-# The number of training images, for one, can be counted:
+# The number of training images can be counted:
 
 # %%
 current = {split: sum(sizes) for split, sizes in official_counts("organamnist").items()}
-print("OrganAMNIST today:", current, "together", sum(current.values()))
+display(Markdown(f"OrganAMNIST today: {current}, together {sum(current.values()):,}."))
 
 # %% [markdown]
-# ### Mixed batches
+# ### How batches come to be mixed
 #
-# One silence matters more than the others. The paper does not say how a batch comes to hold target data. With plain
-# shuffling, the chance that a batch misses the target class altogether is tiny:
+# The paper does not say how a batch comes to hold target data. With plain shuffling hardly any batch misses the class:
 
 # %%
 digits = official_counts("mnist")["train"]
 share = digits[paper.TARGET["mnist"]] / sum(digits)
 missed = (1 - share) ** settings.training.batch_size
 batches = sum(digits) / settings.training.batch_size
-print(
-    f"share of digit {paper.TARGET['mnist']}: {share:.3f}; a batch without it: probability {missed:.1e}"
+display(
+    Markdown(
+        f"The digit {paper.TARGET['mnist']} makes up {share:.1%} of the images. A batch misses it with "
+        f"probability {missed:.1e}; of an epoch's {batches:.0f} batches that is {batches * missed:.4f}."
+    )
 )
-print(f"expected number of such batches in an epoch of {batches:.0f}: {batches * missed:.4f}")
 
 # %% [markdown]
-# So every batch would be affected, and subtracting all affected updates would undo the whole training. The public
-# notebook of {cite:t}`graves2021` keeps only 100 target images, so that about one batch of 64 images in nine holds
-# one. This book makes the share of affected batches a parameter; the chapters on amnesiac unlearning show what follows.
+# So every step would be taken back. The public notebook of {cite:t}`graves2021` keeps only 100 target images; here the fraction of affected batches is a setting.
 #
 # ### What is not said
 
@@ -263,12 +251,10 @@ simple_table(
 # %% [markdown]
 # ## What this does not show
 #
-# - A possible number need not be a right one, and the check says nothing about how it came to be.
-# - Classes with nearly equal sizes explain nearly the same numbers. The labels above are what the sizes allow, and the
-#   next-best column shows by how far.
-# - The tables were copied from a text version of the paper; a digit misread there could look like an impossible one.
+# - That a possible number is right.
+# - Classes of nearly equal size apart: they explain nearly the same numbers, as *next best* shows.
+# - The tables were copied from a text version; a digit misread there could look impossible.
 #
-# ## Provenance
+# ## Where the numbers come from
 #
-# The tables are in `book/paper/tables.csv`, the contradictions in `book/paper/contradictions.yaml`. The class sizes are those
-# of the official files; a test counts them again where the complete data sets are present. No run is needed.
+# `book/paper/tables.csv`, `book/paper/contradictions.yaml`, and the class sizes of the official files. No run is needed.

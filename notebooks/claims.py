@@ -11,12 +11,10 @@
 # ---
 
 # %% [markdown]
-# # Claim ledger
+# # Claim ledger: every claim, its rule, its finding
 #
-# *Abstract and Sections 1.1, 2, 4 and 5.* The paper's claims, what was measured on the complete data, the rule, and the finding.
-# Claims and rules are kept in `book/claims.yaml`; findings are computed from the stored results and from nothing else.
-#
-# What this leaves out: claims about motivation or novelty, and the limits of SISA, which have their own chapter.
+# *Abstract and Sections 1.1, 2, 4 and 5.* The paper's claims, what was measured on the complete data, the rule, and the finding, computed from the stored results and nothing else. Left out:
+# motivation, novelty, and the limits of [SISA](sisa.ipynb).
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -33,23 +31,22 @@ display(Markdown(f"Complete data, profile `{PUBLISHED}`: {totals(judged)}"))
 # %% [markdown]
 # ## How a finding is reached
 #
-# $\mathcal{D}_t$ is test accuracy on the forget set (the target class), $\mathcal{D}_r$ on the retain set (all other classes).
-#
-# - **Two readings.** *At equal forgetting*: each method where it first recognises no more than a set part of the target images
-#   that it was to forget. *As published*: at the paper's own end, with all of an update subtracted, or where a gradient method has the
-#   $\mathcal{D}_t$ that the paper prints.
-# - **Findings.** *Confirmed* and *contradicted* come from an exact paired test over seeds, *no difference* from two shifted ones.
-#   *Inconclusive* says how many seeds it would take. *Not comparable* says who never gets there. *Mixed* names each case.
-#   A claim that follows from what a method is, is true *by construction*.
-# - **Bounds.** The paper rarely says how small "minimal" is. The bounds are this book's reading, and stand in the rules.
-# - **The paper's own numbers** under each rule: pass, fail, or cannot be said, since they are single runs.
-# - A number in brackets points to a **caveat** below the table, where the finding alone would say too much.
+# - **Two readings.** *At equal forgetting*: each method where it first recognises no more than a set part of the target images. *As published*: at the paper's own end, with all taken back,
+#   or where a gradient method has the printed $\mathcal{D}_t$.
+# - **Findings.** *Confirmed* and *contradicted* come from an exact paired test over trainings, *no difference* from two shifted ones. *Inconclusive* says how many trainings it would take, *not comparable*
+#   who never gets there; *mixed* names each case. What follows from the method itself is true *by construction*.
+# - **Bounds.** The paper rarely says how small "minimal" is. The bounds are this book's and stand in the rules, which were committed before the runs.
+# - A number in brackets points to a **caveat** below the table.
 
 # %% tags=["remove-input"]
 limits = claims.limits()
-print(f"equal forgetting: {limits.level:g} % of the target images; tests at {limits.alpha:g}")
-print(
-    f"margins of no difference: {dict(limits.margins)} points; intervals: {limits.confidence:.0%}"
+mnist, organamnist = (limits.margins[name] for name in ("mnist", "organamnist"))
+display(
+    Markdown(
+        f"Equal forgetting is at {limits.level:g} % of the target images; tests are at "
+        f"{limits.alpha:g}; the margin of no difference is {mnist:g} point on MNIST and "
+        f"{organamnist:g} points on OrganAMNIST; intervals are of {limits.confidence:.0%}."
+    )
 )
 
 # %% [markdown]
@@ -61,11 +58,9 @@ claim_table(judged, "The paper's claims, what was measured, and how it is judged
 # %% [markdown]
 # ## What this does not show
 #
-# - How near our numbers are to the paper's. That stands in the chapter of each table, and is not judged.
-# - Anything about the paper's own runs. Its settings are not published, so a claim that does not hold here may
-#   hold under settings that nobody else knows.
+# - How near our numbers are to the paper's: that stands in each table's chapter.
+# - The paper's own runs. A claim that fails here may hold under settings that nobody else knows.
 #
-# ## Provenance
+# ## Where the numbers come from
 #
-# Findings come from `results/full`, from runs each with its configuration, commit and versions. Runs with changed
-# settings do not count.
+# `results/full`: runs each with its configuration, commit and versions. Runs with changed settings do not count.

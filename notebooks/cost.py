@@ -11,39 +11,27 @@
 # ---
 
 # %% [markdown]
-# # What does it cost?
-#
-# > The paper, Section 1.1: "storing the pruned updates significantly reduces storage space requirements in contrast to
-# > conventional amnesic unlearning"
-#
-# Amnesiac unlearning has to keep every update of the training until someone asks. The paper names storage as its second gain, and
-# measures none. This chapter does: bytes, time and memory of the log of this book, against keeping everything, against the
-# scheme of the authors' public notebook, and against training again.
-#
-# What is different here:
-#
-# - The paper does not say how pruned updates are stored. Here a random mask is rebuilt from its seed, so that only
-#   the values are kept; a magnitude mask differs from step to step and has to be stored.
-# - Values are stored as bfloat16 unless said otherwise.
-# - *Public notebook* is our own version of how {cite:t}`graves2021` record, made from a description of it. Every
-#   weight is cloned before and after each step, and the differences are pickled once for each tensor among them.
+# # What does it cost? Bytes, time and memory
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
 
-# %%
+# %% tags=["remove-input"]
 import tempfile
 from pathlib import Path
 
 import torch
+from IPython.display import Markdown, display
 
+from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
+from reproduction.chapters.complete import COMPLETE, complete_runs
 from reproduction.chapters.figures import apply_style
+from reproduction.chapters.pictures.storage import dots, log_table, storage_picture
 from reproduction.chapters.tables import simple_table
 from reproduction.costs import cost_figures
 from reproduction.costs import measured as costs
 from reproduction.costs.timing import alternate, ratio
-from reproduction.study.results import results
 from reproduction.study.runs.setup import load_data, measure
 
 apply_style()
@@ -52,8 +40,49 @@ temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 rounds = {"smoke": 1, "quick": 5, "full": 20}[profile]
 
+# %% tags=["remove-input"]
+opening("cost")
+
+# %%
+found = dots()
+storage_picture(found)
+
+# %%
+log_table(found)
+
 # %% [markdown]
-# One training of LeNet as in [Table 1](table_1.ipynb), with a log for each setting beside it:
+# > The paper, Section 1.1: "storing the pruned updates significantly reduces storage space requirements in contrast to
+# > conventional amnesic unlearning"
+#
+# The paper measures no storage. A log of nothing costs nothing, so bytes count only where the class is forgotten.
+#
+# - The paper does not say how updates are stored. Here a random mask is rebuilt from its seed, so only values are kept, as bfloat16; a magnitude mask differs from step to step
+#   and is stored.
+# - *Public notebook* is our version of how {cite:t}`graves2021` record: weights cloned before and after each step, the differences pickled once for each tensor.
+#
+# ## A whole run of the paper's setting
+#
+# 8 epochs of 469 steps. *Dense* keeps every step in full; *affected* only those of a request known beforehand; *pruned* is the log of Tables 1 and 2, for every step.
+
+# %%
+rows = []
+for run_of in [run for number in (1, 2) for run in complete_runs(f"figure_{number}")]:
+    name, part = run_of.config.model, run_of.facts["affected_fraction"]
+    dense = costs.dense_bytes(name, 8 * 469) / 1e9
+    sizes = (dense, dense * part, dense / 2 * run_of.facts["density"])
+    labels = (name, run_of.config.dataset, f"{100 * part:.0f} %")
+    rows.append((*labels, *(f"{gigabytes:.2f}" for gigabytes in sizes)))
+simple_table(
+    list(dict.fromkeys(rows)),
+    headings=("Model", "Data", "Steps affected", "Dense (GB)", "Affected (GB)", "Pruned (GB)"),
+    caption="Updates of a whole run in the paper's setting",
+    labels=2,
+)
+
+# %% [markdown]
+# ## Bytes of a step, measured on this machine
+#
+# One training of LeNet as in [Table 1](table_1.ipynb), a log for each setting beside it. Everything in the log's folder counts.
 
 # %%
 config = costs.table_1_config(profile, "LeNet")
@@ -69,15 +98,6 @@ settings |= {
 }
 run = costs.record_run(config, folder, settings)
 steps, size = len(run.logs["90%"]), run.logs["90%"].size
-print(
-    f"LeNet, {size:,} weights, {steps} steps, {len(run.affected)} of them affected by the request"
-)
-
-# %% [markdown]
-# ## Bytes
-#
-# Everything counts here that lies in the log's folder: values, positions, checksums, the sample ids of each batch, metadata. The limit
-# for a seeded mask is 16 bits for each kept value and nothing else.
 
 # %%
 written, kept = costs.notebook_bytes(run.model, folder)
@@ -91,8 +111,11 @@ names |= {"bfloat16": "the pruning of Table 1"}
 for label, name in names.items():
     bits = run.bits(label)
     rows.append([name, f"{bits * size / 8:,.0f}", f"{bits:.2f}", f"{bits / 32:.1%}"])
-print(
-    f"to keep {kept:,} bytes a step, the public notebook writes {written:,}: {written / kept:.1f} times as many"
+display(
+    Markdown(
+        f"To keep {kept:,} bytes a step, the public notebook writes {written:,}, "
+        f"{written / kept:.1f} times as many."
+    )
 )
 simple_table(
     rows,
@@ -101,39 +124,9 @@ simple_table(
 )
 
 # %% [markdown]
-# Whole runs of the paper's setting, 8 epochs of 469 steps, for the sizes that its models have here. *Dense* is what conventional amnesiac
-# unlearning would keep if every step were to be answerable; *affected* is what it keeps when it knows the request beforehand, in
-# the runs of Tables 1 and 2 (the third column says which part of the steps their placement of target images affects).
-
-# %% tags=["nbval-check-output"]
-rows = []
-for run_of in [run for number in (1, 2) for run in results(f"figure_{number}", profile)]:
-    name, part = run_of.config.model, run_of.facts["affected_fraction"]
-    dense = costs.dense_bytes(name, 8 * 469) / 1e9
-    sizes = (dense, dense * part, dense / 2 * 0.1, dense / 2 * 0.01)
-    labels = (name, run_of.config.dataset, f"{100 * part:.0f} %")
-    rows.append((*labels, *(f"{gigabytes:.2f}" for gigabytes in sizes)))
-simple_table(
-    list(dict.fromkeys(rows)),
-    headings=(
-        "Model",
-        "Data",
-        "Steps affected",
-        "Dense (GB)",
-        "Affected (GB)",
-        "90 % pruned, all (GB)",
-        "99 % pruned, all (GB)",
-    ),
-    caption="Updates of a whole run in the paper's setting",
-    labels=2,
-)
-
-# %% [markdown]
-# ## Where each code wins
+# ## Which way to store positions is smallest
 #
-# Positions of a seeded mask cost nothing. Positions that depend on the update cost one bit a weight as a bitmask, or about
-# {math}`\log_2 n` bits a kept value as indices. Below a few percent kept, indices win; the log takes whichever is smaller. Neither reaches the
-# least that unknown positions need.
+# Positions of a seeded mask cost nothing; those that depend on the update one bit a weight as a bitmask, or about {math}`\log_2 n` bits a kept value as indices. The log takes the smaller.
 
 # %% mystnb={"image": {"alt": "Bits a weight and step against the share of weights kept, both logarithmic. The line of seeded masks is lowest everywhere; bitmasks flatten out at one bit, indices fall in parallel to the seeded line; measured dots lie on the lines."}, "figure": {"caption": "What each way to store an update costs, as lines; what the logs of this run take in full, as dots.", "name": "fig-codecs"}}
 dots = {"seeded 90 %": "90%", "bitmask 90 %": "magnitude 90%", "indices 99 %": "magnitude 99%"}
@@ -146,10 +139,9 @@ assert positions == ["seeded", "bitmask", "indices"]
 assert run.bits("90%") < run.bits("magnitude 90%") < run.bits("every weight")
 
 # %% [markdown]
-# ## What pruning does to forgetting
+# ## Pruning against forgetting, on this machine
 #
-# Bytes alone say nothing: a log of nothing costs nothing. The same request answered from the logs of this one training. A curve
-# that stays high in $\mathcal{D}_t$, test accuracy on the forget set, has not forgotten.
+# The same request answered from the logs of this one training, the same fraction pruned in every layer. A dashed curve that stays high has not forgotten.
 
 # %% mystnb={"image": {"alt": "Accuracy on retained and target data after the request against bits a weight and step, for random pruning from 50 to 99 percent, with the trained model's levels as thin lines."}, "figure": {"caption": "Storage against accuracy after the request: solid on retained data, dashed on target data, thin for the trained model; the labels are the fraction pruned.", "name": "fig-storage-accuracy"}}
 trained = measure(config, run.model, load_data(config))
@@ -157,10 +149,9 @@ points = {label: (run.bits(label), run.after(label)) for label in map("{:.0%}".f
 cost_figures.storage_curve(points, trained)
 
 # %% [markdown]
-# ## What rounding does to forgetting
+# ## Rounding hardly matters
 #
-# Stored in bfloat16, a value keeps its size and loses digits: an error of at most 0.4 %. In float16, values below
-# {math}`3\cdot 10^{-8}` become zero. Both halve the log. The pruning is that of Table 1:
+# In bfloat16 a value keeps its size to 0.4 %; in float16, values below {math}`3\cdot 10^{-8}` become zero. Both halve the log. The pruning is that of Table 1:
 
 # %%
 runs = {"LeNet": run}
@@ -181,13 +172,9 @@ simple_table(
 )
 
 # %% [markdown]
-# ## Time
+# ## Time to record, and to forget
 #
-# Steps without recording, with it at 90 % pruning, and with the notebook's scheme, in turn; medians on one thread. The figures of record
-# are those of `python -m benchmarks.update_log`, which takes them on two threads and on four models. A ratio is the median over pairs of
-# turns, not the ratio of the medians, and one below 1 is noise. The C library is told to keep what training frees (`reproduction.machine.memory`): by
-# default it may return large blocks after every step and fetch them again page by page. For ConvNet that took a third of a step, and
-# whether it happened hung on what else was allocated, so it made recording look dear in one process and free in the next.
+# Steps without recording, with it at 90 % pruning, and with the notebook's scheme, in turn, on one thread; a ratio is the median over pairs of turns, and one below 1 is noise. Figures of record: `python -m benchmarks.update_log`.
 
 # %%
 rows = []
@@ -204,8 +191,7 @@ simple_table(
 )
 
 # %% [markdown]
-# Answering the request, against training again without the target data. The time for retraining is that of as many steps as the
-# retained data fills, each as long as a step above:
+# Answering the request, against as many steps as the retained data fills:
 
 # %%
 log, model = run.logs["90%"], run.model
@@ -214,21 +200,19 @@ forgetting = times["forget"].median()
 data = load_data(config).train
 left = round(steps * (1 - len(data.of_class(config.target)) / len(data)))
 retraining = taken["no recording"].median() * left
-print(f"{len(run.affected)} steps subtracted in {1000 * forgetting:.0f} ms")
-print(f"{left} steps trained in {retraining:.1f} s, {retraining / forgetting:.0f} times as long")
 assert forgetting < retraining
+Markdown(
+    f"To subtract {len(run.affected)} steps took {1000 * forgetting:.0f} ms; to train {left} steps takes "
+    f"{retraining:.1f} s, {retraining / forgetting:.0f} times as long."
+)
 
 # %% [markdown]
-# The log is read once, in order, a shard at a time, so memory does not grow with its length; the benchmark measures that
-# at 1,000 and 100,000 steps.
+# The log is read once, in order, so memory does not grow with its length.
 #
-# ## What the claim comes to
-#
-# The ledger judges the fraction of an update that the proposed method stores. It is a statement about bytes only because of the seed: with
-# the mask stored beside the values, or with a magnitude mask, more is kept than the pruning fraction suggests.
+# ## The claim
 
 # %%
-chapter_claims("full", "cost")
+chapter_claims(COMPLETE, "cost")
 
 # %% tags=["remove-cell"]
 temporary.cleanup()
@@ -236,9 +220,7 @@ temporary.cleanup()
 # %% [markdown]
 # ## What this does not show
 #
-# - **Half of the gain is not pruning.** Of the bytes saved against a dense log in float32, a factor of two comes from bfloat16, which conventional
-#   amnesiac unlearning could use as well.
-# - **Affected steps only.** Who knows the request before training needs to record only the steps it affects, as
-#   the paper does. A log that can answer anybody has to keep all of them, and then pruning is what makes it affordable.
-# - Compression: the values are nearly random, and what a general compressor saves is not worth its time here. Nothing was tried on them.
-# - Other disks, other machines. Times are of the machine that made this page.
+# - **A factor of two is not pruning**: bfloat16 halves any log, the conventional one too.
+# - **Affected steps only**: whoever knows the request before training records only the steps it affects. A log that can answer anybody keeps all, and then pruning makes it affordable.
+# - Compression: the values are nearly random. Nothing was tried on them.
+# - Other disks, other machines.

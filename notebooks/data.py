@@ -11,26 +11,24 @@
 # ---
 
 # %% [markdown]
-# # The data
+# # The data: digits and organs
 #
-# *Section 5.2 of the paper.* Every experiment forgets one class of one of two sets of small grey images:
-# handwritten digits (MNIST, {cite:t}`lecun1998`) or slices of CT scans, each showing one organ (OrganAMNIST,
-# {cite:t}`yang2023`, from the scans of {cite:t}`bilic2023`).
+# *Section 5.2 of the paper.* Every experiment forgets one class of one of two sets of small grey images: handwritten digits (MNIST,
+# {cite:t}`lecun1998`) or slices of CT scans, each showing one organ (OrganAMNIST, {cite:t}`yang2023`, from the scans of {cite:t}`bilic2023`).
 #
 # > The paper, Section 5.2: "Two diverse data sets were considered in our experiments, one from computer vision
 # > domain and the other from medical domain."
 #
-# What is different here, and explained below:
-#
 # - OrganAMNIST has 28 x 28 pixels here; the paper says 224 x 224.
-# - OrganAMNIST's current file has fewer training images than the paper counts.
-# - The profiles `smoke` and `quick` use an embedded sample of both sets; only `full` uses all images.
+# - Its current file has fewer training images than the paper counts.
+# - The profiles `smoke` and `quick` use an embedded sample; `full` uses all images.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
+from IPython.display import Markdown
 
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
@@ -44,9 +42,7 @@ official = {name: official_counts(name) for name in targets}
 titles = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 
 # %% [markdown]
-# ## Images and splits
-#
-# The paper's sizes beside those of the official files, and the images that this page was computed with:
+# ## Sizes, the paper's and the files'
 
 # %%
 paper = {
@@ -74,10 +70,8 @@ simple_table(
 )
 
 # %% [markdown]
-# One number differs. OrganAMNIST's 34,581 training images are those of the earlier releases of MedMNIST's
-# second version. Release 2.2.4 took out blank images by its own account; the file in use since has 34,561. The
-# validation and test splits have the paper's sizes, so that test accuracies here and there are fractions of the
-# same numbers of images. Is a blank image left among those loaded here?
+# One number differs. OrganAMNIST's 34,581 training images are those of early releases of MedMNIST's second version; release 2.2.4 took out blank images, and the
+# file since has 34,561. Test splits have the paper's sizes, so test accuracies are fractions of the same numbers. No blank image is left:
 
 # %%
 blank = {
@@ -87,26 +81,20 @@ blank = {
     )
     for name, data in datasets.items()
 }
-print("images of one single grey value:", blank)
 assert not any(blank.values())
+Markdown(f"Images of one single grey value: none in {' or '.join(blank)}.")
 
 # %% [markdown]
 # ### 28 x 28, not 224 x 224
 #
-# The paper describes each OrganAMNIST image as "1 x 224 x 224" (its multiplication sign replaced). MedMNIST's
-# standard size is 28 x 28, and larger ones came with release 3.0.0. That is later than the removal of the blank
-# images, so no release has both 34,581 training images and 224 pixels a side. This book uses the standard
-# 28 x 28 for both sets. One image of 224 x 224 has 64 times as many pixels, and a convolution takes about
-# as many times longer.
+# Larger images came with MedMNIST 3.0.0, after the blank images had gone: no release has both 34,581 training images and 224 pixels a side. A convolution at 224 x 224 takes about 64 times as long.
 #
 # ### Validation images
 #
-# Settings are chosen on images that are neither trained on nor in the test split: the last 5,000 training
-# images of MNIST, OrganAMNIST's validation split, and of a sample the last fifth of each class's training images.
-# Published runs train on all training images with those settings, and every accuracy in the tables is
-# measured on the test split. OrganAMNIST's validation images take part in no published run.
+# Settings are chosen on images that are neither trained on nor in the test split: MNIST's last 5,000 training images, OrganAMNIST's validation split, and of a sample
+# the last fifth of each class's training images. Published runs train on all training images and are measured on the test split.
 #
-# ## Classes
+# ## The classes
 
 
 # %% tags=["hide-input"]
@@ -123,16 +111,14 @@ def gallery(name: str, each: int = 5) -> None:
         column[0].set_title(data.classes[label] + mark, fontsize=7)
 
 
-# %% mystnb={"image": {"alt": "Five handwritten examples of each digit from 0 to 9 in columns; the digit 3 is marked as the target."}, "figure": {"caption": "MNIST: the first five training images of each digit. The request is to forget the digit 3.", "name": "fig-mnist-images"}}
+# %% mystnb={"image": {"classes": "photo", "alt": "Five handwritten examples of each digit from 0 to 9 in columns; the digit 3 is marked as the target."}, "figure": {"caption": "MNIST: the first five training images of each digit. The request is to forget the digit 3.", "name": "fig-mnist-images"}}
 gallery("mnist")
 
-# %% mystnb={"image": {"alt": "Five CT slices of each of eleven organs in columns, from bladder to spleen; the right femur is marked as the target."}, "figure": {"caption": "OrganAMNIST: the first five training images of each organ, label 0 (bladder) to label 10 (spleen). The request is to forget label 2, the right femur.", "name": "fig-organamnist-images"}}
+# %% mystnb={"image": {"classes": "photo", "alt": "Five CT slices of each of eleven organs in columns, from bladder to spleen; the right femur is marked as the target."}, "figure": {"caption": "OrganAMNIST: the first five training images of each organ, label 0 (bladder) to label 10 (spleen). The request is to forget label 2, the right femur.", "name": "fig-organamnist-images"}}
 gallery("organamnist")
 
 # %% [markdown]
-# The ten digits are about equally frequent. The organs are not: there are more than four times as many images of
-# the liver as of the right femur. The left and the right organ of a pair look alike, so harm to the left femur is
-# what to watch for when the right one is forgotten.
+# Organs are not equally frequent: there are four times as many images of the liver as of the right femur. Left and right look alike, so watch the left femur when the right one is forgotten.
 
 
 # %% tags=["hide-input"]
@@ -157,10 +143,8 @@ class_table("organamnist")
 # %% [markdown]
 # ## What is to be forgotten
 #
-# On MNIST the paper names "class-3", which is the digit 3. On OrganAMNIST it says "class-3" too, but there it counts
-# classes from 1: among the eleven labels only label 2, the right femur, has a number of test images with
-# which all accuracies printed for the target class in its Table 6 are possible. By the same check, the retained
-# classes in its tables are the digits 2, 7 and 9 and the labels 0, 5 and 10.
+# On MNIST the digit 3. On OrganAMNIST the paper's "class-3" is label 2, the right femur: the paper counts from 1, and only this label's number of test images makes
+# all accuracies of its Table 6 possible ([the audit](audit.ipynb)). The retained classes it shows are the digits 2, 7, 9 and the labels 0, 5, 10.
 
 # %%
 rows = []
@@ -186,15 +170,9 @@ simple_table(
 # %% [markdown]
 # ## The embedded sample
 #
-# So that the book runs with nothing to download, the repository holds 5,000 training and 1,000 test images of
-# each set. Each class keeps its share of the official split, and the images of a class are taken at even
-# distances over the official order, with no random choice; `python -m reproduction sample` makes the files again from
-# the official ones. An image keeps its official index as its id, so a deletion request means the same image in
-# the sample and in the complete data.
+# The repository holds 5,000 training and 1,000 test images of each set, at even distances over each class; `python -m reproduction sample` makes the files again. An image keeps its official index as its id.
 #
-# The complete sets are looked for in the folder given by `--data`, else by `UNLEARN_DATA`, else in `data/`, in the
-# layout of torchvision (`MNIST/raw/`) and medmnist (`organamnist.npz`), and downloaded there where absent. Every
-# file is checked against its SHA-256 digest.
+# The complete sets are looked for in `--data`, else `UNLEARN_DATA`, else `data/`, and downloaded where absent.
 #
 # ## Licences
 #
@@ -207,11 +185,10 @@ simple_table(
 #
 # ## What this does not show
 #
-# - Results on the sample are not results on the complete data: with between a twelfth and a seventh of
-#   the training images, models are weaker and the figures coarser. Tables name the profile of each column.
-# - Nothing here was run at 224 x 224 pixels or on the 34,581 images.
+# - Results on the sample are not those on the complete data: models are weaker.
+# - Nothing was run at 224 x 224 pixels, or on the 34,581 images.
 #
-# ## Provenance
+# ## Where the images come from
 
 # %%
 simple_table(

@@ -12,21 +12,6 @@
 
 # %% [markdown]
 # # {{title}}
-#
-# *Section 5.4.1 of the paper*, the first part of Section 5.4 on partial amnesiac unlearning. A model is trained for some epochs, then a request arrives to forget {{target}}, and the
-# updates of the affected batches are taken back, epoch by epoch. The figure shows accuracy all the way.
-#
-# > The paper, Section 5.4.1: {{claim}}
-#
-# What is different here:
-#
-# - Amnesiac unlearning is one subtraction ([Eq. (4)](amnesiac.ipynb)), so that there is nothing in it that could last
-#   "2 to 3 epochs". The paper does not explain its horizontal axis. We read it so: the epochs of training are undone one after the
-#   other, one a step.
-# - The order is not given either. The main figure goes **backward**: what was learnt last is taken back first. The second
-#   figure goes **forward**, from the first epoch on. Both end at the same model. The table further down counts epochs
-#   for both orders, so that one can see which of them fits the paper's text.
-# - A level line shows a model that was trained without the target data. The paper has no such reference.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -38,15 +23,16 @@ sparsity_first = None
 sparsity_last = None
 
 # %%
+from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
-from reproduction.chapters.curves import panels, runs_with
+from reproduction.chapters.complete import COMPLETE, complete_runs
+from reproduction.chapters.curves import runs_with
 from reproduction.chapters.epochs import epoch_table
-from reproduction.chapters.figures import apply_style, epoch_curves
+from reproduction.chapters.pictures.epochs import epochs_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.study import results as access
 
-apply_style()
 changes = {
     "models": models,
     "seeds": seeds,
@@ -56,56 +42,72 @@ changes = {
 }
 runs = access.results(f"table_{table}", profile, **changes)
 amnesiac = runs_with(runs, experiment="amnesiac")
+full = complete_runs(f"table_{table}")
 
-# %% [markdown]
-# These are the runs of [Table {{number}}](table_{{number}}.ipynb): its numbers *as published* are where the curves end. Both orders end at
-# the same accuracies, but for an image that rounding may tip.
-#
-# ## Backward: the last epoch is undone first
+# %% tags=["remove-input"]
+opening(f"figure_{table}")
 
-# %% mystnb={"image": {"alt": "{{alt}} The epochs are undone from the last one back."}, "figure": {"caption": "{{caption}} Left of the dashed line the model is trained; right of it the epochs are undone from the last one back. Solid lines: retained data; dashed lines: target data; mean over seeds.", "name": "fig-{{name}}-backward"}}
-epoch_curves(panels(runs, "backward"))
+# %%
+epochs_picture(full, table, "backward")
 
-# %% [markdown]
-# ## Forward: the first epoch is undone first
-
-# %% mystnb={"image": {"alt": "{{alt}} The epochs are undone from the first one on."}, "figure": {"caption": "The same models and updates, undone from the first epoch on.", "name": "fig-{{name}}-forward"}}
-epoch_curves(panels(runs, "forward"))
-
-# %% [markdown]
-# ## When is the class forgotten?
-#
-# The number of epochs undone when $\mathcal{D}_t$, test accuracy on the forget set, is first at most 1 %; one number a seed. Whoever goes on
-# after that takes back more than forgetting asks for: [Table {{number}}](table_{{number}}.ipynb) therefore reads both methods at equal forgetting too.
-
-# %% tags=["nbval-check-output"]
+# %%
+printed = {"baseline": "2 to 3", "proposed": "a few more"}
 epoch_table(
-    amnesiac,
-    {"baseline": "2 to 3", "proposed": "a few more"},
-    caption="Epochs undone until the target class is forgotten",
+    runs_with(full, experiment="amnesiac"),
+    printed,
+    caption="Complete data: epochs undone until the class is forgotten, one number a training",
 )
 
 # %% [markdown]
-# ## What the claims come to
+# *Section 5.4.1 of the paper.* A model is trained, then asked to forget {{target}}, and the updates of the affected batches are taken
+# back epoch by epoch.
+#
+# > The paper, Section 5.4.1: {{claim}}
+#
+# Amnesiac unlearning is one subtraction ([Eq. (4)](amnesiac.ipynb)): nothing in it lasts "2 to 3 epochs". We read the paper's axis so: the epochs of
+# training are undone one a step. The order is not given; above, the latest goes first. Both orders end at the same model, whose accuracies are
+# those of [Table {{number}}](table_{{number}}.ipynb) as published.
+#
+# ## The earliest epoch undone first
 
 # %%
-chapter_claims("full", f"figure_{table}")
+epochs_picture(full, table, "forward")
 
 # %% [markdown]
-# ## Settings
+# ## The same on this machine
+#
+# It shows that all runs, and judges nothing.
+
+# %% tags=["this-machine"]
+epochs_picture(runs, table, "backward")
+
+# %% tags=["this-machine", "nbval-check-output"]
+epoch_table(
+    amnesiac,
+    printed,
+    caption=f"This machine, profile {profile}: epochs undone until the class is forgotten",
+)
+
+# %% [markdown]
+# ## All claims and settings
 
 # %%
-settings_table(amnesiac, caption=f"Settings of the runs on this page, profile {profile}")
+chapter_claims(COMPLETE, f"figure_{table}")
+
+# %%
+settings_table(runs_with(full, experiment="amnesiac"), caption="Settings on the complete data")
 
 # %% [markdown]
 # ## What this does not show
 #
-# - The order in which the paper undid its epochs. If it was another one, "within 2 to 3 epochs" means something else there.
-# - That stopping half-way is a method. Taking back a part of *all* updates is, and [partial amnesiac unlearning](partial_amnesiac.ipynb)
-#   compares both methods so.
-# - What {{data}} does under other ways to batch: [Figure 4](figure_4.ipynb) varies the fraction of affected batches.
+# - In which order the paper undid its epochs. In another, "within 2 to 3 epochs" means something else.
+# - That stopping half-way is a method. Taking back a part of *all* updates is: [partial amnesiac unlearning](partial_amnesiac.ipynb) compares so.
+# - {{data}} under other ways to batch: [Figure 4](figure_4.ipynb) varies them.
 #
-# ## Provenance
+# ## Where the numbers come from
 
 # %%
+provenance(full)
+
+# %% tags=["this-machine"]
 provenance(runs, command(f"table_{table}", profile, **changes))

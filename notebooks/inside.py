@@ -13,12 +13,8 @@
 # %% [markdown]
 # # How the code is laid out
 #
-# The folder `lib` has two rooms. `partial_unlearning` is a small library, to be imported for a model of one's own; it knows
-# nothing of this book. `reproduction` makes the book with it.
-#
-# Each room is a stair. What stands on a floor imports only from floors below it, and neighbours on one floor do not import
-# each other. So a floor can be read, tested and changed without knowing what is above it. A test, `tests/test_stair.py`,
-# reads every import and refuses one that goes up.
+# `lib` has two rooms. `partial_unlearning` is a small library for a model of one's own; it knows nothing of this book. `reproduction` makes the book with it. Each room is a stair: a floor imports only from floors
+# below, and `tests/test_stair.py` refuses what goes up.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -38,18 +34,9 @@ plt.show()
 # %% [markdown]
 # ## Where to start reading
 #
-# - **The paper's methods**: `unlearners/amnesiac.py` and `masks.py` for partial amnesiac unlearning, `unlearners/gradient.py` for
-#   label flipping and optimization. Each has the equations that it follows.
-# - **A run of the book**: `study/experiments.py` lists the runs that each table and figure is made of, and `study/runs/` holds
-#   one file for each kind of run.
-# - **A verdict**: `checking/judging.py` judges each claim of `book/claims.yaml` by its rule.
-# - **A page**: `notebooks/NAME.py` is short; its tables and figures are made in `chapters/`.
+# - **The methods**: `unlearners/amnesiac.py` and `masks.py`; `unlearners/gradient.py`. Each names its equations.
+# - **A run**: `study/experiments.py` lists what each table and figure is made of; `study/runs/` has a file for each kind.
+# - **A verdict**: `checking/judging.py` judges each claim of `book/claims.yaml`.
+# - **A page**: `notebooks/NAME.py`; its tables and pictures are made in `chapters/`.
 #
-# ## To add something
-#
-# `CONTRIBUTING.md`, at the root of the repository, says for a model, a method, a mask, an experiment, a claim and a chapter
-# which one or two places to touch.
-#
-# ## Provenance
-#
-# Nothing is trained here. The sizes were counted in `lib` when this page was made.
+# `CONTRIBUTING.md` says which one or two places to touch for a new model, method, mask, experiment, claim or chapter.

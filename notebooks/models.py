@@ -11,24 +11,17 @@
 # ---
 
 # %% [markdown]
-# # The models
+# # The networks, and what was left open
 #
-# *Section 5.3 of the paper.* Five networks take part: three on each data set, ResNet9 on both. This chapter builds them,
-# counts their parameters, and says where the paper's description had to be completed.
+# *Section 5.3 of the paper.* Five networks: three on each data set, ResNet9 on both.
 #
 # > The paper, Section 5.3: "LeNet typically consists of seven layers, including three convolutional layers followed by two
 # > pooling layers and two fully connected layers."
 #
-# What is different here, or was open:
-#
-# - Images have 28 x 28 pixels and one channel. AlexNet and ResNet9 were made for larger ones in colour and are fitted to that.
-# - **ConvNet** has "2 convolutional layers and 3 fully connected layers" in Section 1.1 and three convolutional ones in Section 5.3. It
-#   has three here, since Section 5.3 describes the experiments.
-# - The paper gives a width for the MLP (500 hidden neurons) and none for ConvNet, AlexNet and ResNet9. Here the `width` of a network
-#   is the number of channels of its first layer, and all other layers keep their proportion to it. A profile may choose a
-#   smaller one to save computing time, and every results page names the width that it shows.
-# - Section 5.3's order of LeNet's layers, three convolutions and then two poolings, is taken loosely: in
-#   LeNet-5 {cite:p}`lecun1998` the two poolings stand between the convolutions.
+# - Images have 28 x 28 pixels and one channel; AlexNet and ResNet9 were made for larger ones in colour and are fitted to that.
+# - **ConvNet** has two convolutional layers in Section 1.1 and three in Section 5.3, which describes the experiments. It has three here.
+# - No width is given but the MLP's. *Width* is the number of channels of the first layer; the others keep their proportion. Profiles may choose smaller ones; every results page names its width.
+# - In LeNet-5 {cite:p}`lecun1998` the poolings stand between the convolutions.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -46,9 +39,8 @@ classes = {"mnist": 10, "organamnist": 11}
 # %% [markdown]
 # ## Sizes
 #
-# Two sizes of each network: its own, and the one that this profile trains. *State* is the length of the vector
-# $\mathbf{w}$ in the code: the parameters, and for ResNet9 also the running statistics of batch normalisation, which every training
-# step changes as well.
+# Own size, and the one trained under this profile. *State* is the length of the vector $\mathbf{w}$ in the code: parameters, and for ResNet9 the running statistics of batch
+# normalisation.
 
 # %% tags=["nbval-check-output"]
 rows = []
@@ -67,9 +59,7 @@ simple_table(
 )
 
 # %% [markdown]
-# LeNet-5 has a number that is known from elsewhere: 61,706 parameters with 10 classes. The MLP's can be
-# counted by hand, $784 \cdot 500 + 500 + 500 \cdot 10 + 10$. Both have to come out, and every
-# parameter has to lie in exactly one layer of the flat vector:
+# LeNet-5 is known to have 61,706 parameters with 10 classes; the MLP's can be counted by hand. Both have to come out, and each parameter lies in one layer:
 
 # %%
 assert parameter_count(build("LeNet", classes=10, seed=0)) == 61_706
@@ -82,10 +72,10 @@ for name in MODELS:
 # %% [markdown]
 # ## Layer by layer
 #
-# *Layer* is what the paper means by $l$: each has one pruning mask $\mathbf{P}_l$ and one selection mask $\mathbf{S}_{l,e}$. A batch
-# normalisation counts with the convolution that it follows. The tables show each network at its own width.
+# A *layer* is the paper's $l$: each has one pruning mask $\mathbf{P}_l$ and one selection mask $\mathbf{S}_{l,e}$. A batch normalisation counts with its convolution. Widths are the
+# networks' own.
 #
-# **MLP**: two fully connected layers, ReLU between them.
+# **MLP**: two fully connected layers, ReLU between.
 
 # %%
 layer_table("MLP", classes=10)
@@ -103,15 +93,13 @@ layer_table("ConvNet", classes=11)
 layer_table("LeNet", classes=10)
 
 # %% [markdown]
-# **AlexNet** {cite:p}`krizhevsky2012`: five convolutions and three fully connected layers. Kernels are 3 x 3 instead of 11 x 11 and 5 x 5, and
-# pooling halves the image three times. Dropout is left out, so that training has no random draws but the order of images.
+# **AlexNet** {cite:p}`krizhevsky2012`: kernels of 3 x 3 instead of 11 x 11 and 5 x 5, three poolings, no dropout, so that only the order of images is random.
 
 # %%
 layer_table("AlexNet", classes=11)
 
 # %% [markdown]
-# **ResNet9**: eight convolutions, each with batch normalisation, the third and fourth and the seventh and eighth bridged by a
-# shortcut {cite:p}`he2016`, and one fully connected layer. The statistics are one mean and one variance a channel, and a counter.
+# **ResNet9**: eight convolutions with batch normalisation, two shortcuts {cite:p}`he2016`, one fully connected layer.
 
 # %%
 layer_table("ResNet9", classes=10)
@@ -119,14 +107,12 @@ layer_table("ResNet9", classes=10)
 # %% [markdown]
 # ## What this does not show
 #
-# - The paper's own networks. Only the MLP and LeNet are described closely enough to be sure of their size.
-# - What width does to unlearning. A wider network spreads what it knows over more weights, and the tables of one profile
-#   hold one width each.
+# - The paper's own networks: only the MLP and LeNet are described closely enough.
+# - What width does to unlearning: the tables of a profile hold one each.
 #
-# ## Provenance
+# ## Where the numbers come from
 #
-# Nothing is trained on this page. The initial weights come from PyTorch's own initialisation under a seed; the same seed
-# gives the same weights:
+# Nothing is trained here. The same seed gives the same initial weights:
 
 # %%
 twice = [build("LeNet", classes=10, seed=0) for _ in range(2)]

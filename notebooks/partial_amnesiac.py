@@ -11,11 +11,66 @@
 # ---
 
 # %% [markdown]
-# # Partial amnesiac unlearning
-#
-# *Section 4.1 of the paper*, its first proposal. An affected batch holds retained images too, and taking its whole update back
-# destroys what was learnt from them. So only a part of each update is stored, and only that part is taken back. Layer by layer, a
-# pruning mask $\mathbf{P}_l$ of zeros and ones says which part:
+# # Partial amnesiac unlearning: taking back a part of each step
+
+# %% tags=["parameters", "remove-cell"]
+profile = "quick"
+models = None
+seeds = None
+affected_fraction = None
+sparsity_first = None
+sparsity_last = None
+
+# %% tags=["remove-input"]
+import torch
+from IPython.display import Markdown, display
+
+from partial_unlearning.masks import build_mask, depth_schedule, keep_all, kept_count
+from partial_unlearning.models import build
+from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
+from partial_unlearning.state import Layout
+from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.unlearners.amnesiac import prune
+from reproduction.chapters.answer import opening
+from reproduction.chapters.claim_pages import chapter_claims
+from reproduction.chapters.comparison import points_of
+from reproduction.chapters.complete import COMPLETE, complete, complete_runs
+from reproduction.chapters.controls import answer, contrasts, control_table
+from reproduction.chapters.curves import runs_with
+from reproduction.chapters.equation import with_code
+from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
+from reproduction.chapters.fine_tuning import tuned, tuning_table
+from reproduction.chapters.layers import layer_masks
+from reproduction.chapters.pictures.controls import controls_picture
+from reproduction.chapters.pictures.restored import restored_picture
+from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.settings_tables import settings_table
+from reproduction.chapters.tables import simple_table
+from reproduction.datasets.sets import load
+from reproduction.study import results as access
+from reproduction.study.profiles import Pruning
+from reproduction.study.runs.target_placement import plan_batches
+
+apply_style()
+torch.set_num_threads(1)
+numbers = (1, 2)
+pruning = {"sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
+changes = {"models": models, "seeds": seeds, "affected_fraction": affected_fraction, **pruning}
+runs = {number: access.results(f"figure_{number}", profile, **changes) for number in numbers}
+placed = access.results("kept_images", profile, models=models, seeds=seeds)
+every = [*runs[1], *runs[2]]
+full = [run for number in numbers for run in complete_runs(f"figure_{number}")]
+full_placed = complete_runs("kept_images")
+points = {number: complete().points(number) for number in numbers}
+
+# %% tags=["remove-input"]
+opening("partial_amnesiac")
+
+# %%
+controls_picture(complete().data["points"], numbers)
+
+# %% [markdown]
+# *Section 4.1 of the paper*, its first proposal. An affected batch holds retained images too, so only a part of its update is stored and taken back. Layer by layer, a pruning mask $\mathbf{P}_l$ of zeros and ones says which:
 #
 # (eq-6)=
 # $$
@@ -32,81 +87,94 @@
 # > The paper, Section 4.1: "a prudent approach is to employ more aggressive pruning in these initial layers of the update. As we
 # > traverse deeper into the network, the pruning percentage can be gradually decreased."
 #
-# What is different here, or was open:
-#
-# - The paper gives no pruning percentages. Here the first and the last layer's are chosen by a rule on held-out images, and the
-#   layers between lie on a straight line; see [the register of assumptions](assumptions.ipynb).
-# - Eq. (6) writes one mask for the whole run. That fits random pruning. The paper's magnitude-based strategies need a mask for
-#   each update, since a magnitude belongs to an update.
-# - Methods are compared where they have forgotten equally much: a method's update is subtracted in part, $\mathbf{w} - \lambda \mathbf{U}$, and $\lambda$ is
-#   raised until at most 1 % of the target images that were trained on are still recognised.
-# - Controls that the paper does not have stand beside the proposed masks, to tell what it is that helps.
-
-# %% tags=["parameters", "remove-cell"]
-profile = "quick"
-models = None
-seeds = None
-affected_fraction = None
-sparsity_first = None
-sparsity_last = None
+# - No percentages are given. Ours are chosen on held-out images ([register](assumptions.ipynb)): the first and the last layer's, the others on a line between.
+# - Eq. (6) writes one mask for the run, which fits random pruning. A magnitude belongs to one update, so those masks differ from step to step.
+# - Methods are compared at equal forgetting: $\mathbf{w} - \lambda \mathbf{U}$, with $\lambda$ raised until at most 1 % of the target images trained on are recognised.
 
 # %%
-import torch
-from IPython.display import Markdown, display
-
-from partial_unlearning.masks import build_mask, depth_schedule, keep_all, kept_count
-from partial_unlearning.models import build
-from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
-from partial_unlearning.state import Layout
-from partial_unlearning.training import fit, make_optimizer
-from reproduction.chapters.claim_pages import chapter_claims
-from reproduction.chapters.comparison import points_of
-from reproduction.chapters.controls import answer, contrasts, control_figure, control_table
-from reproduction.chapters.curves import runs_with
-from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
-from reproduction.chapters.fine_tuning import tuned, tuning_figure, tuning_table
-from reproduction.chapters.layers import layer_masks
-from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.settings_tables import settings_table
-from reproduction.chapters.tables import simple_table
-from reproduction.datasets.sets import load
-from reproduction.study import results as access
-from reproduction.study.profiles import Pruning
-from reproduction.study.runs.target_placement import plan_batches
-
-apply_style()
-torch.set_num_threads(1)
-pruning = {"sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
-changes = {"models": models, "seeds": seeds, "affected_fraction": affected_fraction, **pruning}
-runs = {number: access.results(f"figure_{number}", profile, **changes) for number in (1, 2)}
-placed = access.results("kept_images", profile, models=models, seeds=seeds)
-every = [*runs[1], *runs[2]]
+with_code(
+    r"\widetilde{\Delta\mathbf{w}}_{l,e,b} = \mathbf{P}_l \odot \Delta\mathbf{w}_{l,e,b}",
+    prune,
+    depth_schedule,
+    number="6",
+)
 
 # %% [markdown]
-# ## Masks
+# ## What is it that helps?
+
+# %%
+display(Markdown(answer(points)))
+
+# %% [markdown]
+# In the picture, the line is the proposed method; a control to the right keeps more. All take back a part of the same sum of updates:
 #
-# ### The depth schedule
+# - *no mask, layers scaled*: each layer's whole update, times the fraction its mask would keep;
+# - *schedule turned round*: most is pruned in the last layer;
+# - *one fraction everywhere*: a random mask that keeps as many entries in all;
+# - *last layer only*: nothing of the others;
+# - *random masks*: the same schedule, drawn again;
+# - *largest* or *smallest* entries of the sum, as many as the mask keeps.
+
+# %%
+for number in numbers:
+    caption = f"Arms of Table {number} at equal forgetting, complete data"
+    display(control_table(number, contrasts(number, points[number]), caption))
+
+# %% [markdown]
+# *Seeds there*: trainings in which an arm comes down to 1 %.
 #
-# How much of each layer's update is pruned away (the models on MNIST; the others are listed under *Settings*):
+# ## With 100 target images, plainly shuffled
+#
+# As the conventional method's authors batch; the pruning is chosen anew:
+
+# %%
+display(Markdown(answer(points, "kept_images")))
+controls_picture(complete().data["points"], numbers, "kept_images")
+
+# %%
+for number in numbers:
+    caption = f"Table {number}, few target images kept, complete data"
+    display(control_table(number, contrasts(number, points[number], "kept_images"), caption))
+
+# %% [markdown]
+# With *all* target images plainly shuffled every batch is affected, and everything would go: see [amnesiac unlearning](amnesiac.ipynb) and the right end
+# of [Figure 4](figure_4.ipynb).
+#
+# ## Brief fine-tuning: what it restores, what it brings back
+#
+# > The paper, Section 4.1: conventional amnesiac unlearning is left "necessitating a brief fine-tuning to restore model performance".
+#
+# Both methods, trained on for some steps on retained data alone: from where both have forgotten equally much, and from where everything was taken back.
+
+# %%
+restored_picture(full, "equal")
+
+# %%
+restored_picture(full, "published")
+
+# %%
+tuning_table(tuned(full), caption="Complete data: accuracy in percent while fine-tuning")
+
+# %% [markdown]
+# ## The masks, drawn
+#
+# How much of each layer's update is pruned:
 
 # %% mystnb={"image": {"alt": "Bars of pruning percentages over the layers of each model, from the first layer to the last."}, "figure": {"caption": "Depth schedules: the percentage of each layer's update that is pruned, for each model.", "name": "fig-schedules"}}
 schedules = {}
-for config in [run.config for run in runs[1] or runs[2]]:
+for config in [run.config for run in full or every]:
     layers = Layout.of(build(config.model, classes=10, seed=0)).layers
     ends = (config.pruning.sparsity_first, config.pruning.sparsity_last)
     schedules[config.model] = depth_schedule(*ends, len(layers))
 layer_bars(schedules, "pruned")
 
 # %% [markdown]
-# ### Which entries are kept
-#
-# LeNet, random pruning with its own schedule. One square is a corner of a layer's weight matrix, with outputs down and inputs
-# across; dark entries are stored and taken back.
+# LeNet: a corner of each layer's weight matrix, outputs down and inputs across, dark where stored.
 
 # %% mystnb={"image": {"alt": "A square for each layer of LeNet, dark where an entry is kept; the share kept stands below each."}, "figure": {"caption": "A random pruning mask of LeNet, layer by layer.", "name": "fig-random-mask"}}
 lenet = build("LeNet", classes=10, seed=0)
 layout = Layout.of(lenet)
-shown = [*runs_with(every, model="LeNet"), *every]
+shown = [*runs_with(full, model="LeNet"), *every]
 example = Pruning(sparsity_first=0.9, sparsity_last=0.3)
 used = shown[0].config.pruning if shown else example
 ends = {**used.model_dump(exclude={"strategy"}), "seed": 0}
@@ -114,12 +182,7 @@ random_mask = build_mask("random", layout, **ends)
 mask_pictures(layer_masks(layout, random_mask.kept()), side=24)
 
 # %% [markdown]
-# ### Three strategies, fixed or made for each update
-#
-# *Layer-wise random* keeps random entries of each layer. *Layer-wise magnitude* keeps the entries of each layer that changed most.
-# *Global magnitude* keeps those that changed most in the whole model, wherever they are. All keep equally many entries here. To see how
-# they differ, LeNet is trained for some steps on the embedded digits, and each strategy is asked which
-# entries of two consecutive updates it keeps:
+# Magnitude masks keep the entries that changed most, of each layer or of the whole model. What three strategies keep of two consecutive updates of LeNet:
 
 # %%
 data = load("mnist", source="sample")
@@ -156,17 +219,10 @@ simple_table(
 )
 
 # %% [markdown]
-# *Length kept* is the length of the pruned update against that of the whole one, as vectors. The larger it is, the more of
-# the training is taken back, retained knowledge included. How the strategies compare in the end is the subject of [Figure 4](figure_4.ipynb).
+# *Length kept* is that of the pruned update as a vector: the larger, the more is taken back.
 
 # %% mystnb={"image": {"alt": "The mask of global magnitude pruning on an update of LeNet, layer by layer."}, "figure": {"caption": "Global magnitude pruning of one update of LeNet: what it keeps is spread over the layers as the update is.", "name": "fig-global-mask"}}
 mask_pictures(layer_masks(layout, masks["global_magnitude"]), side=24)
-
-# %% [markdown]
-# ### Two ends that have to hold
-#
-# Without pruning, Eq. (7) is Eq. (4); with everything pruned, nothing is taken back. In between, each layer keeps exactly
-# as many entries as its schedule says, and what is kept is unchanged:
 
 # %%
 nothing, everything = (
@@ -181,154 +237,72 @@ for part, pruned, size in zip(layout.slices, schedule, layout.layer_sizes, stric
     assert int(inside.sum()) == kept_count(pruned, size)
 
 # %% [markdown]
-# ## What is stored
+# ## The same on this machine
 #
-# The paper counts on less storage. A random mask need not be stored at all, since its seed makes it again; what remains is one
-# number for each entry kept:
+# It shows that all runs, and judges nothing.
 
-# %% tags=["nbval-check-output"]
-rows = [
-    [run.config.dataset, run.config.model, f"{100 * run.facts['density']:.1f} %"] for run in every
-]
-simple_table(
-    list(dict.fromkeys(map(tuple, rows))),
-    headings=("Data", "Model", "Entries stored"),
-    caption=f"Fraction of each update that is stored under profile {profile}",
-    labels=2,
-)
+# %% tags=["this-machine", "nbval-check-output"]
+for number, dataset in zip(numbers, ("mnist", "organamnist"), strict=True):
+    own = points_of(number, [*runs[number], *runs_with(placed, dataset=dataset)])
+    caption = f"Arms of Table {number} at equal forgetting, this machine, profile {profile}"
+    display(control_table(number, contrasts(number, own), caption))
+
+# %% tags=["this-machine", "nbval-check-output"]
+tuning_table(tuned(every), caption=f"Accuracy in percent while fine-tuning, profile {profile}")
 
 # %% [markdown]
-# ## What is it that helps?
-
-# %%
-points = {
-    number: points_of(number, [*found, *runs_with(placed, dataset=dataset)])
-    for (number, found), dataset in zip(runs.items(), ("mnist", "organamnist"), strict=True)
-}
-display(Markdown(answer(points)))
-
-# %% [markdown]
-# All arms subtract a part of the same sum of affected updates, and each is read where it first recognises at most 1 % of the target
-# images. So none keeps more merely because it forgets less. Beside the proposed masks stand:
+# ## Running statistics: kept or taken back
 #
-# - *no mask, layers scaled*: layer by layer the whole update times the fraction that the mask would keep;
-# - *schedule turned round*: most is pruned in the last layer;
-# - *one fraction everywhere*: a random mask that keeps as many entries of the whole model;
-# - *last layer only*: all of the last layer's update, nothing of the others;
-# - *random mask 1* to *4*: the same schedule, drawn again;
-# - the *largest* entries of the sum of updates, of each layer or of the whole model, and the *smallest of each layer*. These, too,
-#   keep as many as the proposed mask.
-#
-# The vertical line is the proposed method. A control to the right of it keeps more retained data, one to the left less.
-
-# %% mystnb={"image": {"alt": "A panel a model on MNIST: by how many points of accuracy on retained data the baseline and each control differ from the proposed method."}, "figure": {"caption": "MNIST: accuracy on retained data at equal forgetting, each arm minus the proposed method; bars are 95 % intervals over seeds.", "name": "fig-controls-mnist"}}
-found = {number: contrasts(number, points[number]) for number in runs}
-control_figure(1, found[1])
-
-# %% mystnb={"image": {"alt": "A panel a model on OrganAMNIST: by how many points of accuracy on retained data the baseline and each control differ from the proposed method."}, "figure": {"caption": "OrganAMNIST: the same.", "name": "fig-controls-organamnist"}}
-control_figure(2, found[2])
-
-# %% tags=["nbval-check-output"]
-for number in runs:
-    caption = f"Arms of Table {number} at equal forgetting, profile {profile}"
-    display(control_table(number, found[number], caption))
-
-# %% [markdown]
-# *Seeds there* counts the trainings in which an arm comes down to 1 % at all; means and differences are over those in which both sides do.
-#
-# ## The second placement: 100 target images, plainly shuffled
-#
-# The public notebook of the conventional method's authors drops target images until 100 are left, and shuffles plainly. The tables'
-# placement keeps all target images and confines them to a part of the batches; here is the other one, with a pruning of its own:
-
-# %%
-display(Markdown(answer(points, "kept_images")))
-
-# %% mystnb={"image": {"alt": "A panel a model on MNIST under the second placement: by how many points of accuracy on retained data the baseline and each control differ from the proposed method."}, "figure": {"caption": "MNIST, few target images kept: each arm minus the proposed method.", "name": "fig-controls-kept-mnist"}}
-second = {number: contrasts(number, points[number], "kept_images") for number in runs}
-control_figure(1, second[1])
-
-# %% mystnb={"image": {"alt": "A panel a model on OrganAMNIST under the second placement: by how many points of accuracy on retained data the baseline and each control differ from the proposed method."}, "figure": {"caption": "OrganAMNIST, few target images kept: the same.", "name": "fig-controls-kept-organamnist"}}
-control_figure(2, second[2])
-
-# %% tags=["nbval-check-output"]
-for number in runs:
-    caption = f"Models of Table {number} with few target images kept, profile {profile}"
-    display(control_table(number, second[number], caption))
-
-# %% [markdown]
-# With plain shuffling of *all* target images every batch is affected, and subtracting everything undoes all training:
-# [the chapter on amnesiac unlearning](amnesiac.ipynb) shows it, and the right end of [Figure 4](figure_4.ipynb).
-#
-# ## Is brief fine-tuning needed?
-#
-# > The paper, Section 4.1: conventional amnesiac unlearning is left "necessitating a brief fine-tuning to restore model performance".
-#
-# Both methods, trained on for some steps on retained data alone, as the model was trained before. $\mathcal{D}_r$ (solid) is what fine-tuning
-# restores; $\mathcal{D}_t$ (dashed) shows whether the class comes back, although none of its images is among those trained on.
-
-# %% mystnb={"image": {"alt": "A panel a model on MNIST: accuracy on retained and target data over steps of fine-tuning after either method, from where both have forgotten equally much."}, "figure": {"caption": "MNIST, fine-tuning from equal forgetting; solid: retained data, dashed: target data; mean over seeds.", "name": "fig-fine-tuning-equal-mnist"}}
-restored = tuned(every)
-tuning_figure(restored[restored.dataset == "mnist"], "equal")
-
-# %% mystnb={"image": {"alt": "A panel a model on OrganAMNIST: accuracy on retained and target data over steps of fine-tuning after either method, from where both have forgotten equally much."}, "figure": {"caption": "OrganAMNIST, fine-tuning from equal forgetting; solid: retained data, dashed: target data; mean over seeds.", "name": "fig-fine-tuning-equal-organamnist"}}
-tuning_figure(restored[restored.dataset == "organamnist"], "equal")
-
-# %% mystnb={"image": {"alt": "A panel a model on MNIST: accuracy on retained and target data over steps of fine-tuning after either method, from where everything was subtracted."}, "figure": {"caption": "MNIST, fine-tuning after everything was subtracted, as published; solid: retained data, dashed: target data; mean over seeds.", "name": "fig-fine-tuning-published-mnist"}}
-tuning_figure(restored[restored.dataset == "mnist"], "published")
-
-# %% mystnb={"image": {"alt": "A panel a model on OrganAMNIST: accuracy on retained and target data over steps of fine-tuning after either method, from where everything was subtracted."}, "figure": {"caption": "OrganAMNIST, fine-tuning after everything was subtracted, as published; solid: retained data, dashed: target data; mean over seeds.", "name": "fig-fine-tuning-published-organamnist"}}
-tuning_figure(restored[restored.dataset == "organamnist"], "published")
-
-# %% tags=["nbval-check-output"]
-tuning_table(restored, caption=f"Accuracy in percent while fine-tuning, profile {profile}")
-
-# %% [markdown]
-# ## The other reading of batch normalisation
-#
-# Equations 4 and 7 subtract from weights. Running statistics are none, but change with every step too. ResNet9 with everything subtracted,
-# when they are left as trained (*keep*) or subtracted as well (*subtract*); only the reading of the profile had its pruning chosen for it:
+# Equations 4 and 7 subtract from weights. Batch normalisation's running statistics are none, but change with every step. ResNet9, everything taken back, with
+# its statistics as trained (*keep*) or subtracted too:
 
 # %% tags=["nbval-check-output"]
 rows = []
-for run in every:
+for run in [*full, *every]:
     both = {row["method"]: row for row in run.rows if "_buffers_" in row["method"]}
     for name, other in both.items():
         method, reading = name.split("_buffers_")
         mine = next(row for row in run.rows if row["method"] == method)
         for word, row in ((run.config.buffers, mine), (reading, other)):
-            labels = [run.config.dataset, run.config.model, run.config.seed, method, word]
+            labels = [
+                run.config.source,
+                run.config.dataset,
+                run.config.model,
+                run.config.seed,
+                method,
+                word,
+            ]
             rows.append([*labels, f"{row['d_t']:.2f}", f"{row['d_r']:.2f}"])
 simple_table(
     rows,
-    headings=("Data", "Model", "Seed", "Method", "Statistics", "d_t", "d_r"),
+    headings=("Images", "Data", "Model", "Seed", "Method", "Statistics", "d_t", "d_r"),
     caption="Both readings of batch normalisation, everything subtracted",
-    labels=4,
+    labels=5,
 )
 
 # %% [markdown]
-# ## What the claims come to
+# ## All claims and settings
 
 # %%
-chapter_claims("full", "partial_amnesiac")
-
-# %% [markdown]
-# ## Settings
+chapter_claims(COMPLETE, "partial_amnesiac")
 
 # %%
-settings_table([*every, *placed], caption=f"Settings of the runs on this page, profile {profile}")
+settings_table([*full, *full_placed], caption="Settings on the complete data")
 
 # %% [markdown]
 # ## What this does not show
 #
-# - What the paper's pruning percentages were.
-# - Whether a mask drawn anew for each update would do better than one fixed for the run.
-# - That the target images left no trace in the entries which are *not* taken back. They are still in the model.
-# - The best that each control can do. The pruning was chosen for the proposed method; the controls take its fractions over.
+# - The paper's pruning percentages.
+# - Masks drawn anew for each update.
+# - That what is *not* taken back left no trace. It is still in the model.
+# - The best of each control: the pruning was chosen for the proposed method.
 #
-# ## Provenance
+# ## Where the numbers come from
 
 # %%
+provenance([*full, *full_placed])
+
+# %% tags=["this-machine"]
 provenance(
     [*every, *placed],
     *(command(f"figure_{number}", profile, **changes) for number in runs),

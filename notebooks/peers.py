@@ -123,9 +123,11 @@ twin, own = begun()
 fit(twin, others, without(plan, request), own)
 states = model.state_dict(), twin.state_dict()
 same = [torch.equal(states[0][name], states[1][name]) for name in states[1]]
-print(f"steps of {len(plan)} replayed:", len(plan) - len(early))
-print("weights and statistics equal to the twin's, bit by bit:", all(same))
 assert all(same)
+Markdown(
+    f"Of {len(plan)} steps {len(plan) - len(early)} were replayed. Weights and statistics equal the "
+    "twin's, bit by bit."
+)
 
 # %% [markdown]
 # What it saves depends on when the images first came. Here, as with any image of a training that passes over all of them in each epoch,

@@ -13,22 +13,15 @@
 # %% [markdown]
 # # Using it on a model of your own
 #
-# This chapter is not about the paper's networks. It takes a model, a data set and a training loop from elsewhere, adds three lines
-# that record every update, and then answers the request of one person whose pictures were trained on. The model is
-# torchvision's ResNet-18, unchanged but for its first layer, which reads one channel. The pictures are in IDX files, the format
-# of MNIST and Fashion-MNIST.
+# Torchvision's ResNet-18, pictures in IDX files, a plain loop; three lines that record every update; and the request of one person whose pictures were trained on.
 #
-# What you need to know before you rely on this:
+# Before you rely on this:
 #
-# - Amnesiac unlearning takes back *steps*, not samples. Every step that saw one of the samples goes, with all that it learned from
-#   others. It works as long as few steps are affected. A request that touches nearly all of them leaves little of the model,
-#   and the commands below warn of it.
-# - It is approximate. [What it costs](cost.ipynb) and [what it removes](amnesiac.ipynb) are measured elsewhere in this book; the claim here is
-#   only that recorded updates are kept safely and subtracted exactly once.
-# - Requests can only be answered for steps that were recorded. If you train on later, record that too.
+# - Amnesiac unlearning takes back *steps*, with all that they learnt from others. It works where few steps are affected; the commands warn of the rest.
+# - It is approximate: see [what it costs](cost.ipynb) and [what it removes](amnesiac.ipynb). Here, updates are kept safely and subtracted exactly once.
+# - Only recorded steps can be taken back. If you train on, record that too.
 #
-# Run your own script with this repository's `.venv/bin/python`, or install the library alone into your own environment: `pip install .`
-# in a checkout brings PyTorch and a few small packages, nothing of the book.
+# `pip install .` in a checkout installs the library alone, with PyTorch and a few small packages.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -60,11 +53,9 @@ temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
 # %% [markdown]
-# ## Your data
+# ## Your data: a number for each sample
 #
-# Any data will do, as long as **each sample has a number** that stays the same. So that this page runs without a download, it writes
-# some of the embedded digits into IDX files and pretends that each person drew eight of them. With files of your
-# own, these are the cells to replace.
+# Any data will do if **each sample has a number** that stays the same. This page writes some embedded digits into IDX files and pretends that each person drew eight. Replace these cells with files of your own.
 
 
 # %%
@@ -87,11 +78,11 @@ person_of = ids // 8  # eight drawings a person
 print(f"{len(images)} pictures of {len(person_of.unique())} people")
 
 # %% [markdown]
-# Whoever expects requests plans for them: a step is lost for each batch that holds one of a person's samples. So the eight pictures
-# of a person go into the same batch, and four people fill one. Who is together is drawn anew each epoch.
+# A request takes back every batch that holds one of a person's samples, so keep a person's samples together. Here a person's eight pictures go into one batch, four people to a batch,
+# drawn anew each epoch.
 
 
-# %%
+# %% tags=["show-input"]
 def batches(generator):
     people = torch.randperm(len(person_of.unique()), generator=generator)
     return [ids[torch.isin(person_of, four)] for four in people.split(4)]
@@ -100,14 +91,14 @@ def batches(generator):
 # %% [markdown]
 # ## Three lines in your training script
 #
-# The loop is a plain one: any module, any optimizer, any order of samples. What is new are the lines marked 1, 2 and 3.
+# The loop is a plain one. New are the lines marked 1, 2 and 3:
 #
-# - {py:func}`~partial_unlearning.record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer; between them they lie
-#   on a straight line. Which entries are kept is drawn from a seed, so the log holds only their values.
-# - `recording.step` comes right after `optimizer.step()` and says which samples the step saw.
-# - `recording.close` notes down which weights the training led to.
+# - {py:func}`~partial_unlearning.record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer, the others on a line between. A seed draws which entries are kept, so
+#   the log holds only their values.
+# - `recording.step`, right after `optimizer.step()`, says which samples the step saw.
+# - `recording.close` notes which weights the training led to.
 
-# %%
+# %% tags=["show-input"]
 torch.manual_seed(0)
 model = resnet18(num_classes=10)
 model.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
@@ -129,9 +120,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # %% [markdown]
 # ### If the machine stops
 #
-# Steps are written a few at a time. Those that `recording.log.written` counts survive the end of the process, whatever ends it;
-# `checkpoint` and `close` write the rest. For training itself to go on after an interruption, say what else a step depends on, ask for
-# `resume`, and save now and then; nothing else changes:
+# Steps that `recording.log.written` counts survive any end; `checkpoint` and `close` write the rest. To go on after an interruption, say what else a step depends on, ask for `resume`, and save now and then:
 #
 # ```python
 # recording = record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)
@@ -141,25 +130,21 @@ save_file(model.state_dict(), folder / "model.safetensors")
 #     recording.checkpoint(epoch + 1)
 # ```
 #
-# Started again after any interruption, this ends with the same weights, bit by bit, and the same log as a run that was never
-# interrupted. The tests kill it at random moments to see that it does. If you train with `fit` of this library and a batch plan, use
-# `create(..., plan=plan)` with `UpdateRecorder` instead of these lines.
+# Started again, this ends with the same weights, bit by bit, and the same log. With this library's `fit` and a batch plan, use `create(..., plan=plan)` and `UpdateRecorder` instead.
 #
 # ### If your loop is not as plain
 #
-# One rule covers most of it: **one `step` for each `optimizer.step()`, right after it, with the ids of all samples whose gradients went into
-# it.** The loop below accumulates gradients, scales them for mixed precision, has a scheduler, keeps an average of the weights and
-# stops at the best epoch:
+# **One `step` for each `optimizer.step()`, right after it, with the ids of all samples whose gradients went into it.** The loop below accumulates gradients, scales them, has a scheduler, averages weights and stops
+# at the best epoch:
 #
-# - *Accumulation*: join the ids of the micro-batches; `batch_size` is that of all of them.
-# - *Mixed precision*: a step that the scaler skipped changed nothing. It is recorded as that, and `close` and a request say how many there were.
-# - *Schedulers*: nothing to do. A learning rate of zero is recorded like a skipped step.
-# - *Averaged weights* (EMA, SWA): they belong into a copy. No step can be subtracted from an average, so the log refuses it: publish the trained
-#   weights, and delete the average when a request comes.
-# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold. The others are cut off; without that, `close` refuses.
+# - *Accumulation*: join the ids of the micro-batches; `batch_size` is that of all.
+# - *Mixed precision*: a step that the scaler skipped changed nothing and is recorded as that; `close` and a request say how many.
+# - *Schedulers*: nothing to do.
+# - *Averaged weights* (EMA, SWA) belong into a copy: no step can be subtracted from an average.
+# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, `close` refuses.
 
 
-# %%
+# %% tags=["show-input"]
 def varied_training(model, batches, epochs, path):
     """Trains on noise: what counts here is the order of the calls."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -196,9 +181,8 @@ assert len(varied) == steps
 assert len(varied.affected_steps([0])) == steps // 2  # one of two steps an epoch
 
 # %% [markdown]
-# *Adapters* (PEFT, LoRA): put them in first, `record` then, and keep them apart until the end: merged into the weights they are another
-# model. *Compiled models*: record the model or what `torch.compile` makes of it, and save the same one; where names differ by `_orig_mod.` or
-# `module.`, the commands say so and take `--wrapped`. *Several processes*: each sees a part of the ids, so one records those of all:
+# *Adapters* (PEFT, LoRA): put them in, then `record`, and keep them apart until the end. *Compiled models*: record and save the same one; where names differ by `_orig_mod.` or `module.`, the commands take
+# `--wrapped`. *Several processes*: one records the ids of all:
 #
 # ```python
 # if rank == 0:
@@ -211,8 +195,7 @@ assert len(varied.affected_steps([0])) == steps // 2  # one of two steps an epoc
 #
 # ## What is in the log
 #
-# `partial-unlearning log info PATH` (a folder, or any URL that fsspec knows) tells what a log holds, and `log verify` reads every byte of it and
-# checks it.
+# `partial-unlearning log info PATH` (a folder, or a URL that fsspec knows) tells what a log holds; `log verify` reads and checks every byte.
 
 
 # %%
@@ -226,8 +209,7 @@ run(log_group, "verify", folder / "log")
 # %% [markdown]
 # ## A person asks
 #
-# Person 5 wants their pictures forgotten. Look first, at what one person means and at what many would; and at what they would mean
-# had the pictures been shuffled without regard to people:
+# Person 5 wants their pictures forgotten. Look first: at one person, at many, and at the same without batches by person:
 
 # %%
 log = open_log(folder / "log", model)
@@ -247,7 +229,7 @@ simple_table(
 )
 
 # %% [markdown]
-# The command line does the same, with the ids in a CSV file. `--dry-run` only looks, and warns when nearly every step is affected:
+# The command line does the same, with ids in a CSV file. `--dry-run` only looks, and warns when nearly every step is affected:
 #
 # ```
 # partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --dry-run
@@ -269,8 +251,7 @@ forget(log, forgotten, mine)
 save_file(forgotten, folder / "new.safetensors")
 
 # %% [markdown]
-# The log is honest about what the subtraction was: the new weights are the old ones minus the sum of what was *recorded* of the affected
-# steps. The pruned part of those steps stays in the model; `sparsity_first=0, sparsity_last=0` would record everything.
+# What was pruned stays in the model; `sparsity_first=0, sparsity_last=0` records everything.
 
 # %%
 layout = log.description.layout
@@ -282,7 +263,7 @@ print(f"{log.description.kept / log.size:.0%} of each step's entries were record
 assert gap < 1e-6
 
 # %% [markdown]
-# Did it help, and what did it cost? The person's own pictures, everybody else's, and test pictures nobody trained on:
+# What it did to the person's own pictures, everybody else's, and test pictures:
 
 
 # %%
@@ -307,16 +288,12 @@ simple_table(
 )
 
 # %% [markdown]
-# **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person
-# would recognise most of their pictures as well. What was removed is the recorded part of the steps that saw them. Whether a trace
-# can still be found is a question for a membership attack against a retrained model, which this chapter does not answer. Where nobody else shows
-# the model the same, forgetting is plain to see: [ten people with signs of their own](should_i_use_it.ipynb).
+# **Forgetting a person is not failing on them.** Other people draw the same digits, so a model that never saw this person recognises most of their pictures too.
+# Where nobody else shows the model the same, forgetting is plain to see: [ten people with signs of their own](should_i_use_it.ipynb).
 #
 # ## More requests, and taking one back
 #
-# The log remembers what is subtracted from which weights, by digest. A second request subtracts only what the first has
-# left, the same request again subtracts nothing, and weights the log does not know are refused. The ids of those
-# who asked are not written down, but the affected steps are, and with the batches beside them they usually tell who asked.
+# The log remembers what is subtracted from which weights. A second request subtracts what the first has left, the same one nothing; unknown weights are refused. The ids of who asked are not written down, but the affected steps usually tell.
 
 # %%
 rows = []
@@ -335,8 +312,7 @@ display(
 assert rows[-1][-1] == 0
 
 # %% [markdown]
-# Taking back requests adds again what no other request asks for. With all three taken back, the trained weights return, up to
-# the rounding of 32-bit numbers:
+# Taking back a request adds again what no other asks for. With all three taken back the trained weights return, up to rounding:
 
 # %%
 for number in (1, 2, 3):
@@ -348,9 +324,7 @@ assert gap < 1e-5
 # %% [markdown]
 # ## For good
 #
-# So a request can be taken back, by anyone who has the log. `--final` ends that: it overwrites the updates and the sample ids of these steps in
-# the log. Requests of others work as before, from weights that have lost these steps; older weights are refused. For a request
-# that stands, there is `purge`:
+# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is `purge`:
 #
 # ```
 # partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors --final
@@ -371,8 +345,7 @@ temporary.cleanup()
 # %% [markdown]
 # ## What can go wrong, and what it says then
 #
-# A log that cannot do what is asked refuses, changes nothing, and says what to do. These are messages of the tests: each run of them
-# compares what the log says with this table.
+# A log that cannot do what is asked refuses, changes nothing, and says what to do. The tests compare what it says with this table.
 
 # %%
 message_table()
@@ -380,8 +353,6 @@ message_table()
 # %% [markdown]
 # ## What to keep in mind
 #
-# - **Batch normalisation.** Its running statistics are recorded and subtracted like weights; `buffers="keep"` in `record` leaves them as
-#   they are. [The ablations](partial_amnesiac.ipynb) show both for the paper's ResNet9.
-# - **The log is personal data too**: until a request is final, it lets anyone who has it add back what was taken, and tells who asked. So do all
-#   copies of the log and of older weights, and what snapshots, a disk or an object store keep of replaced files: those are yours to delete.
-# - **How much to prune** decides both the size of the log and how much is forgotten. [The cost chapter](cost.ipynb) draws the curve.
+# - **Batch normalisation**: running statistics are recorded and subtracted like weights; `buffers="keep"` in `record` leaves them. [Both](partial_amnesiac.ipynb) were tried on ResNet9.
+# - **The log is personal data too**, until a request is final: whoever has it can add back what was taken. So are copies of the log and of older weights, and what snapshots keep: those are yours to delete.
+# - **How much to prune** decides whether anything is forgotten: see [what it costs](cost.ipynb).

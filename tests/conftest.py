@@ -1,6 +1,7 @@
 """What tests share. They run on one thread: models are small, and the machine is shared."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from signal import SIG_DFL, SIGINT, signal
@@ -28,7 +29,8 @@ def heed_interrupts() -> None:
 
 def link_project(folder: Path, *names: str) -> None:
     """Let a folder stand for the project, with the real files and folders of these names in it."""
-    for name in ("lib", "profiles", "results", "requirements.txt", *names):
+    kept = ("lib", "profiles", "results", "requirements.txt", "CITATION.cff", "LICENSE")
+    for name in (*kept, *names):
         (folder / name).symlink_to(places.root() / name)
 
 
@@ -42,6 +44,7 @@ def made_run(experiment: str, config: dict[str, Any] | None = None, **content: o
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--book", help="A built book to check, such as _build/full/html.")
     parser.addoption(
         "--write-messages", action="store_true", help="Write what the log says for the book."
     )
@@ -67,3 +70,32 @@ def _the_book_shows_what_is_said(
         text = yaml.safe_dump(MESSAGES, sort_keys=False, allow_unicode=True, width=110)
         FILE.write_text(head + text, encoding="utf-8")
     assert entry["message"] == message
+
+
+@pytest.fixture(scope="session")
+def html(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The book, built from the committed notebooks; nothing is executed."""
+    if request.config.getoption("--book"):
+        return Path(request.config.getoption("--book"))
+    from reproduction import publishing  # it takes long to import, and few tests need it
+
+    root = tmp_path_factory.mktemp("project")
+    for name in ("book", "notebooks"):
+        shutil.copytree(places.ROOT / name, root / name)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(places.ROOT / name, root / name)
+    link_project(root)
+    executed = root / "_build" / "smoke" / "notebooks"
+    executed.mkdir(parents=True)
+    for notebook in (places.ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, executed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reproduction.places.ROOT", root)
+        return publishing.build("smoke", strict=True).parent
+
+
+def pages(html: Path) -> list[Path]:
+    """The pages of the built book."""
+    found = sorted([*html.glob("book/*.html"), *html.glob("notebooks/*.html")])
+    assert len(found) > 2
+    return found

@@ -14,6 +14,7 @@ from reproduction.datasets import embedded
 from reproduction.datasets.embedded import (
     SIZES,
     make_sample,
+    read_first,
     read_sample,
     stratified_ids,
 )
@@ -245,9 +246,17 @@ def test_complete_tuning_splits() -> None:
 @needs_complete_data
 def test_remaking_the_sample_gives_the_same_bytes(tmp_path: Path) -> None:
     written = make_sample(tmp_path / "new")
-    assert [path.name for path in written] == [f"{name}.npz" for name in NAMES]
+    names = [f"{name}{kind}.npz" for name in NAMES for kind in ("", "_first")]
+    assert [path.name for path in written] == names
     for path in written:
         assert path.read_bytes() == (SAMPLES / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_images_of_each_class_are_there_without_the_complete_data(name: str) -> None:
+    first = read_first(name)
+    assert len(first) == len(official_counts(name)["test"])
+    assert all(image.shape == (28, 28) and image.dtype == np.uint8 for image in first.values())
 
 
 @needs_complete_data

@@ -123,6 +123,21 @@ def test_a_mask_picture_tells_the_share_kept_of_the_whole_layer():
     assert axes[0].get_images()[0].get_array().shape == (10, 10)
 
 
+def test_panels_stand_in_a_column_for_a_phone():
+    figure = figures.frontiers({"MLP": METHODS, "LeNet": METHODS, "ResNet9": METHODS}, 2)
+    tops = [axis.get_position().y0 for axis in figure.narrow.axes]
+    assert tops == sorted(tops, reverse=True) and len(set(tops)) == 3
+    assert [axis.get_ylabel() for axis in figure.narrow.axes] == ["retained data $D_r$ (%)"] * 3
+    assert set(figure._repr_mimebundle_()) == {"image/svg+xml", figures.NARROW}
+    assert figures.frontiers({"MLP": METHODS}, 2).narrow is None
+
+
+def test_ticks_of_a_difference_never_touch():
+    gains = {"MLP": Difference(-1.2, -1.9, -0.4, 12.5, "contradicted")}
+    (axis,) = figures.difference_figure({"published": gains}).axes
+    assert len([tick for tick in axis.get_xticks() if -3 < tick < 15]) <= 6
+
+
 @pytest.mark.parametrize(
     "draw",
     [

@@ -4,17 +4,14 @@ They are built here from the committed notebooks, with every warning an error; n
 """
 
 import re
-import shutil
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
 from bs4 import BeautifulSoup
 
-from conftest import link_project
+from conftest import pages
 from reproduction import places
-from reproduction import publishing as book
 
 LOADS = {
     "script": ["src"],
@@ -30,33 +27,9 @@ LOADS = {
 OUTSIDE = re.compile(r"^\s*(https?:)?//")
 
 
-@pytest.fixture(scope="session")
-def html(tmp_path_factory) -> Path:
-    """The built book's folder."""
-    root = tmp_path_factory.mktemp("project")
-    for name in ("book", "notebooks"):
-        shutil.copytree(places.ROOT / name, root / name)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(places.ROOT / name, root / name)
-    link_project(root)
-    executed = root / "_build" / "smoke" / "notebooks"
-    executed.mkdir(parents=True)
-    for notebook in (places.ROOT / "notebooks").glob("*.ipynb"):
-        shutil.copy(notebook, executed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reproduction.places.ROOT", root)
-        return book.build("smoke", strict=True).parent
-
-
 @cache
 def parsed(path: Path) -> BeautifulSoup:
     return BeautifulSoup(path.read_text(), "html.parser")
-
-
-def pages(html: Path) -> list[Path]:
-    found = sorted([*html.glob("book/*.html"), *html.glob("notebooks/*.html")])
-    assert len(found) > 2
-    return found
 
 
 def test_every_page_of_the_contents_is_there(html):
@@ -148,34 +121,6 @@ def test_no_page_shows_an_error_or_a_warning(html):
         if re.search(r"Traceback \(most recent|\w+Warning:", block.get_text())
     ]
     assert shown == []
-
-
-def test_a_browser_asks_nothing_of_the_network_and_nothing_sticks_out(html):
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium here to count requests with")
-    asked, wide = [], []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        for path in pages(html):
-            page.goto(path.as_uri())
-            page.wait_for_load_state("networkidle")
-            wide += [(path.name, width) for width in (1280, 375) if overflows(page, width)]
-        browser.close()
-    assert len(asked) > 10
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert wide == []
-
-
-def overflows(page, width: int) -> bool:
-    """Whether a page is wider than a window of ``width`` pixels."""
-    page.set_viewport_size({"width": width, "height": 800})
-    return page.evaluate("document.documentElement.scrollWidth") > width
 
 
 def test_links_into_the_library_lead_to_its_reference(html):

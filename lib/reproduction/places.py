@@ -15,8 +15,18 @@ def root() -> Path:
 
 
 def readme() -> Path:
-    """The first page of the repository, which carries the claim ledger."""
+    """The first page of the repository, which carries the result."""
     return root() / "README.md"
+
+
+def citation() -> Path:
+    """How to cite this work, and the paper that it checks."""
+    return root() / "CITATION.cff"
+
+
+def readme_picture() -> Path:
+    """The picture of all comparisons that the README shows."""
+    return book() / "_assets" / "result.svg"
 
 
 def profiles() -> Path:

@@ -1,86 +1,158 @@
-"""The result in five sentences, each with its number from the stored runs."""
+"""The result in five sentences, and the answers to four questions, with numbers from the runs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean
+
+import pandas as pd
 
 from reproduction import paper
+from reproduction.chapters.complete import Complete, complete, complete_runs
+from reproduction.chapters.tables import NONE, Table
+from reproduction.chapters.verdict_box import number, verdict_box
+from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family, printed
-from reproduction.checking.measurements import Measurements
-from reproduction.checking.samples import Evidence, grouped
+from reproduction.checking.verdicts import NOT_RUN
 from reproduction.study.experiments import configs_of
 from reproduction.study.profiles import load_profile
 from reproduction.study.stored_runs import find
 
-TABLES = {"amnesiac": (1, 2), "label flipping": (3, 4), "loss ascent": (5, 6)}
-"""The families of methods, and their tables."""
+NOTHING = "No runs on the complete data say it yet."
+BITS, DENSE = 16, 32
+"""Of a stored value, and of one of a log that keeps everything."""
 
 
-def _models(evidence: Evidence, tables: Iterable[int], reading: str, how: How) -> list[Comparison]:
+@dataclass(frozen=True)
+class Family:
+    """A family of methods: its tables, the claim of the ledger on all of them, and its name."""
+
+    tables: tuple[int, ...]
+    claim: str
+    name: str
+
+
+AMNESIAC = Family((1, 2), "amnesiac", "taking updates back")
+FLIPPING = Family((3, 4), "flipping", "learning wrong labels")
+ASCENT = Family((5, 6), "optimization", "going uphill on the loss")
+PART = "random, decreasing with depth"
+"""The paper's strategy, by its name in Figure 4."""
+LAST_LAYER = How(("last_layer", "proposed"))
+
+
+def _models(found: Complete, tables: Iterable[int], reading: str, how: How) -> list[Comparison]:
     """Each model's comparison, where it was run and can be made."""
-    found = [c for table in tables for c in by_model(evidence, table, reading, how).values()]
-    return [comparison for comparison in found if comparison.pairs]
+    each = [c for t in tables for c in by_model(found.evidence, t, reading, how).values()]
+    return [comparison for comparison in each if comparison.pairs]
 
 
-def _points(value: float) -> str:
-    """Points without a sign: ``0.4`` below ten, whole above."""
-    return f"{abs(value):.1f}" if abs(value) < 10 else f"{abs(value):.0f}"
+def more(value: float) -> str:
+    """Points without a sign, ``0.4 points less``; whole above ten."""
+    points = f"{abs(value):.1f}" if abs(value) < 10 else f"{abs(value):.0f}"
+    return f"{points} points {'more' if value > 0 else 'less'}"
 
 
-def _more(value: float) -> str:
-    return f"{_points(value)} points {'more' if value > 0 else 'less'}"
+def span(each: list[Comparison]) -> str:
+    """The smallest and the largest mean of several models, and how many they are."""
+    means = [comparison.mean for comparison in each]
+    if len(means) == 1:
+        return "in 1 network"
+    return f"{number(min(means))} to {number(max(means))} in {len(means)} networks"
 
 
-def _range(found: list[Comparison]) -> str:
-    means = [comparison.mean for comparison in found]
-    cases = f"{len(found)} model{'' if len(found) == 1 else 's'}"
-    ends = f"{min(means):+.1f} to {max(means):+.1f}".replace("-", "−")
-    return f"{ends} over {cases}" if len(found) > 1 else cases
+def paper_mean(tables: Iterable[int]) -> float:
+    """What the paper's own tables say on average, in points."""
+    return fmean(printed(*pair) for pair in paper.comparisons() if pair[0] in tables)
 
 
-def _published(evidence: Evidence) -> str:
-    whole = of_family(evidence, TABLES["amnesiac"], "published", How())
-    each = _models(evidence, TABLES["amnesiac"], "published", How())
-    said = [printed(*pair) for pair in paper.comparisons() if pair[0] in TABLES["amnesiac"]]
+def _published(found: Complete) -> str:
+    whole = of_family(found.evidence, AMNESIAC.tables, "published", How())
+    each = _models(found, AMNESIAC.tables, "published", How())
     return (
-        f"Run to the paper's own end, pruned amnesiac unlearning keeps {_more(whole.mean)} "
-        f"accuracy on retained classes than the whole of it ({_range(each)}; the paper prints "
-        f"{sum(said) / len(said):+.0f} on average)."
+        "**At the paper’s own end.** To forget a class, taking back a part of each training step "
+        f"keeps {more(whole.mean)} accuracy on everything else than taking back all of it "
+        f"({span(each)}; the paper prints {number(paper_mean(AMNESIAC.tables))} on average)."
     )
 
 
-def _equal(evidence: Evidence) -> str:
-    whole = of_family(evidence, TABLES["amnesiac"], "equal", How())
-    each = _models(evidence, TABLES["amnesiac"], "equal", How())
+def _equal(found: Complete) -> str:
+    whole = of_family(found.evidence, AMNESIAC.tables, "equal", How())
+    each = _models(found, AMNESIAC.tables, "equal", How())
     return (
-        f"Stopped where both have forgotten equally much, it keeps {_more(whole.mean)} "
-        f"({_range(each)}): {whole.finding.word}."
+        "**At equal forgetting.** Stopped as soon as both have forgotten the class, the part "
+        f"keeps {more(whole.mean)} ({span(each)}): {found.judged.loc['amnesiac', 'equal']}."
     )
 
 
-def _gradient(evidence: Evidence, name: str) -> str:
-    whole = of_family(evidence, TABLES[name], "equal", How())
-    each = _models(evidence, TABLES[name], "equal", How())
-    said = [printed(*pair) for pair in paper.comparisons() if pair[0] in TABLES[name]]
+def _others(found: Complete) -> str:
+    parts = []
+    for family in (ASCENT, FLIPPING):
+        whole = of_family(found.evidence, family.tables, "equal", How())
+        word = found.judged.loc[family.claim, "equal"]
+        if word == NOT_RUN:
+            parts.append(f"{family.name}: not run yet")
+            continue
+        each = _models(found, family.tables, "equal", How())
+        mean = number(paper_mean(family.tables))
+        parts.append(
+            f"{family.name} it keeps {more(whole.mean)} ({span(each)}; the paper {mean}): {word}"
+        )
+    return f"**Two other methods, moved in part.** When {'; when '.join(parts)}."
+
+
+def _last_layer(found: Complete) -> str:
+    whole = of_family(found.evidence, AMNESIAC.tables, "equal", LAST_LAYER)
+    each = _models(found, AMNESIAC.tables, "equal", LAST_LAYER)
+    lead = "No mask is needed" if whole.mean >= 0 else "The masks help"
     return (
-        f"Moving a part of each layer's weights at {name} keeps {_more(whole.mean)} at equal "
-        f"forgetting than moving all ({_range(each)}; the paper prints "
-        f"{sum(said) / len(said):+.1f}): {whole.finding.word}."
+        f"**{lead}.** Taking back all of the last layer and nothing else keeps "
+        f"{more(whole.mean)} than the paper’s masks ({span(each)})."
     )
 
 
-def _last_layer(evidence: Evidence) -> str:
-    how = How(("last_layer", "proposed"))
-    whole = of_family(evidence, TABLES["amnesiac"], "equal", how)
-    each = _models(evidence, TABLES["amnesiac"], "equal", how)
+def returns(found: Complete) -> pd.DataFrame:
+    """D_t after fine-tuning from equal forgetting: a row a method, model and number of steps."""
+    points = found.data["points"]
+    mine = points[points.table.isin(AMNESIAC.tables) & (points.end == "train") & points.reached]
+    named = mine.method.str.extract(r"^(baseline|proposed), (\d+) steps$")
+    tuned = mine.assign(of=named[0], after=named[1].astype(float))
+    keys = ["of", "table", "model", "after"]
+    return tuned.dropna(subset=["of"]).groupby(keys, as_index=False).d_t.mean()
+
+
+def remaining(found: Complete) -> float:
+    """Mean test D_t of the proposed method at equal forgetting, over models."""
+    each = _models(found, AMNESIAC.tables, "equal", How())
+    return fmean(comparison.d_t[0] for comparison in each)
+
+
+def _forgotten(found: Complete) -> str:
+    back = returns(found)
+    mine = back[back.of == "proposed"]
+    said = (
+        f"**Is it forgotten?** By its answers: {remaining(found):.1f} % of the class’s test images "
+        "are still named."
+    )
+    if mine.empty:
+        return said
+    worst = mine.loc[mine.d_t.idxmax()]
     return (
-        f"Subtracting the last layer's updates alone, which needs no mask, keeps "
-        f"{_more(whole.mean)} than the paper's masks ({_range(each)})."
+        f"{said} Training on the other classes alone brings back {worst.d_t:.1f} % at most "
+        f"({worst.model} after {worst.after:.0f} steps, mean over trainings)."
     )
 
 
-def _is_run(evidence: Evidence, family: str) -> bool:
-    """Whether there is anything to compare at both readings."""
-    readings = ("equal", "published")
-    return all(of_family(evidence, TABLES[family], at, How()).pairs for at in readings)
+def sentences(found: Complete) -> list[str]:
+    """What came out, in five sentences of Markdown; where a family has no runs, that it has none."""
+    run = found.judged.loc["amnesiac", ["equal", "published"]] != NOT_RUN
+    if not run.all():
+        return ["Nothing on the complete data is run yet.", _others(found)]
+    return [say(found) for say in (_published, _equal, _others, _last_layer, _forgotten)]
+
+
+def plain(text: str) -> str:
+    """A sentence without its marks of Markdown."""
+    return text.replace("**", "")
 
 
 def standing(profile: str) -> str:
@@ -97,20 +169,196 @@ def standing(profile: str) -> str:
                 parts.append(f"{model} on {paper.TITLES[dataset]} {there} of {len(seeds)}")
     if not parts:
         return ""
-    return f"So far, and until all seeds are run: {', '.join(parts)}. Findings may change."
+    return f"Not all is run yet ({', '.join(parts)} trainings): findings may change."
 
 
-def sentences(data: Measurements) -> list[str]:
-    """What came out, in five sentences; one that says so where a family has no runs."""
-    evidence = grouped(data)
-    parts = [
-        (_published, "amnesiac", ()),
-        (_equal, "amnesiac", ()),
-        (_gradient, "label flipping", ("label flipping",)),
-        (_gradient, "loss ascent", ("loss ascent",)),
-        (_last_layer, "amnesiac", ()),
-    ]
-    return [
-        say(evidence, *given) if _is_run(evidence, family) else f"{family.capitalize()}: not run."
-        for say, family, given in parts
-    ]
+def reproduces(found: Complete, table: int) -> str:
+    """Whether one of Tables 1 to 6 reproduces, in a sentence."""
+    word = found.judged.loc[f"table-{table}-all", "equal"]
+    if word == NOT_RUN:
+        return f"Table {table} is not run yet on the complete data."
+    each = _models(found, [table], "equal", How())
+    models = sum(number == table for number, _ in paper.comparisons())
+    whole = of_family(found.evidence, [table], "equal", How())
+    run = f"{len(each)} of {models} networks"
+    return (
+        f"{word.capitalize()}: at equal forgetting the paper’s method keeps {more(whole.mean)} "
+        f"accuracy on everything else than the known one, mean of {run}; the paper prints "
+        f"{number(paper_mean([table]))}."
+    )
+
+
+def _of_tables(found: Complete) -> pd.DataFrame:
+    """The points of Tables 1 and 2 under the placement of the tables."""
+    points = found.data["points"]
+    return points[points.table.isin(AMNESIAC.tables) & (points.placement == "tables")]
+
+
+def storage_shares(found: Complete) -> pd.Series:
+    """Bytes of the proposed method's log, percent of one that keeps everything, by model."""
+    mine = _of_tables(found)
+    density = mine[mine.density.notna()].groupby(["table", "model"]).density.mean()
+    return 100 * density * BITS / DENSE
+
+
+def storage(found: Complete) -> str:
+    """How much storage the proposed method needs, in a sentence."""
+    shares = storage_shares(found)
+    if shares.empty:
+        return NOTHING
+    return (
+        f"The pruned log takes {shares.min():.1f} to {shares.max():.1f} % of the bytes of one that "
+        "keeps every update whole; a factor of two of that is shorter numbers, not pruning."
+    )
+
+
+def lost(found: Complete) -> pd.Series:
+    """D_r of the trained model minus that of the proposed method at equal forgetting, by model."""
+    mine, keys = _of_tables(found), ["table", "model"]
+    known = mine[mine.method == "trained"].groupby(keys).d_r.mean()
+    here = (mine.method == "proposed") & (mine.end == "train") & (mine.level == limits().level)
+    return (known - mine[here & mine.reached].groupby(keys).d_r.mean()).dropna()
+
+
+def touched() -> str:
+    """Which part of the training steps the requests of Tables 1 and 2 affect."""
+    runs = [run for number in AMNESIAC.tables for run in complete_runs(f"figure_{number}")]
+    parts = sorted({round(100 * run.facts["affected_fraction"]) for run in runs})
+    return f"{parts[0]} to {parts[-1]} %" if len(parts) > 1 else f"{parts[0]} %"
+
+
+def price(found: Complete) -> str:
+    """What a request costs in accuracy and how much of the training it touches, in a sentence."""
+    points = lost(found)
+    if points.empty:
+        return NOTHING
+    return (
+        f"If a request touches few training steps. Where it touched {touched()} of them, forgetting a "
+        f"class cost {max(0.0, points.min()):.1f} to {points.max():.1f} points of accuracy on "
+        "everything else."
+    )
+
+
+def forgotten(found: Complete) -> str:
+    """Whether the class is really forgotten, in a sentence."""
+    return plain(_forgotten(found)).removeprefix("Is it forgotten? ")
+
+
+def family(found: Complete, which: Family) -> str:
+    """What a family of methods comes to in all its tables, in a sentence."""
+    word = found.judged.loc[which.claim, "equal"]
+    if word == NOT_RUN:
+        return NOTHING
+    whole = of_family(found.evidence, which.tables, "equal", How())
+    each = _models(found, which.tables, "equal", How())
+    return (
+        f"{word.capitalize()}: {which.name} in part keeps {more(whole.mean)} accuracy on everything "
+        f"else at equal forgetting than in whole ({span(each)}; the paper prints "
+        f"{number(paper_mean(which.tables))} on average)."
+    )
+
+
+def epochs(found: Complete, table: int) -> str:
+    """How many epochs of Figure 1 or 2 are undone before the class is forgotten, in a sentence."""
+    points = found.data["points"]
+    mine = points[(points.table == table) & (points.placement == "tables")]
+    if mine.empty:
+        return NOTHING
+    undone = mine[mine.end == "backward"].groupby("method").epochs.mean()
+    ends = mine[(mine.end == "published") & mine.model.isin(mine[mine.end == "backward"].model)]
+    d_r = ends.groupby("method").d_r.mean()
+    return (
+        f"Taking back whole epochs, the latest first, the class is gone after {undone.baseline:.1f} "
+        f"epochs (the paper: 2 to 3), in part after {undone.proposed:.1f}. When all are taken back, "
+        f"{d_r.baseline:.0f} and {d_r.proposed:.0f} % of everything else is recognised, of "
+        f"{d_r.trained:.0f} % before."
+    )
+
+
+def maps(found: Complete) -> str:
+    """How alike class activation maps stay, in a sentence."""
+    rows = found.data["maps"]
+    if rows.empty:
+        return NOTHING
+    alike = rows.groupby("method").similarity.mean()
+    return (
+        "On a scale where 1 is the same picture, the maps of the other digits stay "
+        f"{alike.proposed:.2f} alike to those before after partial unlearning, and "
+        f"{alike.baseline:.2f} after conventional; after training again without the class "
+        f"{alike.retrained:.2f}. Whether that is a difference: {_words(found, 'maps-preserved')}."
+    )
+
+
+def _words(found: Complete, claim: str) -> str:
+    row = found.judged.loc[claim]
+    return str(row.equal if row.equal != NONE else row.published)
+
+
+def fractions(found: Complete) -> str:
+    """What a growing part of affected batches does, in a sentence."""
+    rows = found.data["fractions"]
+    rows = rows[rows.end == "published"]
+    below = rows[rows.affected_fraction < 1]
+    if below.empty:
+        return NOTHING
+    ends = below.groupby("method").d_r.agg(["min", "max"])
+    whole, part = ends.loc["amnesiac"], ends.loc[PART]
+    parts = 100 * below.affected_fraction
+    said = (
+        f"With {parts.min():.0f} to {parts.max():.0f} % of the batches affected, taking everything "
+        f"back leaves {whole['min']:.0f} to {whole['max']:.0f} % of everything else recognised, the "
+        f"paper’s pruning {part['min']:.0f} to {part['max']:.0f} %."
+    )
+    every = (
+        rows[(rows.affected_fraction == 1) & (rows.method == PART)].groupby("dataset").d_t.mean()
+    )
+    if every.empty:
+        return said
+    return f"{said} With every batch affected {_class_left(every)}."
+
+
+def _class_left(d_t: pd.Series) -> str:
+    known = ", ".join(f"{value:.0f} % on {paper.TITLES[name]}" for name, value in d_t.items())
+    return f"the class stays recognised ({known})"
+
+
+def growing(found: Complete) -> str:
+    """Whether conventional unlearning gets worse the more batches are affected, in a sentence."""
+    return (
+        "Whether conventional unlearning leaves less, the more batches are affected: "
+        f"{_words(found, 'degradation-with-share')}, {found.judged.coverage['degradation-with-share']}."
+    )
+
+
+LEADS: dict[str, Callable[[Complete], str]] = {
+    **{f"table_{number}": partial(reproduces, table=number) for number in range(1, 7)},
+    **{f"figure_{number}": partial(epochs, table=number) for number in (1, 2)},
+    "figure_3": maps,
+    "figure_4": fractions,
+    "amnesiac": growing,
+    "partial_amnesiac": partial(family, which=AMNESIAC),
+    "label_flipping": partial(family, which=FLIPPING),
+    "optimization": partial(family, which=ASCENT),
+    "cost": storage,
+}
+"""What each chapter found, in a sentence."""
+
+
+def opening(chapter: str) -> Table:
+    """The box that opens a chapter: its sentence, and the verdicts of the ledger."""
+    return verdict_box(chapter, LEADS[chapter](complete()))
+
+
+QUESTIONS = {
+    "Does Table 4 reproduce?": (lambda found: reproduces(found, 4), "../notebooks/table_4.ipynb"),
+    "How much storage does it take?": (storage, "../notebooks/cost.ipynb"),
+    "Can I use it?": (price, "path/use.md"),
+    "Is it really forgotten?": (forgotten, "path/forgotten.md"),
+}
+"""What readers come with: the answer, and the page that gives it."""
+
+
+def questions(found: Complete) -> str:
+    """The four questions with their answers, as a list of Markdown."""
+    lines = (f"- [{asked}]({page}) {say(found)}" for asked, (say, page) in QUESTIONS.items())
+    return "\n".join(lines) + "\n"

@@ -1,6 +1,5 @@
 """The claims with their findings on pages, and what the first page and the README say."""
 
-import io
 from collections.abc import Mapping
 
 import pandas as pd
@@ -9,15 +8,14 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import places
 from reproduction.chapters.answer import sentences, standing
-from reproduction.chapters.curves import difference_panels
-from reproduction.chapters.figures import apply_style, difference_figure
-from reproduction.chapters.tables import NONE, Table, simple_table, with_symbols
+from reproduction.chapters.complete import COMPLETE, complete
+from reproduction.chapters.story import drawing, pieces
+from reproduction.chapters.tables import Fold, Table, simple_table
 from reproduction.checking import judging
-from reproduction.checking.comparing import comparisons
-from reproduction.checking.measurements import Measurements, gather
+from reproduction.checking.verdicts import Finding
 
 MARKS = ("<!-- result:start -->", "<!-- result:end -->")
-PUBLISHED = "full"
+PUBLISHED = COMPLETE
 READINGS = {"equal": "At equal forgetting", "published": "As published"}
 
 
@@ -33,14 +31,6 @@ def _caveats(judged: pd.DataFrame) -> dict[str, str]:
     return {caveat: f"[{number}]" for number, caveat in enumerate(distinct, start=1)}
 
 
-def finding_text(row: pd.Series, reading: str) -> str:
-    """A finding with its note, as tables print it; a dash where a claim has no such reading."""
-    word, note = row[reading], row[f"{reading}_note"]
-    if word == "mixed":
-        return f"mixed: {note}"
-    return f"{word} ({note})" if note else word
-
-
 def chapter_claims(profile: str, chapter: str) -> Table:
     """The claims of the ledger that a chapter answers for, judged by a profile's own runs."""
     judged = judging.findings(profile)
@@ -49,21 +39,32 @@ def chapter_claims(profile: str, chapter: str) -> Table:
 
 
 def claim_table(judged: pd.DataFrame, caption: str) -> Table:
-    """Rows of the ledger: findings, what was measured, coverage and rule; caveats stand below."""
-    marks, rows = _caveats(judged), []
+    """Rows of the ledger: the claim and its findings; measurements and the rule folded below."""
+    marks, rows, folds = _caveats(judged), [], []
     for _, row in judged.iterrows():
         label = f"{row.source}: “{row.quote}” {marks.get(row.caveat, '')}".strip()
-        found = [cell for at in READINGS for cell in (finding_text(row, at), _measured(row, at))]
-        dates = f"rule {_day(row.committed)}, first run {_day(row.first_run)}"
-        rows.append([label, *found, f"{row.coverage}; {dates}", row.rule, row.paper])
-    titles = [head for title in READINGS.values() for head in (title, "measured")]
-    heads = ("The paper says", *titles, "Runs", "Rule", "The paper's own numbers")
-    notes = [f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items()]
-    return simple_table(rows, headings=heads, caption=caption, notes=notes)
+        rows.append([label, *(Finding(row[at], row[f"{at}_note"]) for at in READINGS)])
+        folds.append(Fold("Rule, numbers, runs", _behind(row)))
+    return simple_table(
+        rows,
+        headings=("The paper says", *READINGS.values()),
+        caption=caption,
+        notes=[f"{mark} {caveat.rstrip('.')}." for caveat, mark in marks.items()],
+        folds=folds,
+        cards=True,
+    )
 
 
-def _measured(row: pd.Series, reading: str) -> str:
-    return row[f"{reading}_measured"] or NONE
+def _behind(row: pd.Series) -> list[tuple[str, str]]:
+    """What a finding rests on."""
+    measured = [
+        (f"{title}, measured", row[f"{at}_measured"].replace("; Table", " | Table"))
+        for at, title in READINGS.items()
+        if row[f"{at}_measured"]
+    ]
+    dates = f"rule {_day(row.committed)}, first run {_day(row.first_run)}"
+    runs = [("Runs", row.coverage), ("Dates", dates)]
+    return [("Rule", row.rule), *measured, *runs, ("The paper’s own numbers", row.paper)]
 
 
 def _day(moment: str) -> str:
@@ -93,33 +94,16 @@ def generated(profile: str) -> Mapping[str, str]:
     Returns:
         File name -> MyST text. The result is always that of the complete data.
     """
-    judged = judging.findings(PUBLISHED)
-    gathered = gather(PUBLISHED)
-    result = " ".join([*sentences(gathered), standing(PUBLISHED)])
+    found = complete()
     return {
         "profile.md": f"This copy of the book was made under the profile **`{profile}`**.\n",
-        "result.md": f"{with_symbols(result)}\n",
-        "result.svg": _picture(gathered),
-        "totals.md": f"{totals(judged)}\n",
+        "totals.md": f"{totals(found.judged)}\n",
+        **pieces(found),
     }
 
 
-def _picture(data: Measurements) -> str:
-    """All of the paper's comparisons under both readings, as SVG."""
-    found = comparisons(data)
-    found = found[found.placement == "tables"]
-    named = found.assign(
-        model=[f"Table {t}, {m}" for t, m in zip(found.table, found.model, strict=True)]
-    )
-    titles = {"published": "as published", "equal": "at equal forgetting"}
-    apply_style()
-    drawn = io.StringIO()
-    difference_figure(difference_panels(named, titles)).savefig(drawn, format="svg")
-    return drawn.getvalue()
-
-
 def write_result(profile: str) -> pd.DataFrame:
-    """Judge all claims, and rewrite the result between the marks of the README.
+    """Judge all claims, and rewrite the result between the marks of the README, and its picture.
 
     Returns:
         The profile's findings.
@@ -127,9 +111,10 @@ def write_result(profile: str) -> pd.DataFrame:
     Raises:
         InputError: unknown profile, or a README without the marks, which is left as it was.
     """
-    judged = judging.findings(profile)
-    said = [*sentences(gather(PUBLISHED)), standing(PUBLISHED)]
-    block = "\n".join([*said, "", totals(judging.findings(PUBLISHED)), ""])
+    found = complete()
+    told = "".join(f"- {sentence}\n" for sentence in sentences(found))
+    write_atomic(places.readme_picture(), drawing(found))
     readme = places.readme()
+    block = f"{told}\n{standing(COMPLETE)}\n"
     write_atomic(readme, replace_block(readme.read_text(encoding="utf-8"), block))
-    return judged
+    return judging.findings(profile)

@@ -1,7 +1,7 @@
 """The paper's two methods beside each other: printed, as published, and at equal forgetting."""
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import chain, product
 
 import pandas as pd
 
@@ -10,12 +10,15 @@ from reproduction.chapters.tables import METHODS, NONE, Table, signed, simple_ta
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import comparisons
 from reproduction.checking.measurements import all_points, gather, tidy
+from reproduction.checking.verdicts import Finding
 from reproduction.datasets.sources import class_names
 from reproduction.study.kinds import TABLES
 from reproduction.study.stored_runs import Result
 
 ACCURACIES = ("d_t", "d_r")
 CLASSES = ("class_a", "class_b", "class_c")
+READINGS = ("The paper", "As published", "At equal forgetting")
+PLACEMENTS = {"tables": "placed as for the table", "kept_images": "100 kept, plainly shuffled"}
 COMPLETE = "full"
 """The profile whose results the book publishes."""
 
@@ -84,12 +87,17 @@ def accuracy_table(
         cells = [_printed(number, model, method, measures)]
         cells += [_ours(rows[rows.reached], measures) for rows in (own, equal)]
         counted = f"{len(equal[equal.reached])} of {own.seed.nunique()}"
-        per_measure = [cell for measure in zip(*cells, strict=True) for cell in measure]
-        rows.append([model, method, *per_measure, counted if len(equal) else NONE])
-    readings = ("paper", "as published", "equal")
-    heads = [f"{names.get(m, m)}: {reading}" for m, reading in product(measures, readings)]
-    heads = ["Model", "Method", *heads, "Seeds at equal"]
-    return simple_table(rows, headings=heads, caption=caption, labels=2)
+        there = NONE if len(equal[equal.reached]) == own.seed.nunique() else counted
+        rows.append([model, method, *chain(*cells), there if len(equal) else NONE])
+    heads = [names.get(measure, measure) for measure in measures]
+    above = [reading for reading in READINGS for _ in measures]
+    return simple_table(
+        rows,
+        headings=["Model", "Method", *heads * len(READINGS), "Seeds there"],
+        above=["", "", *above, READINGS[-1]],
+        caption=caption,
+        labels=2,
+    )
 
 
 def difference_table(found: pd.DataFrame, *, caption: str) -> Table:
@@ -100,19 +108,21 @@ def difference_table(found: pd.DataFrame, *, caption: str) -> Table:
         caption: says what the table shows.
     """
     rows = []
-    for (model, placement), readings in found.groupby(["model", "placement"], sort=False):
+    for (placement, model), readings in found.groupby(["placement", "model"], sort=False):
         by_reading = readings.set_index("reading")
-        printed = by_reading.printed.iloc[0]
-        cells = [cell for name in ("published", "equal") for cell in _read(by_reading.loc[name])]
-        placed = "100 images kept" if placement == "kept_images" else "the table's"
-        rows.append([model, placed, signed(printed) if placement == "tables" else NONE, *cells])
-    heads = ("Model", "Placement", "paper", "as published", "finding", "equal", "finding")
-    return simple_table(rows, headings=heads, caption=caption, labels=2)
+        printed = signed(by_reading.printed.iloc[0]) if placement == "tables" else NONE
+        cells = [_finding(by_reading.loc[name]) for name in ("equal", "published")]
+        rows.append([PLACEMENTS[placement], model, *cells, printed])
+    heads = ["Target images", "Model", *reversed(READINGS)]
+    one = found.placement.nunique() == 1
+    rows, heads = [row[one:] for row in rows], heads[one:]
+    return simple_table(rows, headings=heads, caption=caption, labels=2 - one)
 
 
-def _read(row: pd.Series) -> list[str]:
-    """The difference with its interval, and the finding."""
-    return [with_bounds(row), f"{row.word} ({row.note})" if row.note else row.word]
+def _finding(row: pd.Series) -> Finding:
+    """The finding with the difference and its interval."""
+    measured = "" if pd.isna(row["mean"]) else with_bounds(row)
+    return Finding(row.word, row.note if measured else "", measured)
 
 
 def with_bounds(row: pd.Series) -> str:

@@ -13,6 +13,7 @@ from reproduction.chapters.figures import SOFT, WIDTH
 from reproduction.chapters.tables import Table, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import tidy
+from reproduction.datasets.embedded import read_first
 from reproduction.datasets.sources import read
 from reproduction.study.intervals import Interval, interval
 from reproduction.study.stored_runs import Result
@@ -94,8 +95,11 @@ def in_words(result: Result) -> str:
 
 def example_images(result: Result) -> list[np.ndarray]:
     """The images whose maps a run kept for drawing, shape ``(28, 28)``, values in 0..1."""
-    arrays, _ = read(result.config.dataset, result.config.source)
     ids = [picture["image"] for picture in result.maps]
+    if result.config.source == "complete":  # which need not be there to show a stored run
+        first = read_first(result.config.dataset)
+        return [first[number].astype(np.float32) / 255 for number in ids]
+    arrays, _ = read(result.config.dataset, result.config.source)
     places = np.searchsorted(arrays["test_ids"], ids)
     return list(arrays["test_images"][places].astype(np.float32) / 255)
 

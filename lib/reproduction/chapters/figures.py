@@ -1,17 +1,20 @@
 """Figures: one style, and one colour, line and marker for each method throughout the book."""
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import get_ipython
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from matplotlib_inline.backend_inline import set_matplotlib_formats
 from numpy.typing import ArrayLike
 
 INK, SOFT, RULE = "#1f2730", "#5a6472", "#d5dbe1"
@@ -32,6 +35,9 @@ TICKS = (0, 1, 3, 10, 30, 100)
 NOTE = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5, "color": SOFT}
 DPI = 160
 WIDTH = 7.5  # inches, about the text column: letters come out at their size on every figure
+NARROW_WIDTH = 3.7  # inches, a phone's
+NARROW = "application/x-narrow-svg"  # what a notebook calls the figure for a phone
+D_T, D_R = "$D_t$", "$D_r$"
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,16 @@ class Panel:
 
 
 def apply_style() -> None:
-    """Set the look of every figure made after this call, whatever a ``matplotlibrc`` says."""
+    """Set the look of every figure made after this call, whatever a ``matplotlibrc`` says.
+
+    Figures are SVG without a ground: sharp at any size, and pages turn their colours in the dark.
+    """
     plt.rcdefaults()
     plt.rcParams.update(
         {
             "figure.dpi": DPI,
-            "figure.facecolor": "white",
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
             "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
             "font.size": 9,
             "text.color": INK,
@@ -93,9 +103,33 @@ def apply_style() -> None:
             "lines.linewidth": 1.7,
             "lines.markersize": 3.5,
             "legend.frameon": False,
-            "mathtext.fontset": "cm",
+            "mathtext.fontset": "dejavusans",  # D_t as in the tables and the text
+            "svg.hashsalt": "partial-unlearning",  # the same bytes each time
         }
     )
+    if get_ipython() is not None:
+        set_matplotlib_formats("svg", metadata={"Date": None}, facecolor="none")
+
+
+def svg(figure: Figure) -> str:
+    """A figure as SVG, the same bytes each time."""
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()
+
+
+class Panels(Figure):
+    """Panels in a row, and the same in a column that fits a phone.
+
+    Attributes:
+        narrow: the column; the build puts it beside the row, and a page shows one of them.
+    """
+
+    narrow: Figure | None = None
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        bundle = {"image/svg+xml": svg(self)}
+        return bundle if self.narrow is None else bundle | {NARROW: svg(self.narrow)}
 
 
 def side_by_side(
@@ -105,29 +139,60 @@ def side_by_side(
     height: float,
     label: str = "",
     grid: bool = True,
-    legend: bool = True,
-) -> Figure:
-    """Panels by title, with one vertical axis and the legend of the first; a word if none are."""
-    figure = plt.figure(figsize=(WIDTH, height if panels else 1), layout="constrained")
-    plt.close(figure)  # a notebook then shows it once, as the value of the cell
-    axes = figure.subplots(1, max(len(panels), 1), sharey=grid, squeeze=False)[0]
+    legend: bool | Sequence[Artist] = True,
+    across: int = 1,
+) -> Panels:
+    """Panels by title, with one vertical axis and one legend; a word if there are none.
+
+    Args:
+        panels: what ``draw`` draws, by title.
+        draw: draws one panel.
+        height: of a row, in inches.
+        label: of the vertical axis.
+        grid: whether panels have a grid and share their vertical axis.
+        legend: its entries, or whether there is one, with those of the first panel.
+        across: how many panels stand beside one another on a phone.
+    """
     if not panels:
-        axes[0].axis("off")
-        axes[0].text(0.5, 0.5, "nothing stored yet", ha="center", va="center", color=SOFT)
+        return _nothing()
+
+    def arranged(columns: int, size: tuple[float, float]) -> Panels:
+        figure = plt.figure(figsize=size, layout="constrained", FigureClass=Panels)
+        plt.close(figure)  # a notebook then shows it once, as the value of the cell
+        axes = figure.subplots(-(-len(panels) // columns), columns, sharey=grid, squeeze=False)
+        for number, (title, content) in enumerate(panels.items()):
+            axis = axes.flat[number]
+            axis.grid(visible=grid)
+            draw(axis, content)
+            axis.set_title(title)
+            axis.set_ylabel("" if number % columns else label)
+        for axis in axes.flat[len(panels) :]:
+            axis.axis("off")
+        entries = axes.flat[0].get_legend_handles_labels()[0] if legend is True else legend
+        if entries:
+            _legend(figure, entries, 3 if columns > across or size[0] == WIDTH else 2)
         return figure
-    for axis, (title, content) in zip(axes, panels.items(), strict=True):
-        axis.grid(visible=grid)
-        draw(axis, content)
-        axis.set_title(title)
-    axes[0].set_ylabel(label)
-    handles = axes[0].get_legend_handles_labels()[0]
-    if handles and legend:
-        _legend(figure, handles, min(len(handles), 3))
+
+    figure = arranged(len(panels), (WIDTH, height))
+    if len(panels) > across:
+        rows = -(-len(panels) // across)
+        figure.narrow = arranged(across, (NARROW_WIDTH, 0.3 + rows * min(height, 2.6)))
     return figure
 
 
-def _legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+def _nothing() -> Panels:
+    """A figure that says that there is nothing to draw."""
+    figure = plt.figure(figsize=(WIDTH, 1), layout="constrained", FigureClass=Panels)
+    plt.close(figure)
+    axis = figure.subplots()
+    axis.axis("off")
+    axis.text(0.5, 0.5, "nothing stored yet", ha="center", va="center", color=SOFT)
+    return figure
+
+
+def _legend(figure: Figure, handles: Sequence[Artist], most: int) -> None:
+    columns = min(len(handles), most)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2)
 
 
 def look(method: str, order: int = 0) -> dict[str, str]:
@@ -145,17 +210,13 @@ def epoch_curves(panels: Mapping[str, Panel]) -> Figure:
     Args:
         panels: by model.
     """
-    figure = side_by_side(panels, _epoch_panel, height=2.8, label="accuracy (%)")
-    if not panels:
-        return figure
-    methods = ["trained", *next(iter(panels.values())).unlearning]
+    methods = ["trained", *(next(iter(panels.values())).unlearning if panels else ())]
     if any(panel.retrained for panel in panels.values()):
         methods.append("retrained")
     entries = [Line2D([], [], label=method, **look(method)) for method in methods]
-    entries.append(Line2D([], [], color=INK, linestyle=RETAINED, label=r"retained data $D_r$"))
-    entries.append(Line2D([], [], color=INK, linestyle=TARGET, label=r"target data $D_t$"))
-    _legend(figure, entries, 3 if len(entries) > 5 else 5)
-    return figure
+    entries.append(Line2D([], [], color=INK, linestyle=RETAINED, label=f"retained data {D_R}"))
+    entries.append(Line2D([], [], color=INK, linestyle=TARGET, label=f"target data {D_T}"))
+    return side_by_side(panels, _epoch_panel, height=2.8, label="accuracy (%)", legend=entries)
 
 
 def _epoch_panel(axis: Axes, panel: Panel) -> None:
@@ -199,9 +260,9 @@ def frontiers(panels: Mapping[str, Mapping[str, Curve]], primary: int) -> Figure
             at = slice(primary, primary + 1)  # empty where the curve does not get there
             axis.plot(curve.d_t[at], curve.d_r[at], "o", **ring)
         axis.set_xscale("symlog", linthresh=1)
-        axis.set(xlabel=r"target data $D_t$ (%)", xticks=TICKS, xticklabels=map(str, TICKS))
+        axis.set(xlabel=f"target data {D_T} (%)", xticks=TICKS, xticklabels=map(str, TICKS))
 
-    return side_by_side(panels, draw, height=3.0, label=r"retained data $D_r$ (%)")
+    return side_by_side(panels, draw, height=3.0, label=f"retained data {D_R} (%)")
 
 
 def difference_figure(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
@@ -223,11 +284,13 @@ def difference_figure(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
             if one.printed is not None:
                 axis.plot(one.printed, row, "x", color=INK, markersize=7, label="the paper")
             axis.annotate(one.word, (one.mean, row), (0, 8), **NOTE)
-        axis.set(xlabel=r"$D_r$, proposed minus baseline (points)")
+        axis.set(xlabel=f"{D_R}, proposed minus baseline (points)")
         axis.set(yticks=range(len(models)), ylim=(len(models) - 0.4, -0.8))
         axis.set_yticklabels(models)
         handles = axis.get_legend_handles_labels()[0][:1]
         axis.legend(handles=handles, loc="lower right", fontsize=8)
+        axis.xaxis.set_major_locator(MaxNLocator(5))  # ticks that never touch
+        axis.margins(x=0.16)  # room for the words at the ends
 
     height = 1.1 + 0.55 * len(models)
     return side_by_side(panels if models else {}, draw, height=height, legend=False)
@@ -266,7 +329,7 @@ def mask_pictures(masks: Mapping[str, ArrayLike], *, side: int = 48, word: str =
         axis.imshow(rows, cmap=colours, vmin=0, vmax=1, interpolation="nearest", aspect="auto")
         axis.set(xlabel=f"{100 * flat.mean():.0f} % {word}", xticks=[], yticks=[])
 
-    return side_by_side(masks, draw, height=2.4, grid=False)
+    return side_by_side(masks, draw, height=2.4, grid=False, across=2)
 
 
 def layer_bars(schedules: Mapping[str, Sequence[float]], label: str) -> Figure:

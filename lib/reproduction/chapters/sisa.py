@@ -7,10 +7,11 @@ import pandas as pd
 from pandas.api.typing import DataFrameGroupBy
 
 from reproduction.chapters.tables import Table, signed, simple_table, spread
+from reproduction.chapters.verdict_box import Verdict, box
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import Record, tidy
 from reproduction.checking.verdicts import judge_bound
-from reproduction.study.intervals import interval
+from reproduction.study.intervals import Interval, interval
 from reproduction.study.stored_runs import Result
 
 DESIGN = ["partition", "shards", "slices"]
@@ -99,17 +100,71 @@ def limitations(results: Sequence[Result]) -> dict[str, float]:
     return dict(zip(LIMITATIONS, found, strict=True))
 
 
-def limitation_table(results: Sequence[Result]) -> Table:
-    """The section's limitations with our measure, its bound and a finding over seeds."""
+def _by_seed(results: Sequence[Result]) -> dict[int, list[Result]]:
     seeds: dict[int, list[Result]] = {}
     for result in results:
         seeds.setdefault(result.config.seed, []).append(result)
-    measured = [limitations(runs) for runs in seeds.values()]
-    rows = []
+    return seeds
+
+
+def whole(results: Sequence[Result]) -> list[Result]:
+    """The results of those seeds that have every design that any of them has."""
+    seeds = _by_seed(results)
+    most = max(map(len, seeds.values()), default=0)
+    return [result for runs in seeds.values() if len(runs) == most for result in runs]
+
+
+def _judged(results: Sequence[Result]) -> Iterator[tuple[str, str, float, Interval, str]]:
+    """Each limitation: its words, our measure, the bound, the interval over seeds, the finding."""
+    measured = [limitations(runs) for runs in _by_seed(results).values()]
     for measure, (quote, bound) in LIMITATIONS.items():
         found = interval([values[measure] for values in measured], limits().confidence)
-        word = judge_bound(found, at_least=bound)
-        rows.append([f"“{quote}”", measure, f"at least {bound:g}", str(found), word])
+        yield quote, measure, bound, found, judge_bound(found, at_least=bound)
+
+
+def opening(results: Sequence[Result]) -> Table:
+    """The box that opens the chapter; the section's limitations are no claims of the ledger.
+
+    Args:
+        results: of whole seeds, or none.
+    """
+    if not results:
+        return box([], "Nothing on the complete data is run yet.")
+    seeds = len(_by_seed(results))
+    trainings = f"{seeds} seed{'' if seeds == 1 else 's'}, all designs"
+    found = [
+        Verdict(
+            "Section 3.2.1",
+            quote,
+            {"published": (word, "", f"{measure}: {over} points or percent")},
+            trainings,
+            f"At least {bound:g}: the whole 95 % interval over seeds lies on one side.",
+        )
+        for quote, measure, bound, over, word in _judged(results)
+    ]
+    return box(found, _in_words(results))
+
+
+def _in_words(results: Sequence[Result]) -> str:
+    """What a request costs, and what the shards cost before any."""
+    random = costs(results).loc["iid"].share
+    one, many = (100 * random.xs(name, level="request") for name in (RANDOM[0], RANDOM[-1]))
+    d_r = accuracies(results).d_r.loc["iid"]
+    gap = d_r.xs("trained", level="method") - d_r.xs("ensemble", level="method")
+    return (
+        f"With random shards, forgetting one sample exactly costs {one.min():.0f} to {one.max():.0f} % "
+        f"of training again, one per cent of the data {many.min():.0f} to {many.max():.0f} %; before "
+        f"any request the ensemble is {gap.min():.1f} to {gap.max():.1f} points less accurate than "
+        "one model."
+    )
+
+
+def limitation_table(results: Sequence[Result]) -> Table:
+    """The section's limitations with our measure, its bound and a finding over seeds."""
+    rows = [
+        [f"“{quote}”", measure, f"at least {bound:g}", str(found), word]
+        for quote, measure, bound, found, word in _judged(results)
+    ]
     heads = ("The paper says", "Measured", "Bound, points or percent", "Here", "Finding")
     caption = "The limitations that Section 3.2.1 names."
     return simple_table(rows, headings=heads, caption=caption)

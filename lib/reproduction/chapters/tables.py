@@ -1,19 +1,15 @@
-"""Tables for pages: HTML with a caption, headers that a screen reader can follow, own scrolling."""
+"""Tables for pages, all in one style; aligned text where there is no page."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from itertools import groupby
 from statistics import mean, stdev
 
-from reproduction.checking.verdicts import NONE, WORDS
+from reproduction.chapters.table_html import EMPTY, METHODS, Fold, Layout, badge, with_symbols
+from reproduction.chapters.table_html import table_html as _html
+from reproduction.checking.verdicts import NONE, Finding
 
-EMPTY = "nothing stored yet"
-METHODS = ("trained", "baseline", "proposed", "retrained")
-SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)
-NUMBER = re.compile(r"[+−-]?\d[\d.,]*( ± [\d.]+)?( ?%)?$")
-FINDING = re.compile(rf"({'|'.join(WORDS)})(?:(?:: | \()(.*?)\)?)?$")
+__all__ = ["METHODS", "NONE", "Fold", "Table", "badge", "signed", "simple_table", "spread"]
+__all__ += ["with_symbols"]
 
 
 @dataclass(frozen=True)
@@ -51,95 +47,59 @@ def simple_table(
     caption: str,
     labels: int = 1,
     notes: Sequence[str] = (),
+    above: Sequence[str] = (),
+    folds: Sequence[Fold | None] = (),
+    cards: bool = False,
 ) -> Table:
-    """Any table, in the same style.
+    """Any table, in the one style of the book. Columns of dashes beside others are left out.
 
     Args:
-        rows: cells; ``d_t`` and ``d_r`` are shown as symbols. Without any, the table says that
-            nothing is stored yet.
+        rows: cells; ``d_t`` and ``d_r`` are shown as symbols, a :class:`Finding` with its sign.
+            Without any, the table says that nothing is stored yet.
         headings: one a column.
         caption: says what the table shows.
-        labels: how many of the first columns name the row.
+        labels: how many of the first columns name the row. The first of several becomes the
+            heading of its rows where it has more than one.
         notes: lines below the table.
+        above: for each column the heading over it and its neighbours, or an empty text.
+        folds: for each row what stands folded below it.
+        cards: on a phone each row is a card, for tables of words rather than numbers.
     """
-    body = [[str(cell) for cell in row] for row in rows]
-    spans = zip(*(_spans(body, column) for column in range(labels)), strict=True)
-    lines = [_line(row, labels, sizes) for row, sizes in zip(body, spans, strict=True)]
-    whole = f'<tr><td colspan="{len(headings)}">'  # a line of one cell
-    empty = f"{whole}{EMPTY}</td></tr>"
-    below = "".join(f"{whole}{with_symbols(note)}</td></tr>" for note in notes)
-    foot = f"<tfoot>{below}</tfoot>" if notes else ""
-    html = (
-        f'<div class="table-box" role="region" tabindex="0" aria-label="{escape(caption)}">'
-        f'<table class="comparison"><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{_head(headings, body)}</tr></thead>"
-        f"<tbody>{''.join(lines) or empty}</tbody>{foot}</table></div>"
+    body = [[c if isinstance(c, Finding) else str(c) for c in row] for row in rows]
+    told = [at for at in range(labels, len(headings)) if any(str(row[at]) != NONE for row in body)]
+    kept = [*range(labels), *(told or range(labels, len(headings)))]
+    over = list(above) or [""] * len(headings)
+    table = Layout(
+        caption=caption,
+        headings=[headings[at] for at in kept],
+        above=[over[at] for at in kept],
+        body=[[row[at] for at in kept] for row in body],
+        labels=labels,
+        notes=notes,
+        folds=folds,
+        cards=cards,
     )
-    return Table(html, "\n".join([_plain(headings, body, caption), *notes]))
+    return Table(_html(table), _plain(table))
 
 
-def _head(headings: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """The headings, flush right over numbers."""
-    cells = []
-    for at, name in enumerate(headings):
-        numbers = body and all(_look(row[at]).startswith("number") for row in body)
-        cells.append(_cell("th", name, "number" if numbers else "", scope="col"))
-    return "".join(cells)
+def _text(cell: object) -> str:
+    """A cell without its markup; of a finding the measurement as well."""
+    measured = f", {cell.measured}" if isinstance(cell, Finding) and cell.measured else ""
+    return f"{cell}{measured}"
 
 
-def _line(row: Sequence[str], labels: int, spans: Sequence[int]) -> str:
-    """One row; ``spans`` has how many rows each of its labels covers, 0 for those above it."""
-    cells, kinds = [], [name for name in row[:labels] if name in METHODS]
-    for text, span in zip(row[:labels], spans, strict=True):
-        kind, scope = "method-name" if text in METHODS else "", "rowgroup" if span > 1 else "row"
-        if span:
-            cells.append(_cell("th", text, kind, scope=scope, span=span))
-    cells += [_cell("td", text, _look(text)) for text in row[labels:]]
-    if spans[0]:
-        kinds.append("first")
-    return f'<tr class="{" ".join(kinds)}">{"".join(cells)}</tr>'
-
-
-def _spans(body: Sequence[Sequence[str]], column: int) -> list[int]:
-    """For each row, how many rows its label covers; 0 where the row above covers this one too."""
-    groups = groupby(body, key=lambda row: list(row[: column + 1]))
-    sizes = [len(list(group)) for _, group in groups]
-    return [size if at == 0 else 0 for size in sizes for at in range(size)]
-
-
-def _look(text: str) -> str:
-    """The class of a value: numbers stand flush right, absent ones pale."""
-    if text == NONE:
-        return "number none"
-    return "number" if NUMBER.match(text) else ""
-
-
-def _cell(tag: str, text: str, kind: str, *, scope: str = "", span: int = 1) -> str:
-    attributes = {"scope": scope, "class": kind, "rowspan": str(span) if span > 1 else ""}
-    given = [f' {name}="{value}"' for name, value in attributes.items() if value]
-    return f"<{tag}{''.join(given)}>{_markup(text)}</{tag}>"
-
-
-def _markup(text: str) -> str:
-    """HTML of a cell: symbols as the paper sets them, a finding with its sign."""
-    if found := FINDING.match(text):
-        word, note = found.groups()
-        return badge(word) + (f"<small>{with_symbols(note)}</small>" if note else "")
-    return with_symbols(text)
-
-
-def with_symbols(text: str) -> str:
-    """Text as HTML, D_t and D_r as the paper sets them."""
-    return SYMBOL.sub(r"<i>D</i><sub>\1</sub>", escape(text))
-
-
-def badge(word: str) -> str:
-    """A finding with its sign and colour, as HTML."""
-    return f'<span class="verdict {word.replace(" ", "-")}">{word}</span>'
-
-
-def _plain(headings: Sequence[str], body: Sequence[Sequence[str]], caption: str) -> str:
-    lines = [list(headings), *body]
+def _plain(table: Layout) -> str:
+    heads = [
+        f"{over}: {head}" if over else head
+        for over, head in zip(table.above, table.headings, strict=True)
+    ]
+    lines = [heads, *([_text(cell) for cell in row] for row in table.body)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-    return "\n".join([caption, *aligned, *([] if body else [EMPTY])])
+    aligned = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    folded = [
+        [f"    {name}: {text}" for name, text in fold.lines] if fold else [] for fold in table.folds
+    ]
+    below = folded or [[]] * len(table.body)
+    told = [line for row, more in zip(aligned[1:], below, strict=True) for line in (row, *more)]
+    empty = [] if table.body else [EMPTY]
+    return "\n".join([table.caption, aligned[0], *told, *empty, *table.notes])

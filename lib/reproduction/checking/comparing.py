@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from statistics import fmean, stdev
@@ -57,6 +57,7 @@ class Comparison:
         p_against: of the opposite.
         p_equivalent: of a difference short of the margin, 1 where there is no margin.
         d_t: mean test D_t of each side, percent.
+        seeds: that both sides have; more than pairs where some were left out.
     """
 
     finding: Finding
@@ -68,6 +69,7 @@ class Comparison:
     p_against: float = 1.0
     p_equivalent: float = 1.0
     d_t: tuple[float, ...] = (math.nan, math.nan)
+    seeds: int = 0
 
 
 def where_read(reading: str) -> Reading:
@@ -121,7 +123,7 @@ def _compared(
 ) -> Comparison:
     """A model's comparison, with what its finding needs to be read."""
     if not found.comparable:
-        return Comparison(_not_compared({key: found}))
+        return Comparison(_not_compared({key: found}), seeds=found.seeds)
     word, difference = judge_tests(*p_values, limits()), found.interval
     note = ""
     if word == CONFIRMED and (how.sides, how.column) == (PAPER_SIDES, "d_r"):
@@ -133,7 +135,7 @@ def _compared(
     parts = [f"{difference}, {_described(p_values, difference.n, found.d_t)}", found.left_out]
     finding = Finding(word, note, "; ".join(filter(None, parts)))
     bounds = difference.mean, difference.low, difference.high, difference.n
-    return Comparison(finding, *bounds, *p_values, found.d_t)
+    return Comparison(finding, *bounds, *p_values, found.d_t, found.seeds)
 
 
 def _not_compared(samples: Mapping[Model, Sample]) -> Finding:
@@ -205,6 +207,8 @@ def beside(evidence: Evidence, table: int, model: str, how: How) -> str:
 def comparisons(data: Measurements) -> pd.DataFrame:
     """Every comparison of the paper's two methods, for tables and figures.
 
+    A finding at equal forgetting is that of the ledger, which asks test images too where it must.
+
     Returns:
         One row a table, model, placement and reading (``equal``, ``test``, ``published``), with
         printed (the paper's difference), the fields of :class:`Comparison`, d_t_0 (proposed) and
@@ -215,7 +219,11 @@ def comparisons(data: Measurements) -> pd.DataFrame:
         for at, reading in product(
             PLACEMENTS.get(table.family, ("tables",)), ("equal", "test", "published")
         ):
-            for model, found in by_model(evidence, number, reading, How(placement=at)).items():
+            how = How(placement=at)
+            on_test = by_model(evidence, number, "test", how)
+            for model, found in by_model(evidence, number, reading, how).items():
+                if reading == "equal":
+                    found = replace(found, finding=matched(found, on_test[model]))
                 head = {"table": number, "model": model, "placement": at, "reading": reading}
                 fields = vars(found) | dict(zip(("d_t_0", "d_t_1"), found.d_t, strict=True))
                 row = head | {"printed": printed(number, model)} | fields | vars(found.finding)

@@ -34,8 +34,20 @@ def read_sample(name: str) -> Arrays:
         return dict(stored)
 
 
+def read_first(name: str) -> dict[int, np.ndarray]:
+    """The first test image of each class of a complete data set, ``(28, 28)`` uint8, by its id.
+
+    Raises:
+        InputError: the file is absent, truncated or altered.
+    """
+    file = f"samples/{name}_first.npz"
+    check_file(FOLDER, file, "restore it with `git checkout`")
+    with np.load(FOLDER / file) as stored:
+        return dict(zip(stored["ids"].tolist(), stored["images"], strict=True))
+
+
 def make_sample(out: Path = FOLDER / "samples") -> list[Path]:
-    """Write ``mnist.npz`` and ``organamnist.npz`` from the official files; return their paths.
+    """Write a sample of each data set, and its first test images; return the files' paths.
 
     Equal inputs give equal bytes (with the same zlib, which does the compression).
 
@@ -43,7 +55,10 @@ def make_sample(out: Path = FOLDER / "samples") -> list[Path]:
         InputError: official files absent or damaged, or ``out`` not writable.
     """
     # Everything is read before anything is written: a bad file leaves no half-new pair behind.
-    packed = {name: _packed_sample(read_official(name)) for name in OFFICIAL}
+    packed = {}
+    for name in OFFICIAL:
+        arrays = read_official(name)
+        packed |= {name: _packed_sample(arrays), f"{name}_first": _packed_first(arrays)}
     return [write_atomic(out / f"{name}.npz", content) for name, content in packed.items()]
 
 
@@ -81,6 +96,15 @@ def _packed_sample(arrays: Arrays) -> bytes:
         chosen[f"{split}_ids"] = ids
         chosen[f"{split}_images"] = arrays[f"{split}_images"][ids]
         chosen[f"{split}_labels"] = arrays[f"{split}_labels"][ids]
+    return _packed(chosen)
+
+
+def _packed_first(arrays: Arrays) -> bytes:
+    ids = np.unique(arrays["test_labels"], return_index=True)[1]
+    return _packed({"ids": ids, "images": arrays["test_images"][ids]})
+
+
+def _packed(chosen: Arrays) -> bytes:
     # numpy dates every member 1980-01-01, so the archive depends on the arrays alone.
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **chosen)

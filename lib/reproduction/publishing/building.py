@@ -11,6 +11,8 @@ from importlib.metadata import files
 from pathlib import Path
 
 import click
+import nbformat
+import yaml
 from tqdm import tqdm
 
 from partial_unlearning.errors import InputError
@@ -18,10 +20,15 @@ from partial_unlearning.system.files import make_folder, write_atomic
 from reproduction import places
 from reproduction.chapters import explorer
 from reproduction.chapters.claim_pages import generated
-from reproduction.chapters.comparison import COMPLETE
-from reproduction.checking.measurements import gather
+from reproduction.chapters.complete import complete
+from reproduction.chapters.social_card import social_card
+from reproduction.publishing import sphinx_pages
+from reproduction.publishing.edition import edition
 from reproduction.publishing.environment import own_environment
 from reproduction.publishing.execution import executed_notebooks, outdated
+from reproduction.publishing.folding import folded
+from reproduction.publishing.phone_figures import phone_figures
+from reproduction.publishing.reading_time import in_notebook, in_page
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +36,8 @@ log = logging.getLogger(__name__)
 RUN = "from jupyter_book.cli.main import main; main()"
 STRICT = ["-W", "-n", "--keep-going"]
 MATHJAX = "tex-svg.js"
+WITHOUT_TIME = ("index", "references")
+"""Pages that nobody reads from end to end."""
 
 
 def build(profile: str, *, strict: bool = False) -> Path:
@@ -52,6 +61,8 @@ def build(profile: str, *, strict: bool = False) -> Path:
     # A folder beside the final one, so that moving out of it is a rename.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as work:
         _run_jupyter_book(source, work, logfile=folder / "build.log", strict=strict)
+        for notebook in notebooks:  # what the page offers to download runs from top to bottom
+            shutil.copy(notebook, Path(work) / "_build" / "html" / "_sources" / "notebooks")
         if html.exists():
             html.rename(Path(work) / "replaced")
         (Path(work) / "_build" / "html").rename(html)
@@ -63,18 +74,39 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
     source = places.output(profile) / "source"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(places.root() / "book", source / "book")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(places.root() / name, source / name)
+    shutil.copy(places.root() / "_toc.yml", source / "_toc.yml")
+    shutil.copy(Path(sphinx_pages.__file__), source)
+    config = yaml.safe_load((places.root() / "_config.yml").read_text(encoding="utf-8"))
+    config["sphinx"]["config"]["edition"] = edition()
+    write_atomic(source / "_config.yml", yaml.safe_dump(config, allow_unicode=True))
+    for page in (source / "book").rglob("*.md"):
+        if page.stem not in WITHOUT_TIME:
+            write_atomic(page, in_page(page.read_text(encoding="utf-8")))
+    for name, content in generated(profile).items():
+        write_atomic(source / "book" / "generated" / name, content)
+    _stage_notebooks(source, notebooks)
+    _stage_assets(source / "book" / "_assets")
+    return source
+
+
+def _stage_notebooks(source: Path, notebooks: Iterable[Path]) -> None:
+    """Each notebook as its page shows it."""
     for notebook in notebooks:
-        write_atomic(source / "notebooks" / notebook.name, notebook.read_bytes())
-    for name, text in generated(profile).items():
-        write_atomic(source / "book" / "generated" / name, text)
-    for name, text in explorer.files(gather(COMPLETE)).items():
-        write_atomic(source / "book" / "_assets" / "explorer" / name, text)
+        page = folded(in_notebook(nbformat.read(notebook, as_version=4)))
+        for name, picture in phone_figures(page):
+            write_atomic(source / "book" / "_assets" / "narrow" / f"{name}.svg", picture)
+        write_atomic(source / "notebooks" / notebook.name, nbformat.writes(page))
+
+
+def _stage_assets(assets: Path) -> None:
+    """Files that pages load or lead to, beside those that people write."""
+    write_atomic(assets / "LICENSE.txt", (places.root() / "LICENSE").read_bytes())
+    write_atomic(assets / "card.png", social_card())
+    for name, text in explorer.files(complete().data).items():
+        write_atomic(assets / "explorer" / name, text)
     # The one file that sets the mathematics without a network (the package holds 24 MB more).
     mathjax = next(file for file in files("sphinx-mathjax-offline") or [] if file.name == MATHJAX)
-    write_atomic(source / "book" / "_assets" / "mathjax" / MATHJAX, mathjax.read_binary())
-    return source
+    write_atomic(assets / "mathjax" / MATHJAX, mathjax.read_binary())
 
 
 def _run_jupyter_book(source: Path, work: str, *, logfile: Path, strict: bool) -> None:

@@ -54,6 +54,11 @@ def code_facts() -> dict[str, Any]:
     }
 
 
+def commit_date() -> str | None:
+    """The day of the commit that this checkout is at, as 2024-03-13; None outside of one."""
+    return _checkout("log", "-1", "--format=%cs")
+
+
 def code_digest() -> str:
     """SHA-256 over every source file of the library and the pinned requirements.
 

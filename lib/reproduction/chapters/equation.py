@@ -1,0 +1,57 @@
+"""An equation and the code that computes it, side by side."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+
+@dataclass(frozen=True)
+class Equation:
+    """What a notebook shows: HTML on the page, the code elsewhere."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        """The code alone."""
+        return self.text
+
+
+def with_code(equation: str, *functions: Callable, number: str) -> Equation:
+    """An equation of the paper beside the functions of the library that compute it.
+
+    Args:
+        equation: in TeX.
+        functions: shown without their docstrings.
+        number: of the equation in the paper, such as "4".
+    """
+    code = "\n\n".join(map(_code, functions))
+    names = ", ".join(f"{f.__module__}.{f.__qualname__}" for f in functions)
+    html = (
+        f'<figure class="beside"><div class="math notranslate nohighlight">\\[{escape(equation)}\\]'
+        f"</div>{highlight(code, PythonLexer(), HtmlFormatter())}"
+        f"<figcaption>Equation {number}, and the code that computes it: "
+        f"<code>{names}</code></figcaption></figure>"
+    )
+    return Equation(html, code)
+
+
+def _code(function: Callable) -> str:
+    """A function's source without its docstring."""
+    source = textwrap.dedent(inspect.getsource(function))
+    (tree,) = ast.parse(source).body
+    lines = source.rstrip().splitlines()
+    first = tree.body[0]
+    if ast.get_docstring(tree) is not None:
+        lines = lines[: first.lineno - 1] + lines[first.end_lineno :]
+    return "\n".join(lines)

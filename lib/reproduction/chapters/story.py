@@ -1,0 +1,161 @@
+"""The pieces of the first page and of the short chapters that are computed from the results."""
+
+from collections.abc import Mapping
+from statistics import fmean
+
+import pandas as pd
+
+from reproduction.chapters import answer
+from reproduction.chapters.answer import AMNESIAC, ASCENT, FLIPPING, Family
+from reproduction.chapters.complete import Complete, complete_runs
+from reproduction.chapters.controls import arms_of
+from reproduction.chapters.pictures.controls import SHOWN, controls_picture
+from reproduction.chapters.pictures.method import method_picture
+from reproduction.chapters.pictures.restored import restored_picture
+from reproduction.chapters.pictures.result import lines, result_drawing, result_picture
+from reproduction.chapters.pictures.svg import Picture
+from reproduction.chapters.pictures.two_numbers import two_numbers_picture
+from reproduction.chapters.tables import NONE, Table, simple_table
+from reproduction.chapters.verdict_box import number
+from reproduction.checking.comparing import How, of_family
+
+EXAMPLE = "LeNet"
+"""The model of the first chapter's picture."""
+FAMILIES = (AMNESIAC, FLIPPING, ASCENT)
+
+
+def raw(shown: Picture | Table) -> str:
+    """A picture or table as a block of Markdown."""
+    return f"```{{raw}} html\n{shown._repr_html_()}\n```\n"
+
+
+def found_here(sentence: str) -> str:
+    """What a chapter found, above all else on it."""
+    return f":::{{div}} found\n{sentence}\n:::\n\n"
+
+
+def pieces(found: Complete) -> Mapping[str, str]:
+    """File name -> MyST text, for ``book/generated``."""
+    from reproduction.chapters.pictures import storage  # torch is slow, and commands need none
+
+    told = answer.sentences(found)
+    amnesiac = [
+        run
+        for table in AMNESIAC.tables
+        for run in complete_runs(f"table_{table}")
+        if run.config.experiment == "amnesiac"
+    ]
+    shown = two_numbers_picture(complete_runs("table_1"), EXAMPLE)
+    return {
+        "result.md": "".join(f"- {sentence}\n" for sentence in told) + f"\n{_standing()}",
+        "result-picture.md": raw(result_picture(found.comparisons)),
+        "questions.md": answer.questions(found),
+        "asked.md": found_here(_asked(found)) + raw(shown),
+        "how.md": found_here(_how()) + raw(method_picture()),
+        "hold.md": found_here(_hold(found)) + raw(result_picture(found.comparisons)),
+        "families.md": raw(family_table(found)),
+        "helps.md": found_here(answer.plain(told[3]) if len(told) > 3 else answer.NOTHING)
+        + raw(controls_picture(found.data["points"])),
+        "controls.md": raw(control_means(found)),
+        "forgotten.md": found_here(answer.forgotten(found))
+        + raw(restored_picture(amnesiac, "equal")),
+        "use.md": found_here(answer.price(found)) + raw(storage.storage_picture(storage.dots())),
+        "storage.md": f"{answer.storage(found)}\n",
+    }
+
+
+def _standing() -> str:
+    return f"{answer.standing('full')}\n"
+
+
+def _asked(found: Complete) -> str:
+    """What training again without the class would give, which unlearning should come near."""
+    points = found.data["points"]
+    mine = points[points.table.isin(AMNESIAC.tables) & (points.placement == "tables")]
+    means = (
+        mine[mine.end == "published"].groupby(["method", "table", "model"])[["d_t", "d_r"]].mean()
+    )
+    if "retrained" not in means.index:
+        return answer.NOTHING
+    again = means.loc["retrained"]
+    trained = means.loc["trained"].loc[again.index]
+    return (
+        f"Trained again without the class, a network names {fmean(again.d_t):.1f} % of it and "
+        f"{fmean(again.d_r):.1f} % of everything else, where it named {fmean(trained.d_r):.1f} % "
+        f"before (mean of {len(again)} networks). The question is how near one comes without "
+        "training again."
+    )
+
+
+def _how() -> str:
+    return (
+        f"In the runs of this book {answer.touched()} of the training steps saw the class and are "
+        "taken back in part. With plain shuffling it would be all of them."
+    )
+
+
+def _hold(found: Complete) -> str:
+    """How many of the 18 comparisons went which way."""
+    rows = [line for of_table in lines(found.comparisons).values() for line in of_table]
+    words = pd.Series([line.equal.word for line in rows if line.run]).value_counts()
+    counted = ", ".join(f"{count} {word}" for word, count in words.items())
+    return (
+        f"Of the paper’s {len(rows)} comparisons {sum(words)} are run on the complete data: at equal "
+        f"forgetting {counted}."
+    )
+
+
+def family_table(found: Complete) -> Table:
+    """What each family of methods comes to: printed, as published, and at equal forgetting."""
+    rows = []
+    for family in FAMILIES:
+        cells = []
+        for at in ("published", "equal"):
+            whole = of_family(found.evidence, family.tables, at, How())
+            word = found.judged.loc[family.claim, at]
+            cells.append(f"{number(whole.mean)}: {word}" if whole.pairs else word)
+        rows.append([_named(family), number(answer.paper_mean(family.tables)), *cells])
+    heads = (
+        "Method, moved in part",
+        "The paper",
+        "Here, as published",
+        "Here, at equal forgetting",
+    )
+    caption = "Points of accuracy on everything else that the part keeps above the whole, mean over networks."
+    return simple_table(rows, headings=heads, caption=caption)
+
+
+def _named(family: Family) -> str:
+    first, second = family.tables
+    return f"{family.name[0].upper()}{family.name[1:]} (Tables {first} and {second})"
+
+
+def control_means(found: Complete) -> Table:
+    """Each control minus the proposed method at equal forgetting, mean over networks."""
+    names: dict[str, dict[str, str]] = {}
+    for family, kind in zip(FAMILIES, SHOWN, strict=True):
+        for arm in SHOWN[kind]:
+            whole = of_family(found.evidence, family.tables, "equal", How((arm, "proposed")))
+            label = LABELS.get(arm, arms_of(family.tables[0])[arm])
+            names.setdefault(label, {})[family.name] = number(whole.mean) if whole.pairs else NONE
+    rows = [[label, *(of.get(f.name, NONE) for f in FAMILIES)] for label, of in names.items()]
+    heads = ("In place of the paper’s part", "updates back", "wrong labels", "uphill")
+    caption = "Points of accuracy on everything else above the paper’s method at equal forgetting."
+    return simple_table(rows, headings=heads, caption=caption)
+
+
+LABELS = {
+    "baseline": "everything, as the known method does",
+    "reversed": "the part turned round: first and last layers swapped",
+    "uniform": "the same part of every layer",
+    "mask_1": "another random mask",
+    "dense_factors": "no mask: whole layers, scaled down",
+    "layer_rates": "no mask: whole layers, at smaller steps",
+    "last_layer": "the last layer only",
+}
+"""Controls in plain words."""
+
+
+def drawing(found: Complete) -> str:
+    """The picture of all comparisons as a file of its own, for the README."""
+    return result_drawing(found.comparisons)

@@ -1,0 +1,257 @@
+"""What the book says first: its boxes, sentences and pictures, all from one ledger."""
+
+import re
+from functools import cache
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import made_run
+from reproduction import paper, places
+from reproduction.chapters import answer, story
+from reproduction.chapters.claim_pages import chapter_claims, claim_table, generated
+from reproduction.chapters.complete import COMPLETE, Complete, complete
+from reproduction.chapters.pictures import svg
+from reproduction.chapters.pictures.classes import class_map, class_means
+from reproduction.chapters.pictures.controls import controls_picture
+from reproduction.chapters.pictures.epochs import epochs_picture
+from reproduction.chapters.pictures.fractions import _apart, fractions_picture
+from reproduction.chapters.pictures.method import method_picture
+from reproduction.chapters.pictures.restored import restored_picture
+from reproduction.chapters.pictures.result import lines, result_picture
+from reproduction.chapters.pictures.sisa import sisa_picture
+from reproduction.chapters.pictures.storage import Dot, smallest, storage_picture, stored_share
+from reproduction.chapters.pictures.two_numbers import two_numbers_picture
+from reproduction.chapters.verdict_box import HEADS, SAID, verdicts
+from reproduction.checking.claims import READINGS
+from reproduction.checking.measurements import tidy
+from reproduction.checking.verdicts import NOT_RUN
+from reproduction.publishing.reading_time import in_notebook, in_page, minutes
+
+NOTHING = {name: tidy([]) for name in ("points", "fractions", "maps")}
+
+
+@cache
+def told(notebook: str) -> str:
+    """All that an executed notebook shows, as plain text."""
+    path = places.notebooks() / f"{notebook}.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    shown = [o.get("data", {}).get("text/plain", "") for c in cells for o in c.get("outputs", [])]
+    return "\n".join(shown)
+
+
+# One finding everywhere
+
+
+@pytest.mark.parametrize("chapter", HEADS)
+def test_a_chapter_opens_with_the_findings_of_the_ledger(chapter: str) -> None:
+    assert repr(answer.opening(chapter)) in told(chapter), f"execute {chapter} again"
+
+
+@pytest.mark.parametrize("chapter", [name for name in HEADS if name in complete().judged.chapter])
+def test_the_claims_of_a_chapter_are_those_of_the_ledger(chapter: str) -> None:
+    assert repr(chapter_claims(COMPLETE, chapter)) in told(chapter), f"execute {chapter} again"
+
+
+def test_the_ledger_shows_what_the_results_say() -> None:
+    judged = complete().judged.reset_index(drop=True)
+    caption = "The paper's claims, what was measured, and how it is judged"
+    assert repr(claim_table(judged, caption)) in told("claims"), "execute claims again"
+
+
+@pytest.mark.parametrize("chapter", HEADS)
+def test_words_of_a_box_are_those_of_its_claims(chapter: str) -> None:
+    for name, verdict in zip(HEADS[chapter], verdicts(chapter), strict=True):
+        row = complete().judged.loc[name]
+        found = {at: said[0] for at, said in verdict.findings.items()}
+        assert found == {at: row[at] for at in READINGS if row[at] != "–"}
+
+
+def test_models_of_a_box_have_the_words_of_their_own_claims() -> None:
+    judged = complete().judged
+    for number in range(1, 7):
+        (verdict,) = verdicts(f"table_{number}")
+        for model, line in verdict.models.items():
+            own = judged.loc[f"table-{number}-{model}"]
+            assert {at: line[at].rpartition(": ")[2] for at in READINGS} == {
+                at: own[at] for at in READINGS
+            }
+
+
+def test_every_comparison_drawn_has_the_word_of_its_claim() -> None:
+    found, judged = complete().comparisons, complete().judged
+    for number, of_table in lines(found).items():
+        for line in of_table:
+            own = judged.loc[f"table-{number}-{line.model}"]
+            assert (line.equal.word, line.published.word) == (own.equal, own.published)
+    assert sum(map(len, lines(found).values())) == len(paper.comparisons()) == 18
+
+
+def test_the_readme_has_the_sentences_and_the_picture_of_the_results() -> None:
+    readme = places.readme().read_text(encoding="utf-8")
+    assert all(f"- {sentence}\n" in readme for sentence in answer.sentences(complete()))
+    assert answer.standing(COMPLETE) in readme
+    assert len(readme.splitlines()) <= 120
+    drawn = places.readme_picture().read_text(encoding="utf-8")
+    assert drawn == story.drawing(complete()), "run: python -m reproduction claims"
+    assert str(places.readme_picture().relative_to(places.root())) in readme
+
+
+def test_the_first_page_has_the_sentences_and_an_answer_to_each_question() -> None:
+    pieces = generated("quick")
+    assert all(sentence in pieces["result.md"] for sentence in answer.sentences(complete()))
+    assert pieces["questions.md"].count("- [") == len(answer.QUESTIONS) == 4
+    assert all(re.search(r"\d", line) for line in pieces["questions.md"].splitlines() if line)
+    pages = [path.read_text("utf-8") for path in places.book().rglob("*.md")]
+    for name in pieces:
+        assert any(f"generated/{name}" in page for page in pages), name
+
+
+# Without results, and with few
+
+
+def test_nothing_run_is_said_and_drawn() -> None:
+    empty = Complete(NOTHING)
+    assert answer.sentences(empty)[0] == "Nothing on the complete data is run yet."
+    assert answer.reproduces(empty, 4) == "Table 4 is not run yet on the complete data."
+    for say in (answer.storage, answer.price, answer.maps, answer.fractions):
+        assert say(empty) == answer.NOTHING
+    assert answer.epochs(empty, 1) == answer.NOTHING
+    assert result_picture(empty.comparisons).html.count("not run yet") == 2 * 18
+    for name in HEADS:
+        assert {v.findings[at][0] for v in verdicts(name, empty) for at in v.findings} == {NOT_RUN}
+    for shown in (
+        controls_picture(empty.data["points"]),
+        epochs_picture([], 1, "backward"),
+        fractions_picture([], "d_r", "published"),
+        restored_picture([], "equal"),
+        sisa_picture([]),
+        storage_picture({}),
+        two_numbers_picture([], "LeNet"),
+    ):
+        assert "<svg" in shown.html
+    assert class_means([]) == {}
+
+
+def test_points_are_told_in_words() -> None:
+    assert answer.more(-0.44) == "0.4 points less"
+    assert answer.more(64.2) == "64 points more"
+    assert SAID.keys() == set(READINGS)
+
+
+# Pictures
+
+
+def test_colours_and_letters_are_those_of_the_page() -> None:
+    drawn = result_picture(complete().comparisons).html
+    assert "var(--proposed, #0a62a9)" in drawn
+    assert "var(--pst-font-family-base, sans-serif)" in drawn
+    assert "currentColor" in drawn
+    assert not re.search(r"(?<!, )#1f2730", drawn)
+    assert drawn == result_picture(complete().comparisons).html
+
+
+def test_two_drawings_of_a_page_share_no_name() -> None:
+    points = complete().data["points"]
+    shown = "".join(p.html for p in (controls_picture(points), controls_picture(points, (1, 2))))
+    names = re.findall(r' id="([^"]+)"', shown)
+    assert len(names) == len(set(names)) > 0
+    used = set(re.findall(r'(?:url\(#|href="#)([\w-]+)', shown))
+    assert used <= set(names)
+
+
+def test_a_drawing_alone_has_both_modes() -> None:
+    alone = story.drawing(complete())
+    assert alone.startswith("<svg width=")
+    assert "prefers-color-scheme:dark" in alone
+    assert set(svg.DARK) <= set(re.findall(r"(--[\w-]+):#", alone))
+
+
+def test_dark_colours_of_drawings_are_those_of_the_pages() -> None:
+    sheets = "".join(
+        p.read_text("utf-8") for p in sorted((places.book() / "_assets").glob("*.css"))
+    )
+    dark = "".join(re.findall(r'html\[data-theme="dark"\] \{(.*?)\}', sheets, re.DOTALL))
+    found = dict(re.findall(r"(--[\w-]+): (#\w+)", dark))
+    own = {name: colour for name, colour in svg.DARK.items() if not name.startswith("--pst")}
+    assert {name: found[name] for name in own} == own
+
+
+def test_every_picture_has_words() -> None:
+    html = method_picture().html
+    assert html.count('role="img" aria-label="') == 2
+    assert "<figcaption>" in html
+
+
+def run(seed: int, base: float) -> object:
+    classes = [base] * 10
+    row = {"d_t": base, "d_r": base, "classes": classes}
+    level = {"method": "proposed", "on": "train", "level": 1.0, "reached": True, **row}
+    rows = [{"method": "trained", **row}, {"method": "baseline", **row}]
+    return made_run("amnesiac", {"model": "MLP", "seed": seed}, rows=rows, levels=[level])
+
+
+def test_the_map_of_classes_has_means_over_seeds() -> None:
+    means = class_means([run(0, 80.0), run(1, 90.0)])
+    assert means == {
+        "MLP": {name: [85.0] * 10 for name in ("trained", "proposed, equal", "baseline, published")}
+    }
+    shown = class_map(means, "mnist", 3)
+    assert shown.html.count("<td style=") == 30
+    assert "class=target" in shown.html
+    assert repr(shown).splitlines()[0] == f"MLP, trained: {' '.join(['85'] * 10)}"
+
+
+def test_a_log_of_the_last_layer_takes_its_share_of_half_the_bytes() -> None:
+    setting = {"sparsity_first": 1.0, "sparsity_last": 0.0}
+    share = stored_share("MLP", None, "mnist", setting)
+    assert share == pytest.approx(50 * (500 * 10 + 10) / (784 * 500 + 500 + 500 * 10 + 10))
+
+
+def test_the_smallest_log_is_the_smallest_that_forgets() -> None:
+    of_model = [
+        Dot(1, (90.0,), False, False),
+        Dot(4, (0.5,), True, True),
+        Dot(2, (1,), True, False),
+    ]
+    assert smallest(of_model) == 2
+    assert smallest(of_model[:1]) == 100
+
+
+def test_labels_stand_apart_and_within_the_panel() -> None:
+    heights = _apart({"a": (97.0, ""), "b": (98.0, ""), "c": (5.0, ""), "d": (99.0, "")})
+    assert heights == [5, 80, 90, 100]
+    assert (np.diff(heights) >= 10).all()
+
+
+def test_returns_are_read_from_fine_tuned_rows() -> None:
+    head = {"table": 1, "end": "train", "reached": True, "model": "MLP"}
+    rows = [
+        {**head, "method": "proposed, 50 steps", "d_t": 4.0},
+        {**head, "method": "proposed, 50 steps", "d_t": 6.0},
+        {**head, "method": "proposed", "d_t": 1.0},
+        {**head, "method": "baseline, 200 steps", "d_t": 9.0, "reached": False},
+    ]
+    found = answer.returns(Complete({**NOTHING, "points": pd.DataFrame(rows)}))
+    assert found.to_dict("records") == [
+        {"of": "proposed", "table": 1, "model": "MLP", "after": 50.0, "d_t": 5.0}
+    ]
+
+
+# Time to read
+
+
+def test_the_time_to_read_counts_words_and_pictures() -> None:
+    assert minutes("word " * 400, 4) == 3
+    assert minutes("", 0) == 1
+    assert minutes("```\n" + "code " * 4000 + "\n```", 0) == 1
+
+
+def test_the_time_to_read_stands_below_the_title() -> None:
+    page = in_page("(mark)=\n# Title\n\nText\n\n```{include} a.md\n```\n")
+    assert page.startswith('(mark)=\n# Title\n\n<p class="reading-time">1 minute to read</p>\n')
+    cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_markdown_cell("word " * 600)]
+    book = in_notebook(nbformat.v4.new_notebook(cells=cells))
+    assert book.cells[0].source == '# Title\n\n<p class="reading-time">3 minutes to read</p>'
