@@ -5,7 +5,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from reproduction.chapters import answer
+from reproduction.chapters import answer, features
 from reproduction.chapters.answer import AMNESIAC, ASCENT, FLIPPING, Family
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.controls import arms_of
@@ -59,6 +59,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
         "controls.md": raw(control_means(found)),
         "forgotten.md": found_here(answer.forgotten(found))
         + raw(restored_picture(amnesiac, "equal")),
+        "forgotten-inside.md": f"{features.answer(complete_runs('forgotten'))}\n",
         "use.md": found_here(answer.price(found)) + raw(storage.storage_picture(storage.dots())),
         "storage.md": f"{answer.storage(found)}\n",
     }
