@@ -63,6 +63,11 @@ class Description:
         return BatchCodec(self.batch_size, self.ids)
 
     @property
+    def row_bytes(self) -> dict[str, int]:
+        """Bytes of a row in each of the two arrays that a log has."""
+        return {"updates": self.update_bytes, "batches": self.batches.row.itemsize}
+
+    @property
     def together(self) -> int:
         """How many steps are written together, first their batches, at most."""
         fitting = TOGETHER_BYTES // self.update_bytes

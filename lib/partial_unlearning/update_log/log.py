@@ -17,7 +17,7 @@ from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import BatchCodec, sample_ids
+from partial_unlearning.update_log.codecs import BatchCodec, sample_ids, whole_number
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import Entry, History
 from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles, refuse_leavings
@@ -314,18 +314,20 @@ def create(
     """
     if exists(path):
         raise InputError(f"there is a log at {path} already; give resume=True or another folder")
-    pruning = {
-        "strategy": strategy,
-        "sparsity_first": sparsity_first,
-        "sparsity_last": sparsity_last,
-    }
-    settings = {**pruning, "seed": seed, "values": values, "buffers": buffers}
-    batch = _batch_codec(ids, batch_size, plan)
-    description = describe(model, batch, settings)
+    description = describe(
+        model,
+        _batch_codec(ids, batch_size, plan),
+        strategy=strategy,
+        sparsity_first=sparsity_first,
+        sparsity_last=sparsity_last,
+        seed=whole_number("seed", seed, 0, 2**63),
+        values=values,
+        buffers=buffers,
+    )
     folder = Folder(path)
     refuse_leavings(folder, CUT, CHECKPOINT)
-    RowWriter(folder, "updates", description.update_bytes, description.per_shard).close()
-    RowWriter(folder, "batches", batch.row.itemsize, description.per_shard).close()
+    for name, nbytes in description.row_bytes.items():
+        RowWriter(folder, name, nbytes, description.per_shard).close()
     History(folder).write(())
     folder.put_json(ROOT, asdict(description))
     return LogWriter(folder, plan)

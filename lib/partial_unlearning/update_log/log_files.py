@@ -35,9 +35,10 @@ class LogFiles:
     def __init__(self, folder: Folder) -> None:
         self.folder, self.history = folder, History(folder)
         self.description = folder.read_json(ROOT, lambda plain: self._description_type(**plain))
-        rows, about = self._rows_type, self.description
-        self._updates = rows(folder, "updates", about.update_bytes, about.per_shard)
-        self._batches = rows(folder, "batches", about.batches.row.itemsize, about.per_shard)
+        self._updates, self._batches = (
+            self._rows_type(folder, name, nbytes, self.description.per_shard)
+            for name, nbytes in self.description.row_bytes.items()
+        )
         self.parts = ((self._updates, 0), (self._batches, EPOCH_BYTES))  # bytes that purging keeps
 
     @property

@@ -15,7 +15,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, build_mask
 from partial_unlearning.state import Layout, State, named_tensors, ties, unequal
 from partial_unlearning.system.threads import one_thread
-from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, PositionCode, whole_number
+from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, PositionCode
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.update_rows import UpdateCodec
 
@@ -174,7 +174,7 @@ def _refuse_unrecordable(model: nn.Module) -> None:
             )
 
 
-def describe(model: nn.Module, batch: BatchCodec, settings: dict[str, Any]) -> ModelDescription:
+def describe(model: nn.Module, batch: BatchCodec, **settings: Any) -> ModelDescription:  # noqa: ANN401
     """Describe a log to be; settings and errors as of :func:`create`."""
     for name, choices in (("values", VALUE_BYTES), ("buffers", BUFFERS)):
         value = settings[name]
@@ -182,15 +182,14 @@ def describe(model: nn.Module, batch: BatchCodec, settings: dict[str, Any]) -> M
             raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
     _refuse_unrecordable(model)
     versions = {"python": platform.python_version(), **{name: version(name) for name in USED}}
-    settings = {**settings, "seed": whole_number("seed", settings["seed"], 0, 2**63)}
     layout = Layout.of(model)
     dtypes = [_kind(tensor) for tensor in layout.tensors(model)]
     facts = asdict(layout)
     draft = ModelDescription(facts, dtypes, **settings, **asdict(batch), versions=versions)
-    return _with_mask(draft, batch)
+    return _with_mask(draft)
 
 
-def _with_mask(draft: ModelDescription, batch: BatchCodec) -> ModelDescription:
+def _with_mask(draft: ModelDescription) -> ModelDescription:
     """Add what the mask decides: positions, how they are stored, and how many rows a shard has."""
     mask, size = draft.draw_mask(), draft.size
     kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(size, device="cpu"))
@@ -203,5 +202,4 @@ def _with_mask(draft: ModelDescription, batch: BatchCodec) -> ModelDescription:
         mask_digest=_positions_digest(kept) if mask.fixed else "",
         positions="seeded" if mask.fixed else PositionCode.smallest(size, len(kept)).name,
     )
-    step_bytes = described.update_bytes + batch.row.itemsize
-    return replace(described, per_shard=max(1, SHARD_BYTES // step_bytes))
+    return replace(described, per_shard=max(1, SHARD_BYTES // sum(described.row_bytes.values())))
