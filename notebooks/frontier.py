@@ -29,7 +29,7 @@ from reproduction.chapters.frontier import (
     grid_table,
     plain_table,
 )
-from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.provenance_table import command, provenance, unfinished
 from reproduction.checking.frontier import AFTER, OWN, PAPER, measured
 from reproduction.study import results as access
 
@@ -38,7 +38,7 @@ changes = {"models": models, "seeds": seeds}
 runs = access.results("frontier", profile, **changes)
 complete = access.stored("frontier", "full")
 points = measured(complete)
-display(Markdown(answer(points)))
+display(Markdown(answer(points)), Markdown(unfinished("frontier", "full")))
 
 # %% [markdown]
 # That is about the number of entries that a log must keep of each update. The price is said below: a mask in the last layer

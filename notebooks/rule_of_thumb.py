@@ -22,7 +22,7 @@ seeds = None
 from IPython.display import Markdown, display
 
 from reproduction.chapters.figures import apply_style
-from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.provenance_table import command, provenance, unfinished
 from reproduction.chapters.rule_of_thumb import (
     answer,
     map_figure,
@@ -41,7 +41,7 @@ complete = access.stored("rule_of_thumb", "full")
 points = mapped(complete)
 least = measured(access.stored("frontier", "full"))
 tables = [run for number in (1, 2) for run in access.stored(f"table_{number}", "full")]
-display(Markdown(answer(points)))
+display(Markdown(answer(points)), Markdown(unfinished("rule_of_thumb", "full")))
 
 # %% [markdown]
 # Partial amnesiac unlearning takes back a part of what was learnt from batches that held the data to forget. How near it comes to a

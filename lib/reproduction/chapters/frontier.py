@@ -82,8 +82,9 @@ def answer(points: pd.DataFrame) -> str:
     holds = [name for name, arms in found.items() if arms[arm].word == "holds"]
     if factor <= 1:
         return (
-            f"No: the best mask of our own, {NAMES[arm]}, needs {_times(1 / factor)} times as many "
-            f"entries a step as the paper's masks (geometric mean over {over})."
+            f"No: the best mask of our own, {NAMES[arm]}, needs {_times(1 / factor)} times the "
+            "entries a step that the paper's masks need if they are searched as hard (geometric "
+            f"mean over {over}). {_beside_tables(points, found, arm)}"
         )
     ends = f"{_times(min(each.values()))} to {_times(max(each.values()))}"
     return (
