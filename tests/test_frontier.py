@@ -265,7 +265,7 @@ def test_tables_and_figures_of_any_number_of_runs(count):
     if count:
         assert [len(found) for found in lines] == [6, 6, 3]
         assert re.search(r" 10 +(holds|inconclusive)$", lines[0][1])
-        assert "after the request" in next(line for line in lines[2] if "against all" in line)
+        assert "with the request" in next(line for line in lines[2] if "against all" in line)
     else:
         assert lines == [["nothing stored yet"]] * 3
 
@@ -296,7 +296,7 @@ def test_the_map_marks_what_never_gets_there():
     figure = thumb.map_figure(points, "MLP")
     texts = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert texts == ["0.0", "2.0", "39.0", "2.0", "2.0", "–"]
-    assert "(0 of 1)" in repr(thumb.map_table(points, caption="c"))
+    assert "–, 0 of 1 there" in repr(thumb.map_table(points, caption="c"))
     assert thumb.map_panels(points, "LeNet") == {}
 
 
