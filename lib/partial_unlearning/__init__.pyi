@@ -2,6 +2,7 @@
 from partial_unlearning.batching import BatchPlan as BatchPlan
 from partial_unlearning.batching import confined_plan as confined_plan
 from partial_unlearning.batching import shuffled_plan as shuffled_plan
+from partial_unlearning.batching import together_plan as together_plan
 from partial_unlearning.errors import InputError as InputError
 from partial_unlearning.masks import FixedMask as FixedMask
 from partial_unlearning.masks import Mask as Mask
