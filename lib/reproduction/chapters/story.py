@@ -101,8 +101,8 @@ def _hold(found: Complete) -> str:
     words = pd.Series([line.equal.word for line in rows if line.run]).value_counts()
     counted = ", ".join(f"{count} {word}" for word, count in words.items())
     return (
-        f"Of the paper’s {len(rows)} comparisons {sum(words)} are run on the complete data: at equal "
-        f"forgetting {counted}."
+        f"Of the paper’s {len(rows)} comparisons {sum(words)} are run on the complete data: at "
+        f"equal forgetting {counted}."
     )
 
 
@@ -122,7 +122,7 @@ def family_table(found: Complete) -> Table:
         "Here, as published",
         "Here, at equal forgetting",
     )
-    caption = "Points of accuracy on everything else that the part keeps above the whole, mean over networks."
+    caption = "Points of accuracy on everything else that the part keeps above the whole, mean."
     return simple_table(rows, headings=heads, caption=caption)
 
 
