@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction.chapters.figures import INK, MARKERS, OTHERS, PALETTE, SOFT, side_by_side
-from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
+from reproduction.chapters.tables import NONE, Table, signed, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.frontier import (
     AFTER,
@@ -191,7 +191,7 @@ def _cells(one: Standing) -> list[str]:
     bounds = f" [{signed(one.difference.low)}, {signed(one.difference.high)}]"
     difference = signed(one.difference.mean) + (bounds if one.difference.n > 1 else "")
     sizes = [f"{one.kept:,.0f}", f"{one.row_bytes:,.0f}"]
-    measures = [spread(there[name].tolist()) for name in ("strength", "d_t")]
+    measures = [f"{there.strength.mean():.2f}", f"{there.d_t.mean():.2f}"]
     alike = f"{there.representation.mean():.1f} %"
     return [*sizes, *measures, difference, alike]
 
