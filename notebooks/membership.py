@@ -67,15 +67,7 @@ chapter.area_figure(chapter.single(many))
 # *Forgotten*: in how many of the requests the method came to its level. Intervals are 95 %, by resampling pairs of models and images 200 times.
 
 # %%
-display(
-    *(
-        chapter.crowd_table(
-            run,
-            caption=f"{chapter.crowd_name(run.config)}, complete data, {run.config.models // 2} models a side",
-        )
-        for run in many
-    )
-)
+display(*chapter.crowd_tables(many, "complete data"))
 
 # %% [markdown]
 # ## The attack on a class, on the complete data
@@ -108,15 +100,7 @@ mine = chapter.crowds(runs)
 chapter.area_figure(chapter.single(mine))
 
 # %% tags=["nbval-check-output"]
-display(
-    *(
-        chapter.crowd_table(
-            run,
-            caption=f"{chapter.crowd_name(run.config)}, profile {profile}, {run.config.models // 2} models a side",
-        )
-        for run in mine
-    )
-)
+display(*chapter.crowd_tables(mine, f"profile {profile}"))
 
 # %% tags=["nbval-check-output"]
 chapter.class_table(

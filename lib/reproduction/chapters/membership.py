@@ -1,5 +1,6 @@
 """Membership: can an attack tell that an image was in the training data, after it was forgotten?"""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -28,8 +29,6 @@ ROWS = (
 )
 DRAWN = ("trained", TWIN, "amnesiac", "partial amnesiac", "label flipping", "loss ascent")
 """Methods that a curve is drawn of; the others lie close to these, and are in the tables."""
-SINGLE = ("U-LiRA", "LiRA", "RMIA", "population")
-"""Attacks on single images, the one with the most models first."""
 RATES = {"auc": "AUC", "tpr_1": "TPR at 1 %", "tpr_01": "TPR at 0.1 %"}
 
 
@@ -67,18 +66,18 @@ def of_classes(results: Iterable[Result]) -> pd.DataFrame:
 def coverage(experiment: str) -> str:
     """How many runs of the complete data there are, and which are missing."""
     configs = configs_of(experiment, load_profile("full"))
-    missing = [_named(config) for config in configs if find("full", config) is None]
+    missing = Counter(_named(config) for config in configs if find("full", config) is None)
     if not missing:
         return f"all {len(configs)} runs on the complete data"
-    there = len(configs) - len(missing)
-    return f"{there} of {len(configs)} runs on the complete data; missing: {'; '.join(missing)}"
+    there = len(configs) - missing.total()
+    names = "; ".join(f"{name} ({count})" for name, count in missing.items())
+    return f"{there} of {len(configs)} runs on the complete data; missing: {names}"
 
 
 def _named(config: Config) -> str:
     if isinstance(config, CrowdConfig):
-        images = f"requests of {config.request}, {config.batches}"
-        return f"{crowd_name(config)}, {config.models // 2} models a side, {images}"
-    return f"{config.model}, {config.experiment}, seed {config.seed}"
+        return f"{crowd_name(config)}, requests of {config.request}, {config.batches}"
+    return f"{config.model}, {config.experiment}"
 
 
 def cases(points: pd.DataFrame, *by: str) -> list[tuple[Any, pd.DataFrame]]:
@@ -187,7 +186,7 @@ def roc_figure(results: Sequence[Result], attack: str) -> Figure:
 
     Args:
         results: of :func:`crowds`.
-        attack: one of :data:`SINGLE`.
+        attack: a name of it, such as ``LiRA``.
     """
 
     def draw(axis: Axes, result: Result) -> None:
@@ -236,24 +235,40 @@ def area_figure(points: pd.DataFrame, attacks: Sequence[str] = ("LiRA", "U-LiRA"
     return side_by_side(panels, draw, height=1.3 + 0.22 * len(there))
 
 
-def crowd_table(result: Result, *, caption: str) -> Table:
-    """Every method of one run: what its models know, and what each attack finds in them.
+COLUMNS = (
+    *(("LiRA", "auc"), ("LiRA", "tpr_1"), ("LiRA", "tpr_01"), ("U-LiRA", "auc")),
+    *(("U-LiRA", "tpr_1"), ("U-LiRA", "tpr_01"), ("RMIA", "auc"), ("population", "auc")),
+)
+"""Of the table of a run: attacks and their rates."""
+
+
+def crowd_tables(results: Iterable[Result], of: str) -> list[Table]:
+    """For each run what models of every method know, and what attacks find in them.
 
     Args:
-        result: of :func:`crowds`.
-        caption: says what the table shows.
+        results: of :func:`crowds`.
+        of: which data, for the caption.
     """
+    heads = ["Method", "Forgotten", "Accuracy", *(f"{a}: {RATES[rate]}" for a, rate in COLUMNS)]
+    return [
+        simple_table(list(_crowd_rows(result)), headings=heads, caption=f"{_titled(result)}, {of}")
+        for result in results
+    ]
+
+
+def _titled(result: Result) -> str:
+    return f"{crowd_name(result.config)}, {result.config.models // 2} models a side"
+
+
+def _crowd_rows(result: Result) -> Iterator[list[str]]:
     levels = {row["method"]: row for row in result.levels}
     found = {(row["method"], row["attack"]): pd.Series(row) for row in result.attacks}
-    rows = []
     for method in (m for m in ROWS if m in levels):
         known = levels[method]
         there = NONE if method in ("trained", TWIN) else f"{known['reached']:.0f} %"
-        for attack in (a for a in SINGLE if (method, a) in found):
-            rates = [bounds(found[method, attack], rate) for rate in RATES]
-            rows.append([method, there, f"{known['accuracy']:.1f}", attack, *rates])
-    heads = ("Method", "Forgotten", "Accuracy", "Attack", *RATES.values())
-    return simple_table(rows, headings=heads, caption=caption, labels=3)
+        at = ((found.get((method, attack)), rate) for attack, rate in COLUMNS)
+        rates = [NONE if row is None else bounds(row, rate) for row, rate in at]
+        yield [method, there, f"{known['accuracy']:.1f}", *rates]
 
 
 def class_table(points: pd.DataFrame, *, caption: str) -> Table:

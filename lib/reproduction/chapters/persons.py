@@ -28,6 +28,7 @@ from reproduction.study.stored_runs import Result
 
 BATCHES = {"shuffled": "plainly shuffled", "together": "a person together"}
 """How batches are made, with the name on pages."""
+WHOLE = "amnesiac, all subtracted"
 NOTHING, ANOTHER = "trained", "another training"
 """A model of which nothing was taken back, and one that is retrained on other batches."""
 FURTHER = (ANOTHER, *(row for row in ROWS if row != "retrained"))
@@ -74,10 +75,11 @@ def over_seeds(
     }
 
 
-def _gap(points: pd.DataFrame, batches: str, images: int, method: str) -> str:
-    """Total variation to the person's twin, percent, with its interval."""
-    case = points[(points.batches == batches) & (points.images == images)]
-    return spanned(interval(case[case.method == method].total_variation.tolist(), 0.95))
+def _gap(points: pd.DataFrame, images: int, method: str) -> str:
+    """Total variation to the twin, percent, under plain shuffling, with its interval."""
+    case = points[(points.batches == "shuffled") & (points.images == images)]
+    values = case[case.method == method].total_variation.tolist()
+    return spanned(interval(values, limits().confidence))
 
 
 def answer(results: Sequence[Result], attacked: pd.DataFrame) -> str:
@@ -87,26 +89,40 @@ def answer(results: Sequence[Result], attacked: pd.DataFrame) -> str:
         results: of the complete data.
         attacked: of :func:`reproduction.chapters.membership.single`, of the same.
     """
-    points, shares = carried_out(results), affected(results)
+    points = carried_out(results)
     if points.empty:
         return f"Not to be told yet: {coverage('persons')}."
-    sizes = sorted(points.images.unique())
-    share = over_seeds(shares, "measured", ("batches", "images"))
-    few, many = sizes[0], sizes[-1]
-    mixed, kept = (100 * share[batches, many].mean for batches in BATCHES)
-    whole = f"{METHODS[0]}, all subtracted"
-    right = over_seeds(points, "accuracy", ("batches", "images", "method"))
+    few, many = min(points.images), max(points.images)
+    kept = over_seeds(points, "accuracy", ("batches", "images", "method"))
+
+    def lost(batches: str, images: int) -> str:
+        drop = kept[batches, images, NOTHING].mean - kept[batches, images, WHOLE].mean
+        return f"{drop:.1f}"
+
     return (
-        f"Under plain "
-        f"shuffling a request of {few} image touches {100 * share['shuffled', few].mean:.1f} % of "
-        f"the steps, and one of {many} images {mixed:.0f} %; together, {kept:.1f} %. Subtracting "
-        f"all of these steps leaves a test accuracy of {right['shuffled', many, whole].mean:.1f} % "
-        f"when shuffled and {right['together', many, whole].mean:.1f} % together (trained: "
-        f"{right['shuffled', many, NOTHING].mean:.1f} %). Total variation to the twin that never "
-        f"saw the one image is {_gap(points, 'shuffled', few, NOTHING)} % if nothing is done, "
-        f"{_gap(points, 'shuffled', few, whole)} % after its steps are subtracted, and "
-        f"{_gap(points, 'shuffled', few, ANOTHER)} % for another model that never saw it either. "
-        f"{_attacked(attacked)} This rests on {coverage('persons')}."
+        f"**Taking back {_images(few)} costs {lost('shuffled', few)} points of test accuracy, and "
+        f"taking back {_images(many)} costs {lost('shuffled', many)}; if a person's images stood "
+        f"together in training, {lost('together', many)}.** {_touched(affected(results))} "
+        f"Beside the twin that never saw the {_images(few)}, total variation is "
+        f"{_gap(points, few, NOTHING)} % if nothing is done, {_gap(points, few, WHOLE)} % after "
+        f"its steps are subtracted, and {_gap(points, few, ANOTHER)} % for another model that "
+        f"never saw it either. {_attacked(attacked)} This rests on {coverage('persons')}."
+    )
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' if count > 1 else ''}"
+
+
+def _touched(shares: pd.DataFrame) -> str:
+    """Which part of the steps the smallest and the largest request touch."""
+    found = over_seeds(shares, "measured", ("batches", "images"))
+    few, many = min(shares.images), max(shares.images)
+    return (
+        f"Plainly shuffled, a request of {_images(few)} touches "
+        f"{100 * found['shuffled', few].mean:.1f} % of the steps and one of {_images(many)} "
+        f"{100 * found['shuffled', many].mean:.0f} %; together, "
+        f"{100 * found['together', many].mean:.1f} %."
     )
 
 
@@ -116,7 +132,7 @@ def _attacked(points: pd.DataFrame) -> str:
     mine = points[points.attack == "LiRA"] if len(points) else points
     for (request, batches), rows in cases(mine, "request", "batches"):
         at = rows.set_index("method")
-        one = at.loc["amnesiac, all subtracted"]
+        one = at.loc[WHOLE]
         word = beside_chance(one.auc_low, one.auc_high)
         said.append(f"{request} {batches} {bounds(one)} ({word})")
     if not said:
@@ -179,10 +195,7 @@ def gap_figure(points: pd.DataFrame) -> Figure:
         axis.set(xlabel="total variation (%)", xticks=[0, 1, 10, 100])
         axis.set_xticklabels(["0", "1", "10", "100"])
 
-    panels = {
-        f"{images} image{'s' if images > 1 else ''}": rows
-        for images, rows in cases(points, "images")
-    }
+    panels = {_images(images): rows for images, rows in cases(points, "images")}
     return side_by_side(panels, draw, height=1.3 + 0.24 * len(there))
 
 
