@@ -33,11 +33,11 @@ from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
-from reproduction.chapters.answer import opening
 from reproduction.chapters.complete import complete_runs
 from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import PALETTE, apply_style
 from reproduction.chapters.fractions import strategies
+from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.fractions import lines_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.tables import simple_table

@@ -23,10 +23,10 @@ from pathlib import Path
 import torch
 from IPython.display import Markdown, display
 
-from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.complete import COMPLETE, complete_runs
 from reproduction.chapters.figures import apply_style
+from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.storage import dots, log_table, storage_picture
 from reproduction.chapters.tables import simple_table
 from reproduction.costs import cost_figures

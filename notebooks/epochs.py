@@ -23,11 +23,11 @@ sparsity_first = None
 sparsity_last = None
 
 # %%
-from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.complete import COMPLETE, complete_runs
 from reproduction.chapters.curves import runs_with
 from reproduction.chapters.epochs import epoch_table
+from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.epochs import epochs_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.settings_tables import settings_table
@@ -59,7 +59,7 @@ epoch_table(
 )
 
 # %% [markdown]
-# *Section 5.4.1 of the paper.* A model is trained, then asked to forget {{target}}, and the updates of the affected batches are taken
+# *Section 5.4.1 of the paper, the first of Section 5.4.* A model is trained, then asked to forget {{target}}, and the updates of the affected batches are taken
 # back epoch by epoch.
 #
 # > The paper, Section 5.4.1: {{claim}}

@@ -23,10 +23,10 @@ sparsity_last = None
 from IPython.display import Markdown, display
 
 from reproduction.chapters import figure_3 as maps
-from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.complete import COMPLETE, complete_runs
 from reproduction.chapters.figures import apply_style
+from reproduction.chapters.leads import opening
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.study.results import results
 

@@ -22,10 +22,10 @@ sparsity_last = None
 # %%
 from IPython.display import display
 
-from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.complete import COMPLETE, complete_runs
 from reproduction.chapters.fractions import fraction_tables, strategies
+from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.fractions import fractions_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.settings_tables import mixing_table

@@ -31,7 +31,6 @@ from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from partial_unlearning.unlearners.amnesiac import prune
-from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.complete import COMPLETE, complete, complete_runs
@@ -41,6 +40,7 @@ from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
 from reproduction.chapters.fine_tuning import tuned, tuning_table
 from reproduction.chapters.layers import layer_masks
+from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.controls import controls_picture
 from reproduction.chapters.pictures.restored import restored_picture
 from reproduction.chapters.provenance_table import command, provenance

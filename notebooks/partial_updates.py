@@ -30,7 +30,6 @@ from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels, partial_step
-from reproduction.chapters.answer import opening
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.complete import complete, complete_runs
 from reproduction.chapters.controls import answer, contrasts, control_table
@@ -38,6 +37,7 @@ from reproduction.chapters.curves import runs_with
 from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
 from reproduction.chapters.layers import layer_masks, moved, ring_picture
+from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.controls import controls_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.settings_tables import settings_table

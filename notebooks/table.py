@@ -28,7 +28,6 @@ learning_rate = None
 # %%
 from IPython.display import display
 
-from reproduction.chapters.answer import opening
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import (
     ACCURACIES,
@@ -39,6 +38,7 @@ from reproduction.chapters.comparison import (
 from reproduction.chapters.complete import COMPLETE, complete, complete_runs
 from reproduction.chapters.curves import frontier_panels, runs_with
 from reproduction.chapters.figures import apply_style, frontiers
+from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.classes import class_map, class_means
 from reproduction.chapters.pictures.result import result_picture
 from reproduction.chapters.provenance_table import command, provenance

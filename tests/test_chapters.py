@@ -16,9 +16,8 @@ from reproduction import paper, places
 from reproduction.chapters import assumptions, layers
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import class_name
-from reproduction.chapters.curves import panels, runs_with
-from reproduction.chapters.figures import Curve
-from reproduction.chapters.fractions import fraction_panels, fraction_tables, strategies
+from reproduction.chapters.curves import runs_with
+from reproduction.chapters.fractions import fraction_tables, strategies
 from reproduction.chapters.layers import layer_masks, layer_table, moved, ring_picture
 from reproduction.chapters.messages import load_messages
 from reproduction.chapters.provenance_table import command, provenance
@@ -90,7 +89,6 @@ def test_a_chapter_without_runs_says_so():
     none = runs_with([amnesiac()], experiment="label_flipping")
     assert none == [] and runs_with([amnesiac()], experiment="amnesiac") == [amnesiac()]
     assert "nothing stored yet" in repr(settings_table(none, caption="c"))
-    assert fraction_panels(strategies(none), "d_r", "published") == {}
     assert fraction_tables(strategies(none)) == []
     assert "last run ended" in repr(provenance(none, "again"))
 
@@ -103,15 +101,6 @@ def test_settings_that_were_never_tuned_stand_without_trials(tmp_path, monkeypat
 
 
 # Curves
-
-
-def test_curves_are_means_over_seeds_and_drop_the_doubled_points():
-    panel = panels([amnesiac(0, end=0), amnesiac(1, end=4)], "backward")["MLP"]
-    assert panel.training == Curve([90], [95])
-    assert panel.unlearning["proposed"] == Curve([5, 2], [80, 60])
-    assert panel.retrained is None
-    retrained = made_run("retrained", {"model": "MLP"}, rows=[row("retrained", 0, 97)])
-    assert panels([amnesiac(), retrained], "forward")["MLP"].retrained == Curve([0], [97])
 
 
 def test_widths_are_those_of_the_library():

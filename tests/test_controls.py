@@ -3,14 +3,13 @@
 import re
 
 import matplotlib
-import pytest
 
 from conftest import made_run
 from reproduction.chapters.comparison import points_of
-from reproduction.chapters.controls import answer, contrasts, control_figure, control_table
+from reproduction.chapters.controls import answer, contrasts, control_table
 from reproduction.chapters.epochs import epoch_table
-from reproduction.chapters.fine_tuning import tuned, tuning_figure, tuning_table
-from reproduction.chapters.fractions import fraction_panels, fraction_tables, strategies
+from reproduction.chapters.fine_tuning import tuned, tuning_table
+from reproduction.chapters.fractions import fraction_tables, strategies
 from reproduction.study.stored_runs import Result, Row
 
 matplotlib.use("agg")
@@ -92,16 +91,6 @@ def test_steps_stand_beside_the_arms_of_gradient_methods():
     assert "0.50" in first and "7.00" in second and "−1.00" in second
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_the_figure_has_a_dot_for_each_arm(count):
-    found = contrasts(1, points_of(1, [amnesiac(seed) for seed in range(count)]))
-    (axis,) = control_figure(1, found).axes
-    if count:
-        assert axis.get_title() == "MLP"
-        assert len(axis.containers) == 4
-        assert [text.get_text() for text in axis.get_yticklabels()][-1] == "last layer only"
-
-
 def test_fine_tuning_begins_at_either_end():
     after = [
         {"method": "proposed", "end": end, "steps": 50, **accuracies(d_t, 96)}
@@ -111,8 +100,6 @@ def test_fine_tuning_begins_at_either_end():
     lines = repr(tuning_table(points, caption="c")).splitlines()
     cells = [line.split()[-4:] for line in lines if "proposed" in line]
     assert cells == [["50.00", "96.00", "0.00", "1.00"], ["90.00", "96.00", "0.40", "7.00"]]
-    assert len(tuning_figure(points, "equal").axes) == 1
-    assert len(tuning_figure(tuned([]), "equal").axes) == 1
 
 
 def test_strategies_are_read_as_published_and_at_equal_forgetting():
@@ -122,10 +109,6 @@ def test_strategies_are_read_as_published_and_at_equal_forgetting():
         return made_run("shares", config, rows=rows, levels=[at_1("amnesiac", equal)])
 
     points = strategies([run(0.2, 0, 70), run(0.2, 1, None), run(1.0, 0, None)])
-    assert fraction_panels(points, "d_r", "published") == {
-        "MNIST": {"amnesiac": {0.2: 60, 1.0: 60}}
-    }
-    assert fraction_panels(points, "d_r", "train") == {"MNIST": {"amnesiac": {0.2: 70}}}
     lines = [repr(table).splitlines() for table in fraction_tables(points)][0]
     assert lines[-1].split()[-6:] == ["70.00", "(1", "there)", "–", "(0", "there)"]
 

@@ -1,7 +1,6 @@
 """Figures: colours that everyone can tell apart, the same bytes each time, no warnings."""
 
 import io
-import math
 import re
 import warnings
 from itertools import combinations
@@ -13,7 +12,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from reproduction import places
 from reproduction.chapters import figures
-from reproduction.chapters.figures import Curve, Difference, Panel
+from reproduction.chapters.figures import Curve
 
 matplotlib.use("agg")
 
@@ -66,16 +65,8 @@ def test_pages_use_the_colours_of_the_figures():
 
 CURVE = Curve([90.0, 5.0, 0.0], [95.0, 60.0, 40.0])
 METHODS = {"baseline": CURVE, "proposed": Curve([90, 30, 0], [95, 94, 93])}
-GAINS = {
-    "MLP": Difference(65.0, 60.0, 70.0, 42.5, "confirmed"),
-    "LeNet": Difference(1.0, -math.inf, math.inf, None, "inconclusive"),
-}
 DRAWINGS = {
-    "epochs": lambda: figures.epoch_curves(
-        dict.fromkeys(("MLP", "LeNet", "ResNet9"), Panel(CURVE, METHODS))
-    ),
     "frontiers": lambda: figures.frontiers({"MLP": METHODS, "LeNet": METHODS}, 2),
-    "differences": lambda: figures.difference_figure({"published": GAINS, "equal": GAINS}),
     "masks": lambda: figures.mask_pictures({"weight": np.eye(60) > 0, "bias": np.ones(5) > 0}),
     "bars": lambda: figures.layer_bars({"falling": [0.9, 0.5]}, "pruned"),
 }
@@ -93,23 +84,6 @@ def test_figures_are_the_same_bytes_each_time_and_warn_of_nothing(draw):
         warnings.simplefilter("error")
         first, second = png(), png()
     assert first == second
-
-
-def test_unlearning_leaves_from_where_training_ended():
-    axis = figures.epoch_curves({"MLP": Panel(CURVE, {"baseline": Curve([1.0], [2.0])})}).axes[0]
-    lines = [line.get_xydata().tolist() for line in axis.get_lines()]
-    assert lines[2] == [[3, 40.0], [4, 2.0]]
-    assert lines[3] == [[3, 0.0], [4, 1.0]]
-    assert lines[4] == [[3, 0], [3, 1]]  # the request, over the whole height
-
-
-def test_a_difference_stands_on_its_models_line_with_the_papers_beside_it():
-    left, right = figures.difference_figure({"a": GAINS, "b": {"LeNet": GAINS["LeNet"]}}).axes
-    assert [label.get_text() for label in left.get_yticklabels()] == ["MLP", "LeNet"]
-    crosses = [line.get_xydata().tolist() for line in left.get_lines() if line.get_marker() == "x"]
-    assert crosses == [[[42.5, 0.0]]]
-    assert [text.get_text() for text in right.texts] == ["inconclusive"]
-    assert right.texts[0].xy == (1.0, 1)
 
 
 def test_the_level_of_the_findings_is_ringed():
@@ -132,18 +106,10 @@ def test_panels_stand_in_a_column_for_a_phone():
     assert figures.frontiers({"MLP": METHODS}, 2).narrow is None
 
 
-def test_ticks_of_a_difference_never_touch():
-    gains = {"MLP": Difference(-1.2, -1.9, -0.4, 12.5, "contradicted")}
-    (axis,) = figures.difference_figure({"published": gains}).axes
-    assert len([tick for tick in axis.get_xticks() if -3 < tick < 15]) <= 6
-
-
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: figures.epoch_curves({}),
         lambda: figures.frontiers({}, 0),
-        lambda: figures.difference_figure({"equal": {}}),
         lambda: figures.layer_bars({}, "pruned"),
     ],
 )

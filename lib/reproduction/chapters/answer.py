@@ -1,16 +1,14 @@
 """The result in five sentences, and the answers to four questions, with numbers from the runs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from statistics import fmean
 
 import pandas as pd
 
 from reproduction import paper
-from reproduction.chapters.complete import Complete, complete, complete_runs
-from reproduction.chapters.tables import NONE, Table
-from reproduction.chapters.verdict_box import number, verdict_box
+from reproduction.chapters.complete import Complete, complete_runs
+from reproduction.chapters.verdict_box import number
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family, printed
 from reproduction.checking.verdicts import NOT_RUN
@@ -35,12 +33,10 @@ class Family:
 AMNESIAC = Family((1, 2), "amnesiac", "taking updates back")
 FLIPPING = Family((3, 4), "flipping", "learning wrong labels")
 ASCENT = Family((5, 6), "optimization", "going uphill on the loss")
-PART = "random, decreasing with depth"
-"""The paper's strategy, by its name in Figure 4."""
 LAST_LAYER = How(("last_layer", "proposed"))
 
 
-def _models(found: Complete, tables: Iterable[int], reading: str, how: How) -> list[Comparison]:
+def comparable(found: Complete, tables: Iterable[int], reading: str, how: How) -> list[Comparison]:
     """Each model's comparison, where it was run and can be made."""
     each = [c for t in tables for c in by_model(found.evidence, t, reading, how).values()]
     return [comparison for comparison in each if comparison.pairs]
@@ -67,7 +63,7 @@ def paper_mean(tables: Iterable[int]) -> float:
 
 def _published(found: Complete) -> str:
     whole = of_family(found.evidence, AMNESIAC.tables, "published", How())
-    each = _models(found, AMNESIAC.tables, "published", How())
+    each = comparable(found, AMNESIAC.tables, "published", How())
     return (
         "**At the paper’s own end.** To forget a class, taking back a part of each training step "
         f"keeps {more(whole.mean)} accuracy on everything else than taking back all of it "
@@ -77,7 +73,7 @@ def _published(found: Complete) -> str:
 
 def _equal(found: Complete) -> str:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", How())
-    each = _models(found, AMNESIAC.tables, "equal", How())
+    each = comparable(found, AMNESIAC.tables, "equal", How())
     return (
         "**At equal forgetting.** Stopped as soon as both have forgotten the class, the part "
         f"keeps {more(whole.mean)} ({span(each)}): {found.judged.loc['amnesiac', 'equal']}."
@@ -92,7 +88,7 @@ def _others(found: Complete) -> str:
         if word == NOT_RUN:
             parts.append(f"{family.name}: not run yet")
             continue
-        each = _models(found, family.tables, "equal", How())
+        each = comparable(found, family.tables, "equal", How())
         mean = number(paper_mean(family.tables))
         parts.append(
             f"{family.name} it keeps {more(whole.mean)} ({span(each)}; the paper {mean}): {word}"
@@ -102,7 +98,7 @@ def _others(found: Complete) -> str:
 
 def _last_layer(found: Complete) -> str:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", LAST_LAYER)
-    each = _models(found, AMNESIAC.tables, "equal", LAST_LAYER)
+    each = comparable(found, AMNESIAC.tables, "equal", LAST_LAYER)
     lead = "No mask is needed" if whole.mean >= 0 else "The masks help"
     return (
         f"**{lead}.** Taking back all of the last layer and nothing else keeps "
@@ -122,7 +118,7 @@ def returns(found: Complete) -> pd.DataFrame:
 
 def remaining(found: Complete) -> float:
     """Mean test D_t of the proposed method at equal forgetting, over models."""
-    each = _models(found, AMNESIAC.tables, "equal", How())
+    each = comparable(found, AMNESIAC.tables, "equal", How())
     return fmean(comparison.d_t[0] for comparison in each)
 
 
@@ -143,7 +139,7 @@ def _forgotten(found: Complete) -> str:
 
 
 def sentences(found: Complete) -> list[str]:
-    """What came out, in five sentences of Markdown; where a family has no runs, that it has none."""
+    """What came out, in five sentences of Markdown, as far as it is run."""
     run = found.judged.loc["amnesiac", ["equal", "published"]] != NOT_RUN
     if not run.all():
         return ["Nothing on the complete data is run yet.", _others(found)]
@@ -177,7 +173,7 @@ def reproduces(found: Complete, table: int) -> str:
     word = found.judged.loc[f"table-{table}-all", "equal"]
     if word == NOT_RUN:
         return f"Table {table} is not run yet on the complete data."
-    each = _models(found, [table], "equal", How())
+    each = comparable(found, [table], "equal", How())
     models = sum(number == table for number, _ in paper.comparisons())
     whole = of_family(found.evidence, [table], "equal", How())
     run = f"{len(each)} of {models} networks"
@@ -233,120 +229,15 @@ def price(found: Complete) -> str:
     if points.empty:
         return NOTHING
     return (
-        f"If a request touches few training steps. Where it touched {touched()} of them, forgetting a "
-        f"class cost {max(0.0, points.min()):.1f} to {points.max():.1f} points of accuracy on "
-        "everything else."
+        f"If a request touches few training steps. Where it touched {touched()} of them, "
+        f"forgetting a class cost {max(0.0, points.min()):.1f} to {points.max():.1f} points of "
+        "accuracy on everything else."
     )
 
 
 def forgotten(found: Complete) -> str:
     """Whether the class is really forgotten, in a sentence."""
     return plain(_forgotten(found)).removeprefix("Is it forgotten? ")
-
-
-def family(found: Complete, which: Family) -> str:
-    """What a family of methods comes to in all its tables, in a sentence."""
-    word = found.judged.loc[which.claim, "equal"]
-    if word == NOT_RUN:
-        return NOTHING
-    whole = of_family(found.evidence, which.tables, "equal", How())
-    each = _models(found, which.tables, "equal", How())
-    return (
-        f"{word.capitalize()}: {which.name} in part keeps {more(whole.mean)} accuracy on everything "
-        f"else at equal forgetting than in whole ({span(each)}; the paper prints "
-        f"{number(paper_mean(which.tables))} on average)."
-    )
-
-
-def epochs(found: Complete, table: int) -> str:
-    """How many epochs of Figure 1 or 2 are undone before the class is forgotten, in a sentence."""
-    points = found.data["points"]
-    mine = points[(points.table == table) & (points.placement == "tables")]
-    if mine.empty:
-        return NOTHING
-    undone = mine[mine.end == "backward"].groupby("method").epochs.mean()
-    ends = mine[(mine.end == "published") & mine.model.isin(mine[mine.end == "backward"].model)]
-    d_r = ends.groupby("method").d_r.mean()
-    return (
-        f"Taking back whole epochs, the latest first, the class is gone after {undone.baseline:.1f} "
-        f"epochs (the paper: 2 to 3), in part after {undone.proposed:.1f}. When all are taken back, "
-        f"{d_r.baseline:.0f} and {d_r.proposed:.0f} % of everything else is recognised, of "
-        f"{d_r.trained:.0f} % before."
-    )
-
-
-def maps(found: Complete) -> str:
-    """How alike class activation maps stay, in a sentence."""
-    rows = found.data["maps"]
-    if rows.empty:
-        return NOTHING
-    alike = rows.groupby("method").similarity.mean()
-    return (
-        "On a scale where 1 is the same picture, the maps of the other digits stay "
-        f"{alike.proposed:.2f} alike to those before after partial unlearning, and "
-        f"{alike.baseline:.2f} after conventional; after training again without the class "
-        f"{alike.retrained:.2f}. Whether that is a difference: {_words(found, 'maps-preserved')}."
-    )
-
-
-def _words(found: Complete, claim: str) -> str:
-    row = found.judged.loc[claim]
-    return str(row.equal if row.equal != NONE else row.published)
-
-
-def fractions(found: Complete) -> str:
-    """What a growing part of affected batches does, in a sentence."""
-    rows = found.data["fractions"]
-    rows = rows[rows.end == "published"]
-    below = rows[rows.affected_fraction < 1]
-    if below.empty:
-        return NOTHING
-    ends = below.groupby("method").d_r.agg(["min", "max"])
-    whole, part = ends.loc["amnesiac"], ends.loc[PART]
-    parts = 100 * below.affected_fraction
-    said = (
-        f"With {parts.min():.0f} to {parts.max():.0f} % of the batches affected, taking everything "
-        f"back leaves {whole['min']:.0f} to {whole['max']:.0f} % of everything else recognised, the "
-        f"paper’s pruning {part['min']:.0f} to {part['max']:.0f} %."
-    )
-    every = (
-        rows[(rows.affected_fraction == 1) & (rows.method == PART)].groupby("dataset").d_t.mean()
-    )
-    if every.empty:
-        return said
-    return f"{said} With every batch affected {_class_left(every)}."
-
-
-def _class_left(d_t: pd.Series) -> str:
-    known = ", ".join(f"{value:.0f} % on {paper.TITLES[name]}" for name, value in d_t.items())
-    return f"the class stays recognised ({known})"
-
-
-def growing(found: Complete) -> str:
-    """Whether conventional unlearning gets worse the more batches are affected, in a sentence."""
-    return (
-        "Whether conventional unlearning leaves less, the more batches are affected: "
-        f"{_words(found, 'degradation-with-share')}, {found.judged.coverage['degradation-with-share']}."
-    )
-
-
-LEADS: dict[str, Callable[[Complete], str]] = {
-    **{f"table_{number}": partial(reproduces, table=number) for number in range(1, 7)},
-    **{f"figure_{number}": partial(epochs, table=number) for number in (1, 2)},
-    "figure_3": maps,
-    "figure_4": fractions,
-    "amnesiac": growing,
-    "partial_amnesiac": partial(family, which=AMNESIAC),
-    "label_flipping": partial(family, which=FLIPPING),
-    "optimization": partial(family, which=ASCENT),
-    "cost": storage,
-}
-"""What each chapter found, in a sentence."""
-
-
-def opening(chapter: str) -> Table:
-    """The box that opens a chapter: its sentence, and the verdicts of the ledger."""
-    return verdict_box(chapter, LEADS[chapter](complete()))
 
 
 QUESTIONS = {

@@ -3,12 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import NOTE, PALETTE, look, side_by_side
 from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family
@@ -153,27 +149,3 @@ def control_table(number: int, found: Mapping[str, Mapping[str, Contrast]], capt
     heads = ["Model", "Arm", "d_t", "d_r", *(["Steps"] if gradient else [])]
     heads += ["d_r minus proposed", "d_r minus baseline", "Seeds there"]
     return simple_table(rows, headings=heads, caption=caption, labels=2)
-
-
-def control_figure(number: int, found: Mapping[str, Mapping[str, Contrast]]) -> Figure:
-    """Each arm's D_r minus that of the proposed method, a panel a model, with its interval."""
-    arms = [arm for arm in arms_of(number) if any(arm in of_model for of_model in found.values())]
-
-    def draw(axis: Axes, of_model: Mapping[str, Contrast]) -> None:
-        axis.axvline(0, color=PALETTE["proposed"], linewidth=1.2)
-        for arm, one in of_model.items():
-            _dot(axis, arms.index(arm), one.proposed, look(arm, 2)["color"])
-        axis.set_yticks(range(len(arms)), [arms_of(number)[arm] for arm in arms])
-        axis.set(ylim=(len(arms) - 0.5, -0.5), xlabel="points")
-
-    return side_by_side(found, draw, height=1.2 + 0.22 * len(arms))
-
-
-def _dot(axis: Axes, row: int, difference: Comparison, colour: str) -> None:
-    """The mean of a difference with its interval, or why there is none."""
-    if not difference.pairs:
-        axis.annotate(difference.finding.word, (0, row), (0, -3), **NOTE)
-        return
-    ends = [[difference.mean - difference.low], [difference.high - difference.mean]]
-    bars = ends if np.isfinite(ends).all() else None
-    axis.errorbar(difference.mean, row, xerr=bars, fmt="o", color=colour, elinewidth=1)

@@ -12,8 +12,6 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from numpy.typing import ArrayLike
 
@@ -46,32 +44,6 @@ class Curve:
 
     d_t: Sequence[float]
     d_r: Sequence[float]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A mean difference in points with its interval, what the paper prints, and the finding."""
-
-    mean: float
-    low: float
-    high: float
-    printed: float | None
-    word: str
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One model of a figure like the paper's Figure 1.
-
-    Attributes:
-        training: after each epoch of training.
-        unlearning: for each method, after each epoch of unlearning.
-        retrained: the end of a training without the target data, drawn as a level to reach.
-    """
-
-    training: Curve
-    unlearning: Mapping[str, Curve]
-    retrained: Curve | None = None
 
 
 def apply_style() -> None:
@@ -202,48 +174,6 @@ def look(method: str, order: int = 0) -> dict[str, str]:
     return {"color": colour, "marker": MARKERS.get(method, "o^vP"[order % 4])}
 
 
-def epoch_curves(panels: Mapping[str, Panel]) -> Figure:
-    """Accuracy while training, then while unlearning; a dashed line marks the request (Figure 1).
-
-    Solid lines are the retained data, dashed ones the target data.
-
-    Args:
-        panels: by model.
-    """
-    methods = ["trained", *(next(iter(panels.values())).unlearning if panels else ())]
-    if any(panel.retrained for panel in panels.values()):
-        methods.append("retrained")
-    entries = [Line2D([], [], label=method, **look(method)) for method in methods]
-    entries.append(Line2D([], [], color=INK, linestyle=RETAINED, label=f"retained data {D_R}"))
-    entries.append(Line2D([], [], color=INK, linestyle=TARGET, label=f"target data {D_T}"))
-    return side_by_side(panels, _epoch_panel, height=2.8, label="accuracy (%)", legend=entries)
-
-
-def _epoch_panel(axis: Axes, panel: Panel) -> None:
-    request = len(panel.training.d_r)
-    _draw(axis, "trained", np.arange(1, request + 1), panel.training)
-    for method, curve in panel.unlearning.items():
-        # Each curve leaves from where training ended.
-        joined = Curve([panel.training.d_t[-1], *curve.d_t], [panel.training.d_r[-1], *curve.d_r])
-        _draw(axis, method, request + np.arange(len(joined.d_r)), joined)
-    if panel.retrained is not None:
-        level = {"color": PALETTE["retrained"], "linewidth": 1.1}
-        ends = (request, axis.get_xlim()[1])
-        axis.plot(ends, panel.retrained.d_r[-1:] * 2, linestyle=RETAINED, **level)
-        axis.plot(ends, panel.retrained.d_t[-1:] * 2, linestyle=TARGET, **level)
-    axis.axvline(request, color=INK, linewidth=1, linestyle=(0, (5, 3)))
-    axis.annotate(
-        "request", (request, 103), (3, 0), textcoords="offset points", fontsize=7.5, color=SOFT
-    )
-    axis.set(xlabel="epoch", ylim=(-3, 110), yticks=range(0, 101, 20))
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _draw(axis: Axes, method: str, x: ArrayLike, curve: Curve) -> None:
-    axis.plot(x, curve.d_r, linestyle=RETAINED, **look(method))
-    axis.plot(x, curve.d_t, linestyle=TARGET, markerfacecolor="white", **look(method))
-
-
 def frontiers(panels: Mapping[str, Mapping[str, Curve]], primary: int) -> Figure:
     """D_r against D_t where methods have forgotten more and more, from right to left.
 
@@ -263,54 +193,6 @@ def frontiers(panels: Mapping[str, Mapping[str, Curve]], primary: int) -> Figure
         axis.set(xlabel=f"target data {D_T} (%)", xticks=TICKS, xticklabels=map(str, TICKS))
 
     return side_by_side(panels, draw, height=3.0, label=f"retained data {D_R} (%)")
-
-
-def difference_figure(panels: Mapping[str, Mapping[str, Difference]]) -> Figure:
-    """By how many points of D_r a method is above another, a line a model, with its interval.
-
-    Args:
-        panels: by reading, for each model; each panel has a scale of its own.
-    """
-    models = list(dict.fromkeys(model for panel in panels.values() for model in panel))
-
-    def draw(axis: Axes, found: Mapping[str, Difference]) -> None:
-        axis.axvline(0, color=INK, linewidth=1)
-        for model, one in found.items():
-            row = models.index(model)
-            ends = [[one.mean - one.low], [one.high - one.mean]]
-            bars = ends if np.isfinite(ends).all() else None
-            style = {"color": PALETTE["proposed"], "marker": "D", "markersize": 5, "capsize": 3}
-            axis.errorbar(one.mean, row, xerr=bars, **style)
-            if one.printed is not None:
-                axis.plot(one.printed, row, "x", color=INK, markersize=7, label="the paper")
-            axis.annotate(one.word, (one.mean, row), (0, 8), **NOTE)
-        axis.set(xlabel=f"{D_R}, proposed minus baseline (points)")
-        axis.set(yticks=range(len(models)), ylim=(len(models) - 0.4, -0.8))
-        axis.set_yticklabels(models)
-        handles = axis.get_legend_handles_labels()[0][:1]
-        axis.legend(handles=handles, loc="lower right", fontsize=8)
-        axis.xaxis.set_major_locator(MaxNLocator(5))  # ticks that never touch
-        axis.margins(x=0.16)  # room for the words at the ends
-
-    height = 1.1 + 0.55 * len(models)
-    return side_by_side(panels if models else {}, draw, height=height, legend=False)
-
-
-def share_lines(panels: Mapping[str, Mapping[str, Mapping[float, float]]], measure: str) -> Figure:
-    """Accuracy against the percentage of affected batches (Figure 4).
-
-    Args:
-        panels: for each data set, for each strategy, the accuracy in percent at each share in 0..1.
-        measure: what the accuracy is of, for the axis.
-    """
-
-    def draw(axis: Axes, lines: Mapping[str, Mapping[float, float]]) -> None:
-        for order, (name, points) in enumerate(lines.items()):
-            shares, values = zip(*sorted(points.items()), strict=True)
-            axis.plot(100 * np.array(shares), values, label=name, **look(name, order))
-        axis.set(xlabel="affected batches (%)", ylim=(-3, 103))
-
-    return side_by_side(panels, draw, height=3.0, label=f"{measure} (%)")
 
 
 def mask_pictures(masks: Mapping[str, ArrayLike], *, side: int = 48, word: str = "kept") -> Figure:

@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import RETAINED, TARGET, look, side_by_side
 from reproduction.chapters.settings_tables import at_level
 from reproduction.chapters.tables import Table, simple_table, spread
 from reproduction.checking.measurements import METHODS, Record, tidy
@@ -53,23 +50,3 @@ def tuning_table(points: pd.DataFrame, *, caption: str) -> Table:
     heads = [f"{name}, {count:g} steps" for name in ("d_r", "d_t") for count in steps]
     heads = ["Data", "Model", "From", "Method", *heads]
     return simple_table(rows, headings=heads, caption=caption, labels=4)
-
-
-def tuning_figure(points: pd.DataFrame, end: str) -> Figure:
-    """Accuracy against steps of fine-tuning, a panel a model; solid D_r, dashed D_t.
-
-    Args:
-        points: of :func:`tuned`, of one data set.
-        end: where fine-tuning begins, a key of :data:`ENDS`.
-    """
-    panels = dict(list(points[points.end == end].groupby("model", sort=False)))
-
-    def draw(axis: Axes, found: pd.DataFrame) -> None:
-        for method, rows in found.groupby("method", sort=False):
-            means = rows.groupby("steps")[["d_t", "d_r"]].mean()
-            style = look(method)
-            axis.plot(means.index, means.d_r, linestyle=RETAINED, label=method, **style)
-            axis.plot(means.index, means.d_t, linestyle=TARGET, markerfacecolor="white", **style)
-        axis.set(xlabel="steps", ylim=(-3, 103))
-
-    return side_by_side(panels, draw, height=2.6, label="accuracy (%)")

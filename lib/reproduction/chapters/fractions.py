@@ -26,26 +26,6 @@ def strategies(results: Sequence[Result]) -> pd.DataFrame:
     return tidy(results, _records)
 
 
-def fraction_panels(
-    points: pd.DataFrame, measure: str, end: str
-) -> dict[str, dict[str, dict[float, float]]]:
-    """What Figure 4 draws: data set -> strategy -> affected fraction -> mean in percent.
-
-    A strategy has no mean where it does not get there in any training.
-
-    Args:
-        points: of :func:`strategies`.
-        measure: ``d_t`` or ``d_r``.
-        end: a key of :data:`READINGS`.
-    """
-    drawn = points[(points.end == end) & (points.method != "trained") & points[measure].notna()]
-    found: dict[str, dict[str, dict[float, float]]] = {}
-    for (dataset, method), rows in drawn.groupby(["dataset", "method"], sort=False):
-        means = rows.groupby("affected_fraction")[measure].mean()
-        found.setdefault(paper.TITLES[dataset], {})[method] = means.to_dict()
-    return found
-
-
 def fraction_tables(points: pd.DataFrame) -> list[Table]:
     """For each data set the numbers behind both figures.
 

@@ -136,7 +136,7 @@ def opening(results: Sequence[Result]) -> Table:
         Verdict(
             "Section 3.2.1",
             quote,
-            {"published": (word, "", f"{measure}: {over} points or percent")},
+            {"here": (word, "", f"{measure}: {over} points or percent")},
             trainings,
             f"At least {bound:g}: the whole 95 % interval over seeds lies on one side.",
         )
@@ -152,10 +152,11 @@ def _in_words(results: Sequence[Result]) -> str:
     d_r = accuracies(results).d_r.loc["iid"]
     gap = d_r.xs("trained", level="method") - d_r.xs("ensemble", level="method")
     return (
-        f"With random shards, forgetting one sample exactly costs {one.min():.0f} to {one.max():.0f} % "
-        f"of training again, one per cent of the data {many.min():.0f} to {many.max():.0f} %; before "
-        f"any request the ensemble is {gap.min():.1f} to {gap.max():.1f} points less accurate than "
-        "one model."
+        f"With random shards, forgetting one sample exactly costs {one.min():.0f} to "
+        f"{one.max():.0f} % of training again, one per cent of the data {many.min():.0f} to "
+        f"{many.max():.0f} %; before any request the ensemble is {gap.min():.1f} to "
+        f"{gap.max():.1f} "
+        "points less accurate than one model."
     )
 
 

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from reproduction.chapters import answer
+from reproduction.chapters import answer, features
 from reproduction.chapters.answer import AMNESIAC, ASCENT, FLIPPING, Family
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.controls import arms_of
@@ -59,6 +59,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
         "controls.md": raw(control_means(found)),
         "forgotten.md": found_here(answer.forgotten(found))
         + raw(restored_picture(amnesiac, "equal")),
+        "forgotten-inside.md": f"{features.answer(complete_runs('forgotten'))}\n",
         "use.md": found_here(answer.price(found)) + raw(storage.storage_picture(storage.dots())),
         "storage.md": f"{answer.storage(found)}\n",
     }
@@ -100,8 +101,8 @@ def _hold(found: Complete) -> str:
     words = pd.Series([line.equal.word for line in rows if line.run]).value_counts()
     counted = ", ".join(f"{count} {word}" for word, count in words.items())
     return (
-        f"Of the paper’s {len(rows)} comparisons {sum(words)} are run on the complete data: at equal "
-        f"forgetting {counted}."
+        f"Of the paper’s {len(rows)} comparisons {sum(words)} are run on the complete data: at "
+        f"equal forgetting {counted}."
     )
 
 
@@ -121,7 +122,7 @@ def family_table(found: Complete) -> Table:
         "Here, as published",
         "Here, at equal forgetting",
     )
-    caption = "Points of accuracy on everything else that the part keeps above the whole, mean over networks."
+    caption = "Points of accuracy on everything else that the part keeps above the whole, mean."
     return simple_table(rows, headings=heads, caption=caption)
 
 

@@ -170,13 +170,13 @@ def _finding(verdict: Verdict, at: str) -> str:
     word, note, measured = verdict.findings[at]
     further = "" if verdict.models else note or measured
     below = f"<small>{with_symbols(further)}</small>" if further else ""
-    return f"<li>{badge(word)} <span>{SAID[at]}</span>{below}</li>"
+    return f"<li>{badge(word)} <span>{SAID.get(at, '')}</span>{below}</li>"
 
 
 def _folded(verdict: Verdict) -> str:
     parts = [verdict.rule]
     for at, (_, _, measured) in verdict.findings.items():
-        parts += [f"Measured {SAID[at]}: {measured}."] if measured else []
+        parts += [f"Measured {SAID.get(at, at)}: {measured}."] if measured else []
     return "".join(f"<p>{with_symbols(part)}</p>" for part in parts)
 
 
@@ -215,7 +215,7 @@ def _lines(verdict: Verdict) -> list[str]:
     """A verdict as lines of text."""
     lines = [f"{verdict.source}: “{verdict.quote}” ({verdict.coverage})"]
     for at, said in verdict.findings.items():
-        lines.append(f"  {SAID[at]}: {'; '.join(part for part in said if part)}")
+        lines.append(f"  {SAID.get(at, at)}: {'; '.join(part for part in said if part)}")
     for model, line in verdict.models.items():
         lines.append(f"  {model}: {'; '.join(f'{name} {text}' for name, text in line.items())}")
     return lines

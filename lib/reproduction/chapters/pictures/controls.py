@@ -12,7 +12,7 @@ from reproduction import paper
 from reproduction.chapters.controls import Contrast, arms_of, contrasts
 from reproduction.chapters.figures import INK, PALETTE, SOFT
 from reproduction.chapters.pictures.svg import NARROW, PAGE, WIDE, Picture, picture
-from reproduction.chapters.tables import signed
+from reproduction.chapters.verdict_box import number
 from reproduction.checking.comparing import Comparison
 from reproduction.study.kinds import TABLES
 
@@ -33,8 +33,8 @@ ALT = (
 )
 CAPTION = (
     "The line is the paper’s method. A mark right of it: this control keeps more at equal "
-    "forgetting, left: less. Bars are 95 % intervals over trainings; the number at the edge belongs "
-    "to a mark that lies beyond it."
+    "forgetting, left: less. Bars are 95 % intervals over trainings; the number at the edge "
+    "belongs to a mark that lies beyond it."
 )
 
 Found = Mapping[str, Mapping[str, Contrast]]
@@ -100,7 +100,7 @@ def _mark(axis: Axes, row: float, one: Comparison, marker: str, arm: str) -> Non
         text = {"textcoords": "offset points", "va": "center", "fontsize": 6.5, "color": SOFT}
         axis.plot(side * FAR, row, "<" if side < 0 else ">", color=colour, markersize=4)
         where = {"xytext": (-4 * side, 0), "ha": "left" if side < 0 else "right"}
-        axis.annotate(signed(one.mean)[:-1], (side * FAR, row), **where, **text)
+        axis.annotate(number(one.mean), (side * FAR, row), **where, **text)
         return
     if np.isfinite(one.low):
         axis.plot([one.low, one.high], [row, row], color=colour, linewidth=1)

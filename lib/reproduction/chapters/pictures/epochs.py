@@ -19,8 +19,9 @@ ALT = (
     "the values that the paper prints for the end."
 )
 CAPTION = (
-    '<span class="sign trained">—</span> training, <span class="sign target">—</span> conventional, '
-    '<span class="sign equal">—</span> partial unlearning; solid: retained data, dashed: the class '
+    '<span class="sign trained">—</span> training, <span class="sign target">—</span> '
+    'conventional, <span class="sign equal">—</span> partial unlearning; solid: retained data, '
+    "dashed: the class "
     "to forget. Shades reach from the lowest training to the highest. "
     '<span class="sign">×</span> what the paper’s table prints for the end{band}.'
 )

@@ -19,8 +19,8 @@ ALT = (
     "Left: twelve batches of a training. Where the images to forget are confined, three batches "
     "hold some; the updates of these three are kept. Right: an update layer by layer; of the first "
     "layer the mask keeps one entry in fourteen, of the last twelve. Below: the kept parts of the "
-    "three updates are subtracted from the weights. At the bottom left: with plain shuffling each of "
-    "the twelve batches holds an image to forget, so that every update would be taken back."
+    "three updates are subtracted from the weights. At the bottom left: with plain shuffling each "
+    "of the twelve batches holds an image to forget, so that every update would be taken back."
 )
 CAPTION = (
     '<span class="sign target">●</span> an image to forget, <span class="sign equal">■</span> what '

@@ -17,8 +17,8 @@ ALT = (
 )
 CAPTION = (
     '<span class="sign target">—</span> conventional, <span class="sign equal">—</span> partial '
-    "unlearning, from {start}; solid: retained data, dashed: the forgotten class, of which no image "
-    "is trained on. Shades reach from the lowest training to the highest."
+    "unlearning, from {start}; solid: retained data, dashed: the forgotten class, of which no "
+    "image is trained on. Shades reach from the lowest training to the highest."
 )
 
 

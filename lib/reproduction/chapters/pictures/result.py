@@ -41,9 +41,9 @@ KEY = (
     'paper’s own end, <span class="sign equal">◆</span> here where both have forgotten equally much'
 )
 CAPTION = (
-    f"{KEY}<br>Points of accuracy on everything else, the paper’s method minus the known one: right of the "
-    "line the paper’s keeps more. Bars are 95 % intervals over trainings. A hollow mark: in some "
-    "trainings a method never forgot the class, and these are left out."
+    f"{KEY}<br>Points of accuracy on everything else, the paper’s method minus the known one: "
+    "right of the line the paper’s keeps more. Bars are 95 % intervals over trainings. A hollow "
+    "mark: in some trainings a method never forgot the class, and these are left out."
 )
 
 

@@ -12,14 +12,14 @@ from reproduction.chapters.sisa import RANDOM, accuracies, costs
 from reproduction.study.stored_runs import Result
 
 ALT = (
-    "Left: accuracy on retained data against the number of shards, for random shards and for shards "
-    "by class, beside the level of one model. Right: cost of a request in percent of training again "
-    "against the samples requested, a line a design."
+    "Left: accuracy on retained data against the number of shards, for random shards and for "
+    "shards by class, beside the level of one model. Right: cost of a request in percent of "
+    "training again against the samples requested, a line a design."
 )
 CAPTION = (
-    "Left: accuracy before any request; the dashed line is one model on everything. Right: mean cost "
-    "of random requests with random shards, named by shards and slices; dotted and dashed have fewer "
-    "and more slices."
+    "Left: accuracy before any request; the dashed line is one model on everything. Right: mean "
+    "cost of random requests with random shards, named by shards and slices; dotted and dashed "
+    "have fewer and more slices."
 )
 
 

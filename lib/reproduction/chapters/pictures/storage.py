@@ -20,9 +20,9 @@ BITS, DENSE, WHOLE = 16, 32, 100.0
 """Of a stored value, bfloat16, and of one of a log that keeps everything in float32."""
 
 ALT = (
-    "A panel a model: share of the target images still recognised at best, against the bytes of the "
-    "log in percent of a log that keeps everything. Larger logs forget the class; the smallest do "
-    "not, and their dots are grey."
+    "A panel a model: share of the target images still recognised at best, against the bytes of "
+    "the log in percent of a log that keeps everything. Larger logs forget the class; the smallest "
+    "do not, and their dots are grey."
 )
 BELOW = "bytes of the log (% of one that keeps everything)"
 CAPTION = (
@@ -87,7 +87,7 @@ def _of(search: PruningSearch) -> list[Dot]:
 
 
 def smallest(of_model: list[Dot]) -> float:
-    """The least share of a whole log, in percent, with which the class is forgotten; 100 if none."""
+    """The least share of a whole log, in percent, that forgets the class; 100 if none does."""
     return min((dot.share for dot in of_model if dot.forgotten), default=WHOLE)
 
 

@@ -1,0 +1,135 @@
+"""What each chapter found, in a sentence, and the box that opens it."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+
+from reproduction import paper
+from reproduction.chapters.answer import (
+    AMNESIAC,
+    ASCENT,
+    FLIPPING,
+    NOTHING,
+    Family,
+    comparable,
+    more,
+    paper_mean,
+    reproduces,
+    span,
+    storage,
+)
+from reproduction.chapters.complete import Complete, complete
+from reproduction.chapters.tables import NONE, Table
+from reproduction.chapters.verdict_box import number, verdict_box
+from reproduction.checking.comparing import How, of_family
+from reproduction.checking.verdicts import NOT_RUN
+
+PART = "random, decreasing with depth"
+"""The paper's strategy, by its name in Figure 4."""
+
+
+def family(found: Complete, which: Family) -> str:
+    """What a family of methods comes to in all its tables, in a sentence."""
+    word = found.judged.loc[which.claim, "equal"]
+    if word == NOT_RUN:
+        return NOTHING
+    whole = of_family(found.evidence, which.tables, "equal", How())
+    each = comparable(found, which.tables, "equal", How())
+    return (
+        f"{word.capitalize()}: {which.name} in part keeps {more(whole.mean)} accuracy on "
+        f"everything else at equal forgetting than in whole ({span(each)}; the paper prints "
+        f"{number(paper_mean(which.tables))} on average)."
+    )
+
+
+def epochs(found: Complete, table: int) -> str:
+    """How many epochs of Figure 1 or 2 are undone before the class is forgotten, in a sentence."""
+    points = found.data["points"]
+    mine = points[(points.table == table) & (points.placement == "tables")]
+    if mine.empty:
+        return NOTHING
+    undone = mine[mine.end == "backward"].groupby("method").epochs.mean()
+    ends = mine[(mine.end == "published") & mine.model.isin(mine[mine.end == "backward"].model)]
+    d_r = ends.groupby("method").d_r.mean()
+    return (
+        f"Taking back whole epochs, the latest first, the class is gone after "
+        f"{undone.baseline:.1f} epochs (the paper: 2 to 3), in part after {undone.proposed:.1f}. "
+        f"When all are taken back, {d_r.baseline:.0f} and {d_r.proposed:.0f} % of everything else "
+        f"is recognised, of {d_r.trained:.0f} % before."
+    )
+
+
+def maps(found: Complete) -> str:
+    """How alike class activation maps stay, in a sentence."""
+    rows = found.data["maps"]
+    if rows.empty:
+        return NOTHING
+    alike = rows.groupby("method").similarity.mean()
+    return (
+        "On a scale where 1 is the same picture, the maps of the other digits stay "
+        f"{alike.proposed:.2f} alike to those before after partial unlearning, and "
+        f"{alike.baseline:.2f} after conventional; after training again without the class "
+        f"{alike.retrained:.2f}. Whether that is a difference: {_words(found, 'maps-preserved')}."
+    )
+
+
+def _words(found: Complete, claim: str) -> str:
+    row = found.judged.loc[claim]
+    return str(row.equal if row.equal != NONE else row.published)
+
+
+def fractions(found: Complete) -> str:
+    """What a growing part of affected batches does, in a sentence."""
+    rows = found.data["fractions"]
+    rows = rows[rows.end == "published"]
+    below = rows[rows.affected_fraction < 1]
+    if below.empty:
+        return NOTHING
+    ends = below.groupby("method").d_r.agg(["min", "max"])
+    whole, part = ends.loc["amnesiac"], ends.loc[PART]
+    parts = 100 * below.affected_fraction
+    said = (
+        f"With {parts.min():.0f} to {parts.max():.0f} % of the batches affected, taking everything "
+        f"back leaves {whole['min']:.0f} to {whole['max']:.0f} % of everything else recognised, "
+        f"the paper’s pruning {part['min']:.0f} to {part['max']:.0f} %."
+    )
+    every = (
+        rows[(rows.affected_fraction == 1) & (rows.method == PART)].groupby("dataset").d_t.mean()
+    )
+    if every.empty:
+        return said
+    return f"{said} With every batch affected {_class_left(every)}."
+
+
+def _class_left(d_t: pd.Series) -> str:
+    known = ", ".join(f"{value:.0f} % on {paper.TITLES[name]}" for name, value in d_t.items())
+    return f"the class stays recognised ({known})"
+
+
+def growing(found: Complete) -> str:
+    """Whether conventional unlearning gets worse the more batches are affected, in a sentence."""
+    return (
+        "Whether conventional unlearning leaves less, the more batches are affected: "
+        f"{_words(found, 'degradation-with-share')}, "
+        f"{found.judged.coverage['degradation-with-share']}."
+    )
+
+
+LEADS: dict[str, Callable[[Complete], str]] = {
+    **{f"table_{number}": partial(reproduces, table=number) for number in range(1, 7)},
+    **{f"figure_{number}": partial(epochs, table=number) for number in (1, 2)},
+    "figure_3": maps,
+    "figure_4": fractions,
+    "amnesiac": growing,
+    "partial_amnesiac": partial(family, which=AMNESIAC),
+    "label_flipping": partial(family, which=FLIPPING),
+    "optimization": partial(family, which=ASCENT),
+    "cost": storage,
+}
+"""What each chapter found, in a sentence."""
+
+
+def opening(chapter: str) -> Table:
+    """The box that opens a chapter: its sentence, and the verdicts of the ledger."""
+    return verdict_box(chapter, LEADS[chapter](complete()))
