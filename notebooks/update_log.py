@@ -139,9 +139,9 @@ save_file(model.state_dict(), folder / "model.safetensors")
 #
 # - *Accumulation*: join the ids of the micro-batches; `batch_size` is that of all.
 # - *Mixed precision*: a step that the scaler skipped changed nothing and is recorded as that; `close` and a request say how many.
-# - *Schedulers*: nothing to do.
+# - *Schedulers*: nothing to do. A learning rate of zero is recorded like a skipped step.
 # - *Averaged weights* (EMA, SWA) belong into a copy: no step can be subtracted from an average.
-# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, `close` refuses.
+# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, the next `step`, or `close`, refuses.
 
 
 # %% tags=["show-input"]
@@ -324,7 +324,7 @@ assert gap < 1e-5
 # %% [markdown]
 # ## For good
 #
-# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is `purge`:
+# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is {py:func}`~partial_unlearning.purge`:
 #
 # ```
 # partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors --final
