@@ -26,7 +26,8 @@ CHROMIUM = (
 if CHROMIUM is None:
     pytest.skip("there is no Chromium here to look at pages with", allow_module_level=True)
 
-WIDTHS, THEMES = (360, 390, 1280), ("light", "dark")
+# A theme changes colours and no widths: each width once, and both themes.
+LOOKS = ((360, "dark"), (390, "light"), (1280, "light"), (1280, "dark"))
 AXE = ((390, "light"), (1280, "dark"))  # both layouts and both themes; it takes a second each
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 SENT = 1_500_000  # bytes of a page with all that it loads, compressed
@@ -98,14 +99,14 @@ def seen(html, address, browser) -> Look:
     """All pages, each loaded once."""
     look = Look()
     for path in pages(html):
-        page = browser.new_page(viewport={"width": WIDTHS[-1], "height": 900})
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
         inspect(page, path.relative_to(html).as_posix(), address, html, look)
         page.close()
     return look
 
 
 def inspect(page, name: str, address: str, html: Path, look: Look) -> None:
-    """Load a page, and look at it in every theme and width."""
+    """Load a page, and look at it in every width and theme."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: look.errors.append(f"{name}: {error}"))
@@ -118,15 +119,14 @@ def inspect(page, name: str, address: str, html: Path, look: Look) -> None:
     look.painted[name] = page.evaluate(PAINTED)
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     page.evaluate(script)
-    for theme in THEMES:
+    for width, theme in LOOKS:
+        at = f"{name}, {width} px, {theme}"
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        for width in WIDTHS:
-            at = f"{name}, {width} px, {theme}"
-            page.set_viewport_size({"width": width, "height": 900})
-            look.wide += [at] if page.evaluate(WIDE) else []
-            look.cut += [f"{at}: {code}" for code in page.evaluate(CUT)]
-            if (width, theme) in AXE:
-                look.violations += [f"{at}: {found}" for found in violations(page)]
+        page.set_viewport_size({"width": width, "height": 900})
+        look.wide += [at] if page.evaluate(WIDE) else []
+        look.cut += [f"{at}: {code}" for code in page.evaluate(CUT)]
+        if (width, theme) in AXE:
+            look.violations += [f"{at}: {found}" for found in violations(page)]
     look.stops += [name] if page.evaluate(FORMULA_STOPS) else []
     page.keyboard.press("Tab")  # from now on the browser shows where the focus is
     look.unseen += [f"{name}: {element}" for element in page.evaluate(UNSEEN)]

@@ -112,7 +112,10 @@ def finish(
     context["theme_extra_footer"] = _foot(context, edition)
     if doctree is not None:
         context["metatags"] += _meta(context, edition, describe(doctree))
-        context["body"] = _with_phone_figures(app, FOLD.sub(PLAIN_FOLD, context["body"]))
+        body = FOLD.sub(PLAIN_FOLD, context["body"])
+        # Entries of a list of references have a role that is no longer one.
+        body = body.replace('role="doc-biblioentry"', 'role="listitem"')
+        context["body"] = _with_phone_figures(app, body)
 
 
 def _with_phone_figures(app: Sphinx, body: str) -> str:
