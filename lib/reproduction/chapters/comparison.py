@@ -85,7 +85,7 @@ def accuracy_table(
         own = mine[mine.end == "published"]
         equal = mine[(mine.end == "train") & (mine.level == limits().level)]
         cells = [_printed(number, model, method, measures)]
-        cells += [_ours(rows[rows.reached], measures) for rows in (own, equal)]
+        cells += [_ours(end[end.reached], measures) for end in (own, equal)]
         rows.append([model, method, *chain(*cells)])
         there, trainings = int(equal.reached.sum()), own.seed.nunique()
         if len(equal) and there < trainings:
