@@ -8,7 +8,7 @@ import pandas as pd
 
 from reproduction import paper
 from reproduction.chapters.complete import Complete, complete_runs
-from reproduction.chapters.verdict_box import number
+from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family, printed
 from reproduction.checking.verdicts import NOT_RUN
@@ -53,7 +53,7 @@ def span(each: list[Comparison]) -> str:
     means = [comparison.mean for comparison in each]
     if len(means) == 1:
         return "in 1 network"
-    return f"{number(min(means))} to {number(max(means))} in {len(means)} networks"
+    return f"{one_decimal(min(means))} to {one_decimal(max(means))} in {len(means)} networks"
 
 
 def paper_mean(tables: Iterable[int]) -> float:
@@ -67,7 +67,7 @@ def _published(found: Complete) -> str:
     return (
         "**At the paper’s own end.** To forget a class, taking back a part of each training step "
         f"keeps {more(whole.mean)} accuracy on everything else than taking back all of it "
-        f"({span(each)}; the paper prints {number(paper_mean(AMNESIAC.tables))} on average)."
+        f"({span(each)}; the paper prints {one_decimal(paper_mean(AMNESIAC.tables))} on average)."
     )
 
 
@@ -89,7 +89,7 @@ def _others(found: Complete) -> str:
             parts.append(f"{family.name}: not run yet")
             continue
         each = comparable(found, family.tables, "equal", How())
-        mean = number(paper_mean(family.tables))
+        mean = one_decimal(paper_mean(family.tables))
         parts.append(
             f"{family.name} it keeps {more(whole.mean)} ({span(each)}; the paper {mean}): {word}"
         )
@@ -180,7 +180,7 @@ def reproduces(found: Complete, table: int) -> str:
     return (
         f"{word.capitalize()}: at equal forgetting the paper’s method keeps {more(whole.mean)} "
         f"accuracy on everything else than the known one, mean of {run}; the paper prints "
-        f"{number(paper_mean([table]))}."
+        f"{one_decimal(paper_mean([table]))}."
     )
 
 
