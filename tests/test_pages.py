@@ -71,6 +71,44 @@ def test_mathematics_comes_with_the_pages(html):
     assert script.stat().st_size > 1_000_000
 
 
+def test_mathematics_is_loaded_only_where_there_are_formulas(html):
+    loads = {
+        page.name: bool(parsed(page).find("script", src=re.compile("mathjax")))
+        for page in pages(html)
+    }
+    has = {page.name: bool(parsed(page).select(".math")) for page in pages(html)}
+    assert loads == has
+    assert not all(loads.values())
+
+
+def test_the_two_accuracies_have_one_notation(html):
+    for page in pages(html):
+        article = parsed(page).article
+        assert r"\mathcal{D}" not in article.get_text(), page.name
+        cells = article.select("td, th, caption, figcaption")
+        shown = [cell.get_text() for cell in cells if not cell.code]  # names in code stay
+        assert [text for text in shown if re.search(r"\b[dD]_[tr]\b", text)] == [], page.name
+
+
+def test_every_page_describes_itself_and_says_its_edition(html):
+    described = [parsed(page).find("meta", {"name": "description"}) for page in pages(html)]
+    assert all(tag and tag["content"] for tag in described)
+    for page in pages(html):
+        foot = parsed(page).find(class_="edition")
+        assert re.search(r"Version \d+\.\d+\.\d+ · \d{4}-\d\d-\d\d", foot.get_text())
+        assert parsed(page).find("link", rel="icon"), page.name
+    assert (html / "_static" / "card.png").exists()
+
+
+def test_code_is_folded_under_a_name_of_its_own_and_nothing_runs_in_the_page(html):
+    for page in pages(html):
+        text = page.read_text()
+        assert "Toggle hidden content" not in text, page.name
+        assert "THEBE_JS_URL" not in text, page.name
+    folds = [fold for page in pages(html) for fold in parsed(page).select("details.code-fold")]
+    assert folds and all(fold.summary.get_text(strip=True) for fold in folds)
+
+
 def test_internal_links_lead_somewhere(html):
     broken = [
         f"{page.relative_to(html)} -> {link['href']}"

@@ -107,7 +107,8 @@ def finish(
 ) -> None:
     """Complete a page just before it is written."""
     edition = app.config.edition
-    context["script_files"] = [file for file in context["script_files"] if not _is_thebe(file)]
+    unused = ["thebe"] if 'class="math' in context.get("body", "") else ["thebe", "mathjax"]
+    context["script_files"] = [f for f in context["script_files"] if not _names(f, unused)]
     context["theme_extra_footer"] = _foot(context, edition)
     if doctree is not None:
         context["metatags"] += _meta(context, edition, describe(doctree))
@@ -128,9 +129,13 @@ def _with_phone_figures(app: Sphinx, body: str) -> str:
     return IMAGE.sub(both, body)
 
 
-def _is_thebe(file: object) -> bool:
-    """Whether a script is for running code in the page, which this book does not do."""
-    return "thebe" in f"{getattr(file, 'filename', file)}{getattr(file, 'attributes', '')}".lower()
+def _names(file: object, words: list[str]) -> bool:
+    """Whether a script or its settings name any of these: what a page does not need.
+
+    No page runs code; the first one has no formulas, but Sphinx counts those of all pages there.
+    """
+    said = f"{getattr(file, 'filename', file)}{getattr(file, 'attributes', '')}".lower()
+    return any(word in said for word in words)
 
 
 def _settle(app: Sphinx, config: Config) -> None:
