@@ -13,7 +13,7 @@
 # %% [markdown]
 # # How the code is laid out
 #
-# `lib` has two rooms. `partial_unlearning` is a small library for a model of one's own; it knows nothing of this book. `reproduction` makes the book with it. Each room is a stair: a floor imports only from floors
+# `lib` has two rooms. `partial_unlearning` is a small library for a model of one's own ([name by name](../book/api.md)); it knows nothing of this book. `reproduction` makes the book with it. Each room is a stair: a floor imports only from floors
 # below, and `tests/test_stair.py` refuses what goes up.
 
 # %% tags=["parameters", "remove-cell"]

@@ -39,7 +39,7 @@ classes = {"mnist": 10, "organamnist": 11}
 # %% [markdown]
 # ## Sizes
 #
-# Own size, and the one trained under this profile. *State* is the length of the vector $\mathbf{w}$ in the code: parameters, and for ResNet9 the running statistics of batch
+# As {py:func}`~partial_unlearning.build` makes them: own size, and the one trained under this profile. *State* is the length of the vector $\mathbf{w}$ in the code: parameters, and for ResNet9 the running statistics of batch
 # normalisation.
 
 # %% tags=["nbval-check-output"]

@@ -44,6 +44,8 @@ folder = Path(temporary.name)
 advice_table(gather("full"))
 
 # %% [markdown]
+# [Maps of how much depends on the share of steps](rule_of_thumb.ipynb) say more on the first and the fourth line.
+#
 # ## Something is forgotten: ten people, ten requests
 #
 # Ten people sign, each with a sign of their own, and a model learns to say who signed. Digits of the repository stand for the signs: about 500
@@ -79,7 +81,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
 # Fifteen lines to copy, which made the picture below. The loop and what it loops over are your own; {py:func}`~partial_unlearning.record`,
 # `step` and `close` are the three new lines, and {py:func}`~partial_unlearning.forget` answers.
 
-# %% tags=["script"]
+# %% tags=["script", "show-input"]
 from torch.nn.functional import cross_entropy
 
 from partial_unlearning import forget, open_log, preview, record
@@ -143,21 +145,19 @@ assert profile == "smoke" or (own_after < 10 and others > -10)
 # - **A sign belongs to one person.** Had others drawn the same sign, the model would still know it: forgetting a person is not failing on what
 #   others taught as well.
 # - **Pruning decides what is forgotten.** Here 0.9 was fixed for the first layer and 0.3 for the last, for all ten requests alike: where the diagonal is
-#   not white, more had to be recorded; with everything recorded, more of the others goes. Look at held-out pictures before you publish.
+#   not near 0, more had to be recorded; with everything recorded, more of the others goes. Look at held-out pictures before you publish.
 #   [What does it cost?](cost.ipynb) draws the curve.
 # - **A model that no longer answers may still hold a trace.** These are accuracies, no attack.
 # - Everything else about logs, interruptions, several processes, and deleting for good: [using it on a model of your own](update_log.ipynb).
 #
 # ## What would it cost?
 #
-# $$
-# \text{bytes of the log} \approx \text{steps} \times \big(2 \times (1 - \text{pruned}) \times \text{weights trained} + 4 \times \text{batch size} + 48\big)
-# $$
+# **bytes of the log ≈ steps × (2 × (1 − pruned) × weights trained + 4 × batch size + 48)**
 #
 # Two bytes are a value in bfloat16, four a sample id. Positions cost nothing, as the mask is rebuilt from its seed. Only weights that are *trained*
 # count: of a large model with adapters, the adapters'. Your own numbers:
 
-# %%
+# %% tags=["show-input"]
 size = log_bytes(weights=1e9, steps=10_000, pruned=0.9, batch_size=128)
 print(in_words(size))
 

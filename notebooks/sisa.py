@@ -60,7 +60,7 @@ sisa_picture(shown)
 #
 # ## How it works
 #
-# The data is cut into $S$ shards, each into $R$ slices. Each shard trains a model of its own, slice after slice, and keeps the weights before each. A request sends the shards that hold its samples back to before the first slice concerned; the weights come out as if the samples had never been there. On 500 images, 3 shards of 4 slices, forgetting a sample of the second shard's third slice:
+# The data is cut into $S$ shards, each into $R$ slices ({py:mod}`partial_unlearning.unlearners.sisa`). Each shard trains a model of its own, slice after slice, and keeps the weights before each. A request sends the shards that hold its samples back to before the first slice concerned; the weights come out as if the samples had never been there. On 500 images, 3 shards of 4 slices, forgetting a sample of the second shard's third slice:
 
 # %%
 everything = load(config.dataset, source="sample")

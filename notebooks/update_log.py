@@ -324,7 +324,7 @@ assert gap < 1e-5
 # %% [markdown]
 # ## For good
 #
-# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is `purge`:
+# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is {py:func}`~partial_unlearning.purge`:
 #
 # ```
 # partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors --final

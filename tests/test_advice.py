@@ -40,4 +40,4 @@ def test_all_conditions_are_there_with_numbers_of_the_complete_data():
 
 def test_what_was_not_run_is_a_dash():
     text = advice_table(measurements([point("trained", 98)])).text
-    assert "d_r is – points" in text and "0 of 0 trainings" in text
+    assert "everything else is – points" in text and "0 of 0 trainings" in text

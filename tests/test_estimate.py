@@ -83,4 +83,4 @@ def test_examples_in_docstrings_run(module):
 def test_the_figure_marks_real_logs():
     axis = size_lines({"mine": (10**6, 2e5)}).axes[0]
     assert [line.get_marker() for line in axis.lines].count("o") == 1
-    assert "measured: mine" in [text.get_text() for text in axis.texts]
+    assert "mine" in [text.get_text() for text in axis.texts]

@@ -67,3 +67,15 @@ def test_where_none_fits_it_says_what_to_do(tmp_path, pythons, arguments, said):
     assert said in result.stderr.splitlines()[0]
     assert "from 3.11 to 3.13" in result.stderr and "make PYTHON=/path/to/" in result.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_lab_installs_its_extra_first_and_only_when_asked(tmp_path):
+    (tmp_path / "venv").mkdir()
+    for made_before in ("venv/.installed", "venv/bin/python"):
+        (tmp_path / made_before).parent.mkdir(exist_ok=True)
+        (tmp_path / made_before).touch()
+    command = [MAKE, "--dry-run", f"VENV={tmp_path}/venv", "lab"]
+    said = subprocess.run(command, cwd=places.ROOT, capture_output=True, text=True, check=True)
+    installs, opens = said.stdout.splitlines()[-2:]
+    assert installs.endswith('--editable ".[lab]"') and opens.endswith("-m jupyterlab  notebooks")
+    assert "jupyterlab" not in (places.ROOT / "requirements.txt").read_text()

@@ -29,7 +29,7 @@ def average_gap(method: Mapping[str, float], twin: Mapping[str, float]) -> float
 
 
 def tug_of_war(method: Mapping[str, float], twin: Mapping[str, float]) -> float:
-    """ToW, the product of 1 - |difference| of accuracies in 0..1 (RUM, arXiv 2406.01257)."""
+    """ToW, the product of ``1 - |difference|`` of accuracies in 0..1 (RUM, arXiv 2406.01257)."""
     return prod(1 - abs(method[name] - twin[name]) for name in {**method, **twin})
 
 
@@ -44,7 +44,7 @@ def divergence(answers: Tensor, twin: Tensor) -> float:
 
 
 def total_variation(answers: Tensor, twin: Tensor) -> float:
-    """Half the sum over classes of |difference of probabilities|, mean over images, in 0..1."""
+    """Half the sum over classes of the probabilities' differences, mean over images, in 0..1."""
     return (answers.exp() - twin.exp()).abs().sum(1).mean().item() / 2
 
 

@@ -11,6 +11,23 @@ from reproduction.study.kinds import TABLES
 
 PROPOSED_MASK = "random, decreasing with depth"
 KEYS = ["table", "model"]
+WHERE_ALL_ARE_AFFECTED = (("amnesiac", "d_r"), (PROPOSED_MASK, "d_t"))
+CONDITIONS = {
+    "Yes, if the samples of one person, or of one class, sit in few batches, because you batch "
+    "them so": "with at most 1 % of the class still recognised, accuracy on everything else is "
+    "{distance} points below training again without it",
+    "Yes, if you hold some data out and look before you publish the new weights": "the pruned "
+    "method gets down to 1 % in {reached} trainings, and not in the others",
+    "Yes, if an answer is needed in seconds, and roughly will do": "it is one sum over the "
+    "affected steps and one subtraction: 0 training steps",
+    "No, if batches are shuffled plainly and a request is large, such as a whole class": "with "
+    "every batch affected, taking back all leaves {whole} accuracy on everything else, and taking "
+    "back the pruned part leaves {pruned} on the class: nothing kept, or nothing forgotten",
+    "No, if you need a proof that no trace is left": "trained on for some steps without the class, "
+    "a model answers up to {back} of it again; only training again is exact",
+    "Think again, if the last layer alone would do": "taking back its updates and no others is "
+    "{last} points below training again, with no mask, and no log of the other layers",
+}
 
 
 def _span(values: Iterable[float], unit: str = "") -> str:
@@ -70,45 +87,7 @@ def advice_table(gathered: Measurements) -> Table:
         "pruned": _span(pruned, " %"),
         "back": _span([_come_back(gathered).max()], " %"),
     }
-    rows = [(answer, when, why.format(**measured)) for answer, when, why in CONDITIONS]
-    caption = "Should I use it? Numbers from the complete data, Tables 1 and 2 and Figure 4"
-    return simple_table(rows, headings=("", "If", "What was measured here"), caption=caption)
-
-
-WHERE_ALL_ARE_AFFECTED = (("amnesiac", "d_r"), (PROPOSED_MASK, "d_t"))
-CONDITIONS = (
-    (
-        "Yes",
-        "the samples of one person, or of one class, sit in few batches, because you batch them so",
-        "with at most 1 % of the class still recognised, d_r is {distance} points below training "
-        "again without it",
-    ),
-    (
-        "Yes",
-        "you hold some data out and look before you publish the new weights",
-        "the pruned method gets down to 1 % in {reached} trainings, and not in the others",
-    ),
-    (
-        "Yes",
-        "an answer is needed in seconds, and roughly will do",
-        "it is one sum over the affected steps and one subtraction: 0 training steps",
-    ),
-    (
-        "No",
-        "batches are shuffled plainly and a request is large, such as a whole class",
-        "with every batch affected, subtracting all leaves d_r {whole}, and pruning leaves d_t "
-        "{pruned}: nothing kept, or nothing forgotten",
-    ),
-    (
-        "No",
-        "you need a proof that no trace is left",
-        "trained on for some steps without the class, a model answers up to {back} of it again; "
-        "only training again is exact",
-    ),
-    (
-        "Think again",
-        "the last layer alone would do",
-        "subtracting its updates and no others is {last} points below training again, and takes "
-        "neither a mask nor a log of the other layers",
-    ),
-)
+    rows = [(when, found.format(**measured)) for when, found in CONDITIONS.items()]
+    caption = "Numbers from the complete data: Tables 1 and 2, and Figure 4"
+    headings = ("Use it?", "What was measured here")
+    return simple_table(rows, headings=headings, caption=caption, cards=True)

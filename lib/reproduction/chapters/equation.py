@@ -32,18 +32,24 @@ def with_code(equation: str, *functions: Callable, number: str) -> Equation:
 
     Args:
         equation: in TeX.
-        functions: shown without their docstrings.
+        functions: of the reference ``book/api.md``; shown without their docstrings.
         number: of the equation in the paper, such as "4".
     """
     code = "\n\n".join(map(_code, functions))
-    names = ", ".join(f"{f.__module__}.{f.__qualname__}" for f in functions)
+    names = ", ".join(map(_link, functions))
     html = (
         f'<figure class="beside"><div class="math notranslate nohighlight">\\[{escape(equation)}\\]'
         f"</div>{highlight(code, PythonLexer(), HtmlFormatter())}"
         f"<figcaption>Equation {number}, and the code that computes it: "
-        f"<code>{names}</code></figcaption></figure>"
+        f"{names}</figcaption></figure>"
     )
     return Equation(html, code)
+
+
+def _link(function: Callable) -> str:
+    """A function's name, which leads to the reference of the library."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    return f'<a href="../book/api.html#{name}"><code>{name}</code></a>'
 
 
 def _code(function: Callable) -> str:

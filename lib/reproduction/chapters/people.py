@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import INK, PALETTE, WIDTH
+from reproduction.chapters.figures import INK, NARROW_WIDTH, PALETTE, WIDTH, Panels
 
 SHADES = LinearSegmentedColormap.from_list("kept", ["#ffffff", PALETTE["proposed"]])
 
@@ -31,25 +30,33 @@ def outcome(rows: Sequence[Sequence[float]]) -> tuple[float, float, float]:
     return float(before.mean()), float(after[own].mean()), float(others)
 
 
-def request_map(found: Mapping[str, Sequence[float]]) -> Figure:
+def request_map(found: Mapping[str, Sequence[float]]) -> Panels:
     """A row a model and a column a person: how many of the person's pictures are recognised.
 
     Args:
         found: name of a row -> percent for each person, from 0 on.
     """
+    figure = _drawn(found, WIDTH)
+    figure.narrow = _drawn(found, NARROW_WIDTH)
+    return figure
+
+
+def _drawn(found: Mapping[str, Sequence[float]], width: float) -> Panels:
     values = np.array(list(found.values()))
     rows, people = values.shape
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.8 + 0.32 * rows), layout="constrained")
+    size = (width, 0.7 + 0.3 * rows)
+    figure = plt.figure(figsize=size, layout="constrained", FigureClass=Panels)
     plt.close(figure)
+    axis = figure.subplots()
     axis.imshow(values, cmap=SHADES, vmin=0, vmax=100, aspect="auto")
     for row, column in np.ndindex(rows, people):
         shown = values[row, column]
         colour = "white" if shown > 55 else INK
-        axis.text(column, row, f"{shown:.0f}", ha="center", va="center", color=colour, fontsize=8)
+        axis.text(column, row, f"{shown:.0f}", ha="center", va="center", color=colour, fontsize=7.5)
     axis.set(xticks=range(people), yticks=range(rows), yticklabels=found)
     axis.xaxis.tick_top()
     axis.xaxis.set_label_position("top")
-    axis.set_xlabel("new pictures of person …, percent recognised")
+    axis.set_xlabel("new pictures of person …, % recognised")
     axis.grid(visible=False)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

@@ -9,7 +9,17 @@ import torch
 from matplotlib.figure import Figure
 
 from partial_unlearning.metrics import Accuracy
-from reproduction.chapters.figures import INK, OTHERS, PALETTE, RETAINED, TARGET, WIDTH, look
+from reproduction.chapters.figures import (
+    INK,
+    NARROW_WIDTH,
+    OTHERS,
+    PALETTE,
+    RETAINED,
+    TARGET,
+    WIDTH,
+    Panels,
+    look,
+)
 from reproduction.costs.estimate import in_words, log_bytes
 from reproduction.study.runs.setup import point
 
@@ -74,32 +84,41 @@ def storage_curve(points: Mapping[str, tuple[float, Accuracy]], trained: Accurac
     return figure
 
 
-def size_lines(measured: Mapping[str, tuple[int, float]]) -> Figure:
+def size_lines(measured: Mapping[str, tuple[int, float]]) -> Panels:
     """Bytes a step against the number of weights, for several prunings; real logs as dots.
 
     Args:
         measured: label -> weights, and bytes of its log a step.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
-    weights = np.logspace(4, 11, 60)
-    lines = {
-        "every weight, float32": (0.0, 4, PALETTE["trained"], "-"),
-        "50 % pruned": (0.5, 2, PALETTE["proposed"], "-"),
-        "90 % pruned": (0.9, 2, PALETTE["proposed"], "--"),
-        "99 % pruned": (0.99, 2, PALETTE["proposed"], ":"),
-    }
-    for label, (pruned, value_bytes, colour, style) in lines.items():
+    figure = _size_lines(measured, (WIDTH, 3.6))
+    figure.narrow = _size_lines(measured, (NARROW_WIDTH, 3.2))
+    return figure
+
+
+SIZES = {
+    "32 bits, all": (0.0, 4, PALETTE["trained"], "-"),
+    "50 % pruned": (0.5, 2, PALETTE["proposed"], "-"),
+    "90 % pruned": (0.9, 2, PALETTE["proposed"], "--"),
+    "99 % pruned": (0.99, 2, PALETTE["proposed"], ":"),
+}
+"""Label -> fraction pruned, bytes of a value, colour, line."""
+
+
+def _size_lines(measured: Mapping[str, tuple[int, float]], size: tuple[float, float]) -> Panels:
+    figure = plt.figure(figsize=size, layout="constrained", FigureClass=Panels)
+    plt.close(figure)
+    axis, weights = figure.subplots(), np.logspace(4, 11, 60)
+    for label, (pruned, value_bytes, colour, style) in SIZES.items():
         taken = [log_bytes(n, 1, pruned=pruned, value_bytes=value_bytes) for n in weights]
         axis.plot(weights, taken, color=colour, linestyle=style)
         axis.annotate(label, (weights[-1], taken[-1]), (4, -3), color=colour, **AT_THE_END)
     for label, place in measured.items():
         axis.plot(*place, "o", color=INK, markersize=5)
-        axis.annotate(f"measured: {label}", place, (6, -9), color=INK, **AT_THE_END)
+        axis.annotate(label, place, (6, -9), color=INK, **AT_THE_END)
     axis.set(xscale="log", yscale="log", xlim=(1e4, 1e11), ylim=(1e2, 1e12))
     axis.set(xlabel="weights that are trained", ylabel="bytes a step")
-    counts = ["10 thousand", "1 million", "100 million", "1 billion", "10 billion", "100 billion"]
-    axis.set_xticks([1e4, 1e6, 1e8, 1e9, 1e10, 1e11], labels=counts)
+    counts = ["10 thousand", "1 million", "100 m", "1 billion", "100 bn"]
+    axis.set_xticks([1e4, 1e6, 1e8, 1e9, 1e11], labels=counts, rotation=30, ha="right")
     axis.set_yticks(ticks := [1e3, 1e6, 1e9, 1e12], labels=map(in_words, ticks))
     axis.minorticks_off()
-    plt.close(figure)
     return figure

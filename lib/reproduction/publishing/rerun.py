@@ -141,4 +141,6 @@ def _table(names: Sequence[str], own: Values, configs: Sequence[Config]) -> Tabl
         default, meaning = _default(name, own, configs), PARAMETERS[name].meaning
         rows.append((f"-p {name}", default, meaning, _range(name, configs)))
     headings = ("Parameter", "Default", "What it is", "Range")
-    return simple_table(rows, headings=headings, caption="What this page can be made with")
+    return simple_table(
+        rows, headings=headings, caption="What this page can be made with", cards=True
+    )
