@@ -21,7 +21,7 @@ from benchmarks.memory import peak_memory
 from partial_unlearning import create, forget, open_log
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
-from partial_unlearning.update_log.codecs import Indices
+from partial_unlearning.update_log.codecs import PositionCode
 from partial_unlearning.update_log.log import Batch, LogWriter
 from partial_unlearning.update_log.recording import Recording
 from reproduction.costs.public_notebook import NotebookScheme
@@ -134,7 +134,7 @@ def limit_bytes(size: int, density: float, *, magnitude: bool) -> float:
     """The fewest bytes a step's update can take: bfloat16 values, and positions if unknown."""
     bits = 16 * density * size
     if magnitude:
-        bits += min(size, density * size * Indices(size, 1).width)
+        bits += min(size, density * size * PositionCode("indices", size, 1).width)
     return bits / 8
 
 
@@ -208,9 +208,9 @@ def unlearning(folder: Path) -> dict[str, object]:
 def _lengthen(path: Path, shards: int) -> None:
     """Make a log of one full shard long by linking that shard, without the bytes on disk."""
     for part in ("updates", "batches"):
+        (path / part / "c.1.0").unlink()
         for number in range(1, shards):
             os.link(path / part / "c.0.0", path / part / f"c.{number}.0")
-        (path / part / "tail.1").unlink()
 
 
 def memory(folder: Path) -> dict[str, object]:

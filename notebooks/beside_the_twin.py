@@ -12,9 +12,7 @@
 # %% [markdown]
 # # Beside the twin
 #
-# *Beyond the paper.* Accuracy zero on a class says what a model no longer answers, not that it is as if the class had never been there.
-# What it would be then can be had: a **twin**, trained from the same initial weights on the retained data alone. Here every method of Tables 1
-# to 6 is laid beside it, each stopped where it first recognises no more than 1 % of the target images that were trained on.
+# *Beyond the paper.* Are the answers those of a model that never saw the class?
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -26,7 +24,8 @@ from IPython.display import Markdown, display
 
 from reproduction.chapters.beside import (
     ACCURACIES,
-    ANSWERS,
+    ON_RETAINED,
+    ON_TARGET,
     answer,
     beside_table,
     destination_figure,
@@ -45,6 +44,10 @@ points, whole = (tidy(found, lambda run: run.beside) for found in (runs, complet
 display(Markdown(answer(whole)))
 
 # %% [markdown]
+# Accuracy zero on a class says what a model no longer answers, not that it is as if the class had never been there.
+# What it would be then can be had: a **twin**, trained from the same initial weights on the retained data alone. Here every method of Tables 1
+# to 6 is laid beside it, each stopped where it first recognises no more than 1 % of the target images that were trained on.
+#
 # ## How far from the twin, on the complete data
 #
 # Total variation is half the sum, over classes, of the differences of two models' probabilities: 0 % where they answer alike, 100 % where they
@@ -85,7 +88,10 @@ destination_figure(whole)
 beside_table(whole, ACCURACIES, caption="Accuracies beside the retrained twin, complete data")
 
 # %%
-beside_table(whole, ANSWERS, caption="Answers beside the retrained twin, complete data")
+beside_table(whole, ON_TARGET, caption="Answers to images of the target class, complete data")
+
+# %%
+beside_table(whole, ON_RETAINED, caption="Answers to images of retained classes, complete data")
 
 # %% [markdown]
 # ## This run
@@ -99,7 +105,7 @@ dot_figure(points, VARIATION, label="total variation (%)", reference="retrained,
 beside_table(points, ACCURACIES, caption=f"Accuracies beside the twin, profile {profile}")
 
 # %% tags=["nbval-check-output"]
-beside_table(points, ANSWERS, caption=f"Answers beside the twin, profile {profile}")
+beside_table(points, ON_TARGET, caption=f"Answers to the target class, profile {profile}")
 
 # %% [markdown]
 # ## What this does not show

@@ -29,7 +29,7 @@ from reproduction.chapters.frontier import (
     grid_table,
     plain_table,
 )
-from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.provenance_table import command, provenance, unfinished
 from reproduction.checking.frontier import AFTER, OWN, PAPER, measured
 from reproduction.study import results as access
 
@@ -38,7 +38,7 @@ changes = {"models": models, "seeds": seeds}
 runs = access.results("frontier", profile, **changes)
 complete = access.stored("frontier", "full")
 points = measured(complete)
-display(Markdown(answer(points)))
+display(Markdown(answer(points)), Markdown(unfinished("frontier", "full")))
 
 # %% [markdown]
 # That is about the number of entries that a log must keep of each update. The price is said below: a mask in the last layer
@@ -47,17 +47,17 @@ display(Markdown(answer(points)))
 # > The paper, Section 6: "In near future, we will explore the layer-wise structured and adaptive partial machine unlearning to erase
 # > targeted data from trained models."
 
-# %% mystnb={"image": {"alt": "A panel a model: accuracy on retained data at equal forgetting, minus that of the paper's mask, against bytes of values a step, a line a kind of mask. The last layers stay level longest as bytes shrink."}, "figure": {"caption": "Complete data: accuracy on retained data at equal forgetting against the bytes that a step's values take, for masks that a log can record. Ringed: the paper's mask as in Tables 1 and 2. Shaded: half a point either side. Bars are 95 % intervals over seeds; what lies more than 12 points lower is cut off.", "name": "fig-frontier"}}
+# %% mystnb={"image": {"alt": "A panel a model: accuracy on retained data at equal forgetting, minus that of the paper's mask, against bytes of values a step, a line a kind of mask. The last layers stay level longest as bytes shrink."}, "figure": {"caption": "Complete data: accuracy on retained data at equal forgetting against the bytes that a step's values take, for masks that a log can record. Ringed: the paper's mask as in Tables 1 and 2. Shaded: half a point either side. Bars, of the paper's masks and the last layers, are 95 % intervals over seeds; what lies more than 12 points lower is cut off.", "name": "fig-frontier"}}
 frontier_figure(points, (PAPER, *OWN))
 
 # %%
 choice_table(points, caption="Complete data: the setting that each kind of mask takes by the rule")
 
 # %% [markdown]
-# *Entries* are those kept of an update, *bytes a step* their values as bfloat16 and the ids of the batch (fp32 values take twice as much,
-# for every mask alike). *Strength* is the factor $\lambda$ in $\mathbf{w} - \lambda \mathbf{U}$ at which 1 % of the target images are still recognised.
+# *Entries* are those kept of an update, *bytes* a step's values as bfloat16 and the ids of its batch (fp32 values take twice as much,
+# for every mask alike). *l* is the strength $\lambda$ in $\mathbf{w} - \lambda \mathbf{U}$ at which 1 % of the target images are still recognised.
 # $\mathcal{D}_t$ is on test images. *Features* is how alike retained test images are represented in front of the last layer as before. *Times
-# fewer* compares with the setting that the paper's random masks take by the same rule.
+# fewer* compares with the setting that the paper's random masks take by the same rule; *half a point* says whether the choice holds.
 #
 # ## What was tried
 #

@@ -34,7 +34,7 @@ complete = access.stored("peers", "full")
 found = chapter.points(complete)
 display(Markdown(chapter.answer(found)))
 
-# %% mystnb={"image": {"alt": "Accuracy on retained data beside the retrained twin's, against how far a method's answers to target images are from the twin's; a labelled dot a method."}, "figure": {"caption": "Every method where it has forgotten equally much, on the complete data: the retrained twin is the star at the top left, and what is nearest to it is best. Dots are means over models, bars reach from the lowest to the highest model.", "name": "fig-peers"}}
+# %% mystnb={"image": {"alt": "Accuracy on retained data beside the retrained twin's, against how far a method's answers to target images are from the twin's; a labelled dot a method."}, "figure": {"caption": "Every method where it has forgotten equally much, on the complete data: the retrained twin is the star, and what is nearest to it is best. Dots are means over models, bars reach from the lowest to the highest model.", "name": "fig-peers"}}
 chapter.map_figure(found)
 
 # %% tags=["remove-input"]
@@ -139,7 +139,7 @@ display(Markdown(chapter.replayed(complete)))
 # %% [markdown]
 # ## Model by model
 #
-# At equal forgetting, on the complete data. *Answers away* and *agreement* are beside the retrained twin, on test images.
+# At equal forgetting, on the complete data. *Total variation* and *agreement* are of the answers to test images, beside the retrained twin.
 
 # %%
 chapter.model_table(found, "equal", "Every method at equal forgetting, complete data.")

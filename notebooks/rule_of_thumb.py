@@ -22,7 +22,7 @@ seeds = None
 from IPython.display import Markdown, display
 
 from reproduction.chapters.figures import apply_style
-from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.provenance_table import command, provenance, unfinished
 from reproduction.chapters.rule_of_thumb import (
     answer,
     map_figure,
@@ -41,7 +41,7 @@ complete = access.stored("rule_of_thumb", "full")
 points = mapped(complete)
 least = measured(access.stored("frontier", "full"))
 tables = [run for number in (1, 2) for run in access.stored(f"table_{number}", "full")]
-display(Markdown(answer(points)))
+display(Markdown(answer(points)), Markdown(unfinished("rule_of_thumb", "full")))
 
 # %% [markdown]
 # Partial amnesiac unlearning takes back a part of what was learnt from batches that held the data to forget. How near it comes to a
@@ -72,7 +72,7 @@ display(Markdown("\n".join(f"- {line}" for line in no_if(points, least, tables))
 # masks that keep more of the last layers than of the first, and, in the lowest line, the last layer alone. The **gap** is the mean of two distances
 # to a model trained from the same initial weights without the class: that of $\mathcal{D}_t$ (which is 0 there) and that of $\mathcal{D}_r$. A model that
 # forgets nothing has a gap of about 50, and so has one that forgets everything. At equal forgetting, so much is subtracted, also more than once,
-# that 1 % of the target images are still recognised; the strength is in the table as *l*.
+# that 1 % of the target images are still recognised. In brackets: $\mathcal{D}_t$ and $\mathcal{D}_r$.
 
 # %%
 map_table(points, caption="Complete MNIST: the numbers of the maps, mean over seeds")

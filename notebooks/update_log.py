@@ -139,9 +139,9 @@ save_file(model.state_dict(), folder / "model.safetensors")
 #
 # - *Accumulation*: join the ids of the micro-batches; `batch_size` is that of all.
 # - *Mixed precision*: a step that the scaler skipped changed nothing and is recorded as that; `close` and a request say how many.
-# - *Schedulers*: nothing to do.
+# - *Schedulers*: nothing to do. A learning rate of zero is recorded like a skipped step.
 # - *Averaged weights* (EMA, SWA) belong into a copy: no step can be subtracted from an average.
-# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, `close` refuses.
+# - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, the next `step`, or `close`, refuses.
 
 
 # %% tags=["show-input"]

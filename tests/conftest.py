@@ -62,8 +62,9 @@ def _the_book_shows_what_is_said(
     said: list[str] = []
     monkeypatch.setattr(InputError, "__init__", lambda error, *given: said.append(str(given[0])))
     yield
-    without_digests = re.sub(r"\b[0-9a-f]{12}\b", "...", said[-1])
-    message = re.sub(r"/\S*/(?=[\w.]+)", "", without_digests)  # nor folders
+    # Neither digests, nor how far a killed process had come, nor folders.
+    varying = r"\b[0-9a-f]{12}\b|(?<=hold the )\d+(?= steps)"
+    message = re.sub(r"/\S*/(?=[\w.]+)", "", re.sub(varying, "...", said[-1]))
     if request.config.getoption("--write-messages"):
         entry["message"] = message
         head = "".join(FILE.read_text(encoding="utf-8").splitlines(keepends=True)[:2])

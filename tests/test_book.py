@@ -336,7 +336,7 @@ def test_build_asks_for_what_is_missing(project):
 
 def test_a_failed_build_keeps_the_book_before_it(project):
     (project / "book").mkdir()
-    for name in ("_assets", "claims.yaml", "paper"):  # what the claims are made from
+    for name in ("claims.yaml", "paper", "_assets"):  # what claims and pages are made from
         (project / "book" / name).symlink_to(PROJECT / "book" / name)
     (project / "book" / "index.md").write_text("# Index\n\n[](nowhere.md)\n")
     (project / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")

@@ -7,11 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torch import nn
 
 from benchmarks.scheduler import copied
 from conftest import link_project
+from partial_unlearning import record
 from partial_unlearning.errors import InputError
 from reproduction import places, publishing
 from reproduction.publishing import parse_parameters
@@ -112,6 +116,61 @@ def test_any_text_is_a_setting_or_refused(name, text):
         override(load_profile("smoke"), parse_parameters([f"{name}={text}"]))
 
 
+# What commands print
+
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+
+
+def said(*arguments: str, **options: object) -> subprocess.CompletedProcess:
+    """What a command says where nothing but ASCII can be printed."""
+    command = [sys.executable, "-m", *arguments]
+    path = {"PYTHONPATH": str(places.ROOT / "lib")}
+    return subprocess.run(
+        command, env=os.environ | path | ASCII, capture_output=True, text=True, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["claims", "--profile", "full"], 0),  # it has minus signs and dashes
+        (["execute", "nöthing"], 2),
+    ],
+    ids=str,
+)
+def test_the_reproduction_prints_where_there_is_only_ascii(tmp_path, arguments, status):
+    done = said("reproduction", *arguments, cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert status or len(done.stdout.splitlines()) > 50
+
+
+def test_requests_are_answered_where_there_is_only_ascii(tmp_path):
+    folder, model = tmp_path / "mein prüject", nn.Linear(6, 3)
+    model.register_buffer("größe", torch.zeros(2))
+    recording = record(model, folder / "lög", ids=range(4), batch_size=4)
+    with torch.no_grad():
+        model.weight += 1
+    recording.step(range(4), 0)
+    recording.close()
+    save_file(model.state_dict(), folder / "w.safetensors")
+    (folder / "ids.csv").write_text("name,id\nJosé,3\n", encoding="utf-8")
+    (folder / "wrong.csv").write_text("id\nä\n", encoding="utf-8")
+    request = ["forget", "--log", "lög", "--weights", "w.safetensors", "--out", "nü.safetensors"]
+    for arguments, status in (
+        (["log", "info", "lög"], 0),
+        (["log", "verify", "lög"], 0),
+        (["log", "info", "nöthing"], 2),
+        ([*request, "--ids", "wrong.csv"], 2),
+        ([*request, "--ids", "ids.csv"], 0),
+    ):
+        done = said("partial_unlearning", *arguments, cwd=folder)
+        assert done.returncode == status, done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout if status == 0 else done.stderr.startswith("error: ")
+    assert (folder / "nü.safetensors").exists()
+
+
 # Notebooks
 
 DRAWS = """# %% [markdown]
@@ -183,12 +242,7 @@ ENVIRONMENTS = {
         | {"IPYTHONDIR": str(folder / ".ipython"), "PYTHONSTARTUP": str(folder / "start.py")}
     ),
     "a home that nothing can be written to": lambda _: {"HOME": "/dev/null/home"},
-    "a locale without letters": lambda _: {
-        "LC_ALL": "C",
-        "PYTHONCOERCECLOCALE": "0",
-        "PYTHONUTF8": "0",
-        "PYTHONIOENCODING": "ascii",
-    },
+    "a locale without letters": lambda _: ASCII,
     "an unknown locale": lambda _: {"LC_ALL": "xx_YY.ISO-8859-1", "LANG": "xx_YY"},
     "another time zone": lambda _: {"TZ": "Pacific/Kiritimati"},
     "warnings as errors": lambda _: {"PYTHONWARNINGS": "error"},
@@ -205,7 +259,7 @@ def plain_page() -> list[bytes]:
 def test_a_page_is_the_same_in(page, plain_page, tmp_path, monkeypatch, name):
     if not plain_page:
         plain_page.append(page())
-        assert plain_page[0].count(b'"image/svg+xml": ') == 1
+        assert plain_page[0].count(b'"image/svg+xml"') == 1
     for variable, value in ENVIRONMENTS[name](tmp_path / "home").items():
         monkeypatch.setenv(variable, value)
     surrounding = dict(os.environ)
@@ -216,3 +270,29 @@ def test_a_page_is_the_same_in(page, plain_page, tmp_path, monkeypatch, name):
 def test_a_matplotlibrc_in_the_checkout_changes_nothing(page, plain_page):
     (places.root() / "matplotlibrc").write_text("axes.facecolor: red\nsavefig.dpi: 30\n")
     assert page() == plain_page[0]
+
+
+LOOKS = """# %%
+import matplotlib.pyplot as plt
+from reproduction.chapters.figures import apply_style
+apply_style()
+
+# %% tags=["nbval-check-output"]
+print("“ü”", plt.get_backend(), plt.rcParams["axes.facecolor"])
+"""
+
+
+def test_nbval_compares_pages_in_the_environment_they_were_made_in(tmp_path, page):
+    (places.root() / "notebooks" / "figure.py").write_text(LOOKS, encoding="utf-8")
+    page()
+    notebook = places.executed("smoke") / "figure.ipynb"
+    assert b"matplotlib_inline" in notebook.read_bytes()
+    foreign = home(tmp_path / "home")
+    foreign |= {"MATPLOTLIBRC": foreign["HOME"], "MPLBACKEND": "agg", **ASCII}
+    foreign |= {"IPYTHONDIR": f"{foreign['HOME']}/.ipython"}
+    foreign |= {"PYTHONSTARTUP": f"{foreign['HOME']}/start.py"}
+    foreign |= {"PYTHONPATH": str(places.ROOT / "lib")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "reproduction.publishing.nbval_plugin"]
+    command += ["--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider", notebook]
+    done = subprocess.run(command, env=os.environ | foreign, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

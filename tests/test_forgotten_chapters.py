@@ -18,7 +18,7 @@ METHODS = [forgotten.TWIN, forgotten.SECOND, *forgotten.METHODS, *forgotten.PUBL
 def outputs(method, distance):
     """What a run says of a method that is so far from its twin, in percent."""
     known = {"tow": 1 - distance / 100, "d_t": 1.0, "d_r": 90.0, "average_gap": distance}
-    measures = dict.fromkeys(beside.ANSWERS, distance)
+    measures = dict.fromkeys((*beside.ON_TARGET, *beside.ON_RETAINED), distance)
     return {"method": method, **known, **measures, "destinations": [0.0, 100.0, *[0.0] * 8]}
 
 
@@ -109,7 +109,7 @@ def test_what_is_missing_is_said_and_drawn_empty():
     for said in (beside.answer(points([])), features.answer([])):
         assert re.match(r"Not to be told: .* 15", said)
     tables = [
-        beside.beside_table(points([]), beside.ANSWERS, caption="c"),
+        beside.beside_table(points([]), beside.ON_TARGET, caption="c"),
         features.feature_table([], caption="c"),
         features.returned_table([], caption="c"),
     ]

@@ -15,13 +15,15 @@ from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from reproduction.chapters import frontier as chapter
 from reproduction.chapters import rule_of_thumb as thumb
+from reproduction.chapters.provenance_table import unfinished
 from reproduction.checking import frontier
-from reproduction.study.experiments import base_config
+from reproduction.study.experiments import base_config, configs_of
 from reproduction.study.kinds import configured
 from reproduction.study.profiles import load_profile
 from reproduction.study.runs import frontier as run_frontier
 from reproduction.study.runs import frontier_masks as masks
 from reproduction.study.runs.paths import STRENGTHS, stretched
+from reproduction.study.stored_runs import find
 
 matplotlib.use("agg")
 LAYOUT = Layout.of(nn.Sequential(nn.Linear(9, 10), nn.Linear(10, 4), nn.Linear(4, 1)))
@@ -226,6 +228,15 @@ def test_each_training_for_itself_has_its_own_factor():
 # Pages
 
 
+def test_a_page_says_which_trainings_are_missing():
+    profile = load_profile("full")
+    missing = configs_of("frontier", profile)
+    models = {config.model for config in missing if find("full", config) is None}
+    said = unfinished("frontier", "full")
+    assert all(f"{model} on " in said for model in models)
+    assert bool(said) == bool(models)
+
+
 def test_the_answer_names_the_factor_and_where_it_holds():
     said = chapter.answer(both([of_seed(), of_seed(1), of_seed(-1)]))
     assert "keeping the last layers needs **10 times fewer entries a step**" in said
@@ -236,7 +247,9 @@ def test_the_answer_names_the_factor_and_where_it_holds():
 
 def test_an_answer_that_is_a_no_and_one_without_runs():
     worse = [record("proposed", None, 200, 90.0), record("blocks", 0.5, 500, 90.0)]
-    assert chapter.answer(both([worse])).startswith("No: the best mask of our own, blocks, needs 2")
+    assert chapter.answer(both([worse])).startswith(
+        "No: the best mask of our own, blocks, needs 2.5 times"
+    )
     assert "nothing is stored" in chapter.answer(frontier.measured([]))
 
 
@@ -252,7 +265,7 @@ def test_tables_and_figures_of_any_number_of_runs(count):
     if count:
         assert [len(found) for found in lines] == [6, 6, 3]
         assert re.search(r" 10 +(holds|inconclusive)$", lines[0][1])
-        assert "after the request" in next(line for line in lines[2] if "against all" in line)
+        assert "with the request" in next(line for line in lines[2] if "against all" in line)
     else:
         assert lines == [["nothing stored yet"]] * 3
 
@@ -283,7 +296,7 @@ def test_the_map_marks_what_never_gets_there():
     figure = thumb.map_figure(points, "MLP")
     texts = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert texts == ["0.0", "2.0", "39.0", "2.0", "2.0", "–"]
-    assert "(0 of 1)" in repr(thumb.map_table(points, caption="c"))
+    assert "–, 0 of 1 there" in repr(thumb.map_table(points, caption="c"))
     assert thumb.map_panels(points, "LeNet") == {}
 
 

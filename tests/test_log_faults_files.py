@@ -300,7 +300,7 @@ def test_silence_what_a_process_killed_at_the_beginning_left_is_no_hindrance(tmp
     model = nn.Linear(6, 3)
     create(tmp_path / "log", model, **ALL).close()
     (tmp_path / "log" / "zarr.json").unlink()  # it is written last
-    (tmp_path / "log" / "updates" / "zarr.json.new").write_bytes(b"{")
+    (tmp_path / "log" / "updates" / ".zarr.json.new").write_bytes(b"{")
     assert len(closed(tmp_path / "log", model)) == 20
 
 
@@ -625,7 +625,7 @@ def test_one_error_the_document_of_another_file_is_refused(trained, tmp_path):
 
 
 def test_one_error_a_folder_in_the_place_of_a_file_is_refused(trained, tmp_path):
-    for name in ("zarr.json", "requests.json", "updates/tail.0", "batches/tail.0"):
+    for name in ("zarr.json", "requests.json", "updates/c.0.0", "batches/c.0.0"):
         copy = tmp_path / name.replace("/", "-")
         shutil.copytree(tmp_path / "log", copy)
         (copy / name).unlink()

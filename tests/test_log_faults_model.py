@@ -128,7 +128,7 @@ def test_a_left_model_with_its_best_weights_says_of_which_step_they_are(tmp_path
     with pytest.raises(InputError, match=r"restart\(steps\)"):
         recording.close()
     for steps in (-1, 41):
-        with pytest.raises(InputError, match=r"step 0\.\.40"):
+        with pytest.raises(InputError, match="restart is .* from 0 to 40"):
             recording.restart(steps)
     recording.restart(20)
     recording.close()
@@ -421,7 +421,7 @@ def test_one_memory_is_recorded_once(thrice):
     path, model = thrice
     log = open_log(path, model)
     assert log.size == 36
-    assert set(log.description.tied) == {"b.weight", "c.weight", "d.weight"}
+    assert set(log.description.layout.tied) == {"b.weight", "c.weight", "d.weight"}
 
 
 @settings(max_examples=40, deadline=None)
@@ -466,7 +466,7 @@ def test_one_memory_with_names_that_disagree_is_refused(thrice, tmp_path):
 def test_one_memory_with_none_of_its_names_is_refused(thrice):
     path, model = thrice
     for weights in ({}, {"e.weight": model.a.weight}):
-        with pytest.raises(InputError, match="no tensor"):
+        with pytest.raises(InputError, match="none of that name|no tensor"):
             forget(open_log(path), weights, IDS[:1])
 
 

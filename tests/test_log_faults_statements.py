@@ -255,7 +255,7 @@ def test_true_statements_of_the_chapter_about_other_training_loops(tmp_path):
     (cell,) = [part for part in chapter.split("# %%") if "def varied_training" in part]
     names = {"torch": torch, "nn": nn, "folder": tmp_path}
     names |= {name: getattr(partial_unlearning, name) for name in ("record", "open_log")}
-    exec(cell, names)
+    exec(cell.partition("\n")[2], names)  # after the tags of the cell
     log, model, average = names["varied"], names["small"], names["average"]
     batches = [set(batch.ids.tolist()) for batch in log.batches()]
     assert batches == [set(range(8)), set(range(8, 16))] * (names["steps"] // 2)

@@ -128,16 +128,15 @@ def test_final_deletion_reaches_the_tail_that_still_grows(tmp_path):
     assert list(open_log(tmp_path / "log").verify()) == []
 
 
-def test_final_deletion_reaches_what_a_killed_process_left_twice(tmp_path):
-    """A shard that was being replaced by a tail, a temporary file, a checkpoint."""
+def test_final_deletion_reaches_what_a_killed_process_left(tmp_path):
+    """Files that were being replaced, a checkpoint."""
     model = trained(tmp_path / "log")
     log = open_log(tmp_path / "log")
     found = patterns(log, {1, 15}, IDS[5:6])
     for part in ("updates", "batches"):
-        first, second = tmp_path / "log" / part / "c.0.0", tmp_path / "log" / part / "tail.0"
-        shutil.copy(first, second)
-        shutil.copy(first, second.with_name("tail.0.new"))
-    shutil.copy(first, tmp_path / "log" / "checkpoint.bin.new")
+        first = tmp_path / "log" / part / "c.0.0"
+        shutil.copy(first, first.with_name(".c.0.0.a1b2c3d4.new"))
+    shutil.copy(first, tmp_path / "log" / ".checkpoint.bin.a1b2c3d4.new")
     entry = forget(log, model, IDS[5:6])
     shutil.copy(first, tmp_path / "log" / "checkpoint.bin")
     purge(log, entry.request)

@@ -26,7 +26,7 @@ def chosen(size: int, density: float, seed: int) -> torch.Tensor:
 
 
 def read(reader: Reader, slot: int) -> torch.Tensor:
-    return torch.cat([readings[slot].float() for _, readings, _, _ in reader.runs])
+    return torch.cat([run.slots[slot].float() for run in reader.runs])
 
 
 @pytest.mark.parametrize("model", [mixed(), build("ResNet9", classes=10, seed=0, width=4)])

@@ -8,14 +8,13 @@ from torch.nn.functional import cross_entropy
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import build_mask, keep_all
 from partial_unlearning.models import build
-from partial_unlearning.recorders import background
-from partial_unlearning.recorders.background import BackgroundRecorder
-from partial_unlearning.recorders.epoch_sums import EpochSums
+from partial_unlearning.recorders import recorders
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.recorders.weight_reader import Reader
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback
 from partial_unlearning.unlearners.amnesiac import prune
+from reproduction.study.runs.epoch_sums import EpochSums
 
 MODELS = {"MLP": 20, "LeNet": 6, "ResNet9": 2}
 
@@ -48,7 +47,7 @@ def train(model: nn.Module, recorders: list[Callback], steps: int) -> list[torch
 
 def reading(reader: Reader) -> torch.Tensor:
     reader(0)
-    return torch.cat([readings[0].float() for _, readings, _, _ in reader.runs])
+    return torch.cat([run.slots[0].float() for run in reader.runs])
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -112,17 +111,30 @@ def test_unpruned_updates_add_up_to_the_whole_way(name):
     assert torch.allclose(log.sum(range(4)), states[-1] - states[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("strategy", ["random", "layer_magnitude"])
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("memory", [1, 2 << 20])
-def test_recording_in_the_background_gives_the_same(monkeypatch, name, memory):
-    monkeypatch.setattr(background, "READINGS_BYTES", memory)
+def test_recording_one_by_one_or_many_together_gives_the_same(monkeypatch, name, strategy):
     model = small(name)
     layout = Layout.of(model)
-    mask = build_mask("random", layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
-    one, other = MemoryLog(layout.size), MemoryLog(layout.size)
-    train(model, [UpdateRecorder(mask, one), BackgroundRecorder(mask, other)], steps=37)
-    pairs = zip(one.updates(range(37)), other.updates(range(37)), strict=True)
-    assert all(torch.equal(mine[1], expected[1]) for mine, expected in pairs)
+    mask = build_mask(strategy, layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
+    logs = [MemoryLog(layout.size) for _ in range(2)]
+    monkeypatch.setattr(recorders, "READINGS_BYTES", 1 << 30)
+    together, single = (UpdateRecorder(mask, log) for log in logs)
+    together.on_train_begin(model)
+    assert together._together == 16
+    monkeypatch.setattr(recorders, "READINGS_BYTES", 1)
+    train(model, [Started(together), single], steps=37)
+    assert single._together == 1
+    pairs = zip(*(log.updates(range(37)) for log in logs), strict=True)
+    for mine, expected in pairs:
+        assert all(map(torch.equal, mine, expected))
+
+
+class Started(Callback):
+    """A recorder that began before the others."""
+
+    def __init__(self, recorder: UpdateRecorder) -> None:
+        self.on_step_end, self.on_epoch_end = recorder.on_step_end, recorder.on_epoch_end
 
 
 def test_a_failure_in_the_background_comes_to_the_front():
@@ -132,14 +144,11 @@ def test_a_failure_in_the_background_comes_to_the_front():
 
     model = small("MLP")
     layout = Layout.of(model)
-    recorder = BackgroundRecorder(keep_all(layout), Full(layout.size))
+    recorder = UpdateRecorder(keep_all(layout), Full(layout.size))
     with pytest.raises(InputError, match="full"):
         train(model, [recorder], steps=40)
     with pytest.raises(InputError, match="full"):
         recorder.on_epoch_end(0, model)
-    magnitude = build_mask("layer_magnitude", layout, sparsity_first=0.9, sparsity_last=0.5, seed=0)
-    with pytest.raises(InputError, match="fixed mask"):
-        BackgroundRecorder(magnitude, MemoryLog(layout.size))
 
 
 @pytest.mark.parametrize("affected", [[[0, 2], [3]], [[], [4]], [[1, 2, 3, 4, 5]]])

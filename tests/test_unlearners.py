@@ -8,7 +8,6 @@ import torch
 from partial_unlearning.batching import confined_plan, shuffled_plan
 from partial_unlearning.masks import FixedMask, SelectionMask, build_mask, keep_all
 from partial_unlearning.models import build
-from partial_unlearning.recorders.epoch_sums import EpochSums
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
@@ -20,6 +19,7 @@ from partial_unlearning.unlearners.gradient import (
     unlearn_by_gradient,
 )
 from reproduction.datasets.sets import load
+from reproduction.study.runs.epoch_sums import EpochSums
 
 
 @pytest.fixture(scope="module")

@@ -35,20 +35,18 @@ except PackageNotFoundError:  # a checkout that was not installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "batching": "BatchPlan confined_plan shuffled_plan",
+    "batching": "BatchPlan confined_plan shuffled_plan together_plan",
     "masks": "FixedMask Mask SelectionMask build_mask keep_all",
     "metrics": "accuracy",
     "models": "build",
-    "recorders.background": "BackgroundRecorder",
     "recorders.recorders": "MemoryLog UpdateRecorder",
     "samples": "Split",
     "state": "Layout",
     "training": "Callback fit make_optimizer",
     "unlearners": "amnesiac gradient sisa",
     "update_log.log": "append_to create exists open_log",
-    "update_log.purge": "purge",
     "update_log.recording": "gather_ids record",
-    "update_log.requests": "forget preview undo",
+    "update_log.requests": "forget preview purge undo",
 }
 """Module -> the names of it that are used as ``partial_unlearning.NAME``."""
 

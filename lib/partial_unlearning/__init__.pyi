@@ -2,6 +2,7 @@
 from partial_unlearning.batching import BatchPlan as BatchPlan
 from partial_unlearning.batching import confined_plan as confined_plan
 from partial_unlearning.batching import shuffled_plan as shuffled_plan
+from partial_unlearning.batching import together_plan as together_plan
 from partial_unlearning.errors import InputError as InputError
 from partial_unlearning.masks import FixedMask as FixedMask
 from partial_unlearning.masks import Mask as Mask
@@ -10,7 +11,6 @@ from partial_unlearning.masks import build_mask as build_mask
 from partial_unlearning.masks import keep_all as keep_all
 from partial_unlearning.metrics import accuracy as accuracy
 from partial_unlearning.models import build as build
-from partial_unlearning.recorders.background import BackgroundRecorder as BackgroundRecorder
 from partial_unlearning.recorders.recorders import MemoryLog as MemoryLog
 from partial_unlearning.recorders.recorders import UpdateRecorder as UpdateRecorder
 from partial_unlearning.samples import Split as Split
@@ -25,11 +25,11 @@ from partial_unlearning.update_log.log import append_to as append_to
 from partial_unlearning.update_log.log import create as create
 from partial_unlearning.update_log.log import exists as exists
 from partial_unlearning.update_log.log import open_log as open_log
-from partial_unlearning.update_log.purge import purge as purge
 from partial_unlearning.update_log.recording import gather_ids as gather_ids
 from partial_unlearning.update_log.recording import record as record
 from partial_unlearning.update_log.requests import forget as forget
 from partial_unlearning.update_log.requests import preview as preview
+from partial_unlearning.update_log.requests import purge as purge
 from partial_unlearning.update_log.requests import undo as undo
 
 __version__: str

@@ -7,7 +7,6 @@ each equation one line of code, whatever the architecture.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,8 +32,10 @@ def _own_tensors(path: str, module: nn.Module) -> Named:
 
 def named_tensors(model: State) -> dict[str, Tensor]:
     """Every weight and saved buffer under every name it has; what else a file holds is left out."""
+    if not isinstance(model, nn.Module | Mapping):
+        raise InputError(f"a {type(model).__name__} is no model; give one, or its tensors by name")
     if not isinstance(model, nn.Module):
-        tensors = ((name, value) for name, value in model.items() if isinstance(value, Tensor))
+        tensors = ((str(name), value) for name, value in model.items() if isinstance(value, Tensor))
         return {name: value for name, value in tensors if not name.endswith("_extra_state")}
     modules = model.named_modules(remove_duplicate=False)
     return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
@@ -103,7 +104,7 @@ class Layout:
 
     Attributes:
         names: tensor names, in the order of the vector; ``shapes`` are theirs.
-        layers: layer names, first to last; ``slices`` are their parts of the vector.
+        layers: layer names, first to last; ``ends`` says where each ends in the vector.
         buffers: names of the tensors that are statistics, not trained weights.
         tied: further names of a tensor -> its name in ``names``.
     """
@@ -111,8 +112,8 @@ class Layout:
     names: tuple[str, ...]
     shapes: tuple[torch.Size, ...]
     layers: tuple[str, ...]
-    slices: tuple[slice, ...]
-    buffers: frozenset[str] = frozenset()
+    ends: tuple[int, ...]
+    buffers: tuple[str, ...] = ()
     tied: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -128,23 +129,25 @@ class Layout:
         tied = ties(named_tensors(model))
         layers = _layers(model, tied)
         flat = [pair for _, tensors in layers for pair in tensors]
-        ends = [*accumulate(sum(t.numel() for _, t in tensors) for _, tensors in layers)]
-        trained = model.named_parameters(remove_duplicate=False)
+        trained = {tied.get(n, n) for n, _ in model.named_parameters(remove_duplicate=False)}
         return cls(
             names=tuple(name for name, _ in flat),
             shapes=tuple(tensor.shape for _, tensor in flat),
             layers=tuple(layer for layer, _ in layers),
-            slices=tuple(map(slice, [0, *ends], ends)),
-            buffers=frozenset(name for name, _ in flat).difference(
-                tied.get(name, name) for name, _ in trained
-            ),
+            ends=tuple(accumulate(sum(t.numel() for _, t in tensors) for _, tensors in layers)),
+            buffers=tuple(name for name, _ in flat if name not in trained),
             tied=tied,
         )
 
     @property
+    def slices(self) -> tuple[slice, ...]:
+        """The part of the vector that each layer is."""
+        return tuple(map(slice, (0, *self.ends), self.ends))
+
+    @property
     def size(self) -> int:
         """Number of entries of the vector."""
-        return self.slices[-1].stop
+        return self.ends[-1]
 
     @property
     def is_weight(self) -> Tensor:
@@ -156,15 +159,6 @@ class Layout:
     def layer_sizes(self) -> tuple[int, ...]:
         """Number of entries of each layer."""
         return tuple(part.stop - part.start for part in self.slices)
-
-    def homes(self, model: nn.Module) -> list[tuple[Mapping[str, Any], str]]:
-        """Where the model keeps each tensor, the one of the moment: a mapping and a name in it."""
-        found: list[tuple[Mapping[str, Any], str]] = []
-        for path, _, name in (full.rpartition(".") for full in self.names):
-            module = model.get_submodule(path)
-            own = module._parameters if name in module._parameters else module._buffers
-            found.append((own, name))
-        return found
 
     def places(self, model: State) -> list[list[Tensor]]:
         """Each tensor, in vector order, under all of its names that the model has, detached."""
@@ -190,7 +184,7 @@ class Layout:
             values = part if tensor.dtype.is_floating_point else part.round()
             tensor.copy_(values.view_as(tensor))
 
-    @torch.no_grad()
+    @torch.inference_mode()  # a model may have been made in it
     def subtract(self, model: State, update: Tensor, *, keep_buffers: bool = False) -> None:
         """Take ``update`` of shape ``(size,)`` away from the model: w' = w - update (Eq. 4).
 

@@ -1,6 +1,7 @@
 """Update recorders: callbacks that keep each step's pruned update (Eq. 6) in a log."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import torch
@@ -10,7 +11,10 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, keep_all
 from partial_unlearning.recorders.weight_reader import Reader
 from partial_unlearning.state import Layout, unequal
+from partial_unlearning.system.threads import one_thread
 from partial_unlearning.training import Callback
+
+READINGS, READINGS_BYTES = 16, 2 << 20  # steps recorded together, and the memory for them
 
 
 class UpdateLog(Protocol):
@@ -43,7 +47,7 @@ class MemoryLog(UpdateLog):
         """Yield positions and values of each of ``steps``; InputError names one that is missing."""
         for step in steps:
             if step not in self._updates:
-                raise InputError(f"the log holds no update of step {step}")
+                raise InputError(f"the log holds no update of step {step}; give recorded steps")
             yield self._updates[step]
 
     def sum(self, steps: Iterable[int]) -> Tensor:
@@ -57,8 +61,9 @@ class MemoryLog(UpdateLog):
 class UpdateRecorder(Callback):
     """Watches a run and records P_l * (w after - w before) of each step (Eq. 6).
 
-    Several recorders, each with its own mask, may watch one run. A step costs one reading of the
-    model, under a fixed mask of the kept entries only.
+    A step only reads the model, under a fixed mask the kept entries alone. A few readings later a
+    thread of its own subtracts and records them together, while training goes on. At the end of an
+    epoch everything is in the log. Several recorders, each with its own mask, may watch one run.
 
     Args:
         mask: what to keep of each update.
@@ -68,26 +73,60 @@ class UpdateRecorder(Callback):
 
     def __init__(self, mask: Mask, log: UpdateLog, stored: torch.dtype = torch.float32) -> None:
         self.mask, self.log, self.stored = mask, log, stored
-        self._reader: Reader
+        self._steps: list[int] = []  # read, and not yet handed over
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
+        self._job: Future[None] | None = None
 
     def on_train_begin(self, model: nn.Module) -> None:
         """Read the initial weights."""
         mask = self.mask if self.mask.fixed else keep_all(Layout.of(model))
-        self._positions = mask.kept().to(next(model.parameters()).device)
-        self._reader = Reader(model, self._positions, 2, self.stored)
+        self._positions = read = mask.kept().to(next(model.parameters()).device)
+        self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(read), 1))))
+        slots = self._together + 1
+        self._reader, self._spare = (Reader(model, read, slots, self.stored) for _ in range(2))
         self._reader(0)
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
-        """Record this step's update."""
-        self._reader(1)
-        change = self._reader.changes(1)
-        kept = self._positions if self.mask.fixed else self.mask.kept(change[0])
-        self.log.record(step, kept, change if self.mask.fixed else change[:, kept])
-        self._reader.begin_with(self._reader, 1)
+        """Read the model; InputError if earlier steps could not be recorded."""
+        self._reader(len(self._steps) + 1)
+        self._steps.append(step)  # once it is read
+        if len(self._steps) == self._together:
+            self._hand_over()
+
+    def on_epoch_end(self, epoch: int, model: nn.Module) -> None:
+        """Wait until everything is in the log; raises as :meth:`on_step_end`."""
+        if self._steps:
+            self._hand_over()
+        self._wait()
 
     def moved(self, model: nn.Module) -> int:
-        """How many kept entries of the model are not as read last, once an epoch has ended."""
-        now = Reader(model, self._positions.to(next(model.parameters()).device), 1)
+        """How many kept entries of the model are not as read last."""
+        now, last = (
+            Reader(model, self._positions.to(next(model.parameters()).device), 1),
+            len(self._steps),
+        )
         now(0)
         pairs = zip(now.runs, self._reader.runs, strict=True)
-        return sum(int(unequal(one[1][0], other[1][0]).sum()) for one, other in pairs)
+        return sum(int(unequal(one.slots[0], other.slots[last]).sum()) for one, other in pairs)
+
+    def _hand_over(self) -> None:
+        self._wait()
+        reader, steps, self._steps = self._reader, self._steps, []
+        self._reader, self._spare = self._spare, reader
+        self._reader.begin_with(reader, len(steps))
+        self._job = self._thread.submit(self._record, reader, steps)
+
+    def _wait(self) -> None:
+        if self._job is not None:
+            self._job.result()  # a failure is kept: no step may follow one that is missing
+
+    def _record(self, reader: Reader, steps: list[int]) -> None:
+        """Record steps whose readings, with the one before them, stand in the first slots."""
+        with one_thread():
+            changes = reader.changes(len(steps))
+            if self.mask.fixed:
+                self.log.record(steps[0], self._positions, changes)
+                return
+            for step, change in zip(steps, changes, strict=True):
+                kept = self.mask.kept(change)
+                self.log.record(step, kept, change[kept][None])

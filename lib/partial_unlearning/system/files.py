@@ -1,12 +1,16 @@
 """Files that are either whole or absent."""
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from partial_unlearning.errors import InputError
+
+UNFINISHED = ".new"
 
 
 def make_folder(path: Path) -> Path:
@@ -34,22 +38,24 @@ def reported() -> Iterator[None]:
 
 
 @reported()
-def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
 
-    Results are for all to read, unless ``mode`` says else. InputError if it cannot be written.
+    A process that is killed meanwhile may leave a file that ends in :data:`UNFINISHED`. The file's
+    ``mode`` is less what the umask takes, as of any new file. InputError if it cannot be written.
     """
-    make_folder(path.parent)
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    target = Path(os.path.realpath(path))  # what a link stands for, not the link
+    make_folder(target.parent)
+    if target.exists() and not target.is_file():
+        raise InputError(f"{path} is a folder or a device; name a file")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        with open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, mode)  # mkstemp makes private files
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path

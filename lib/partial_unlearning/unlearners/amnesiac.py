@@ -1,7 +1,7 @@
 """Amnesiac unlearning (Eq. 4) and partial amnesiac unlearning (Eq. 7): one subtraction.
 
-What is subtracted is made of U, the sums of the affected updates by epoch, of shape ``(E, size)``
-(:class:`partial_unlearning.recorders.epoch_sums.EpochSums`), or of an update log's sum:
+What is subtracted is made of U, the sums of the affected updates by epoch, of shape ``(E, size)``,
+each as an update log sums them:
 
 ========================  ==========================
 conventional (Eq. 4)      ``U.sum(0)``

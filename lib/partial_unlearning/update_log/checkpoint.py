@@ -3,30 +3,23 @@
 import hashlib
 import io
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
 
+if TYPE_CHECKING:  # it loads much
+    from torch.distributed.checkpoint.stateful import Stateful
+
 FILE = "checkpoint.bin"
 _DIGEST = 32
 
 
-class Stateful(Protocol):
-    """A model, an optimizer, a scheduler, a scaler."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything it must remember."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> object:
-        """Remember it."""
-
-
 def write_checkpoint(
     folder: Folder,
-    parts: Sequence[Stateful],
+    parts: Sequence["Stateful"],
     generators: Sequence[torch.Generator],
     position: dict[str, Any],
 ) -> None:
@@ -55,16 +48,18 @@ def read_checkpoint(folder: Folder) -> dict[str, Any] | None:
 
 
 def restore(
-    saved: dict[str, Any], parts: Sequence[Stateful], generators: Sequence[torch.Generator]
+    saved: dict[str, Any], parts: Sequence["Stateful"], generators: Sequence[torch.Generator]
 ) -> dict[str, Any]:
     """Put everything back as it was saved, InputError if others were, and return the position."""
-    found = len(saved["parts"]), len(saved["generators"])
-    if found != (len(parts), len(generators)):
-        given = f"{len(parts)} and {len(generators)} were given"
-        raise InputError(f"the checkpoint has {found[0]} parts, {found[1]} generators; {given}")
+    held, given = (len(saved["parts"]), len(saved["generators"])), (len(parts), len(generators))
+    if held != given:
+        raise InputError(
+            f"the checkpoint was made of {held[0]} parts (the model and keep) and {held[1]} "
+            f"generators, not of {given[0]} and {given[1]}; give record() the same as then"
+        )
     try:
-        for part, state in zip(parts, saved["parts"], strict=True):
-            part.load_state_dict(state)
+        for part, state in reversed([*zip(parts, saved["parts"], strict=True)]):
+            part.load_state_dict(state)  # the model last: a refusal leaves it as it was
         for generator, state in zip(generators, saved["generators"], strict=True):
             generator.set_state(state)
     except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:

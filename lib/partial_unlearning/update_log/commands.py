@@ -18,16 +18,16 @@ def log_group() -> None:
 
 
 def _facts(log: LogFiles) -> dict[str, object]:
-    about, steps, each = log.description, len(log), log.bytes_per_step()
+    about, steps, total = log.description, len(log), log.folder.total()
     sparsity = f"{about.sparsity_first:g} to {about.sparsity_last:g}"
-    dense = each / (4 * log.size)
+    dense = total / (4 * log.size * max(steps, 1))
     unfinished = f", not complete: purge {log.history.purging} again" * bool(log.history.purging)
     return {
-        "model": f"{log.size} entries in {len(about.layers)} layers",
+        "model": f"{log.size} entries in {len(about.model['layers'])} layers",
         "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}",
         "update": f"{about.kept} values in {about.values}, positions {about.positions}",
         "steps": steps,
-        "bytes": f"{log.folder.total()}, {each} a step, {dense:.2%} of a dense float32 log",
+        "bytes": f"{total}, {dense:.2%} of a dense float32 log",
         "recording": "ended" if log.ended else "not ended",
         "purged": f"{len(log.history.purged)} steps" + unfinished,
         "versions": ", ".join(f"{name} {number}" for name, number in about.versions.items()),

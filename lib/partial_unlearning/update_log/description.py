@@ -1,81 +1,74 @@
 """What a log says about itself, as plain data: the model, the mask, the codecs and the versions."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import cached_property
+from typing import Any
 
-from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, stored_code
+from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, PositionCode
 
-PENDING_BYTES, PENDING_STEPS = 1 << 20, 16  # written together: that is quicker than one by one
+TOGETHER_BYTES, TOGETHER_STEPS = 1 << 20, 16  # written together: quicker than one by one
 
 
 @dataclass(frozen=True)
 class Description:
-    """The metadata of a log.
+    """The metadata of a log, as JSON holds it.
 
     Attributes:
-        names: tensor names in the order of the flat vector; ``shapes`` and ``dtypes`` with them.
-        tied: further names under which a model's file may hold the same tensor.
-        layers: layer names; ``layer_ends`` says where each ends in the vector.
-        buffer_names: names of the tensors that are statistics, not trained weights.
-        buffers: whether requests ``keep`` them as they are or ``subtract`` what changed them.
+        model: the fields of its :class:`Layout`; ``dtypes`` are the types of its tensors.
+        buffers: whether requests ``keep`` statistics as they are or ``subtract`` their changes.
         strategy: of pruning; with ``sparsity_first``, ``sparsity_last``, ``seed`` it is the mask.
+        values: type of the stored values.
+        batch_size: most samples in a step; ``ids`` is the type of a sample id.
+        versions: of the libraries that wrote the log.
         kept: entries kept of each update.
         mask_digest: of a seeded mask's positions, else empty.
-        values: type of the stored values.
         positions: code of the positions.
-        batch_size: most samples in a step; ``ids`` is the type of a sample id.
         per_shard: steps in a shard.
-        versions: of the libraries that wrote the log.
     """
 
-    names: tuple[str, ...]
-    shapes: tuple[tuple[int, ...], ...]
-    dtypes: tuple[str, ...]
-    tied: dict[str, str]
-    layers: tuple[str, ...]
-    layer_ends: tuple[int, ...]
-    buffer_names: tuple[str, ...]
+    model: dict[str, Any]
+    dtypes: list[str]
     buffers: str
     strategy: str
     sparsity_first: float
     sparsity_last: float
     seed: int
-    kept: int
-    mask_digest: str
     values: str
-    positions: str
     batch_size: int
     ids: str
-    per_shard: int
     versions: dict[str, str]
-
-    @classmethod
-    def load(cls, content: dict[str, Any]) -> Self:
-        """From JSON of its fields."""
-        fields = {**content, "shapes": [tuple(shape) for shape in content["shapes"]]}
-        lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-        return cls(**{**fields, **lists})
+    kept: int = 0
+    mask_digest: str = ""
+    positions: str = "seeded"
+    per_shard: int = 1
 
     @property
     def size(self) -> int:
         """Number of entries of the model's flat vector."""
-        return self.layer_ends[-1]
+        return int(self.model["ends"][-1])
+
+    @property
+    def code(self) -> PositionCode:
+        """How positions become bytes."""
+        return PositionCode(self.positions, self.size, self.kept)
 
     @property
     def update_bytes(self) -> int:
         """Bytes of an update's row."""
-        values = self.kept * VALUE_BYTES[self.values]
-        if self.positions == "seeded":
-            return values
-        return values + stored_code(self.positions, self.size, self.kept).nbytes
+        return self.code.nbytes + self.kept * VALUE_BYTES[self.values]
 
-    @property
+    @cached_property
     def batches(self) -> BatchCodec:
         """How a batch becomes a row."""
         return BatchCodec(self.batch_size, self.ids)
 
     @property
-    def pending(self) -> int:
-        """How many steps are written together, and may be lost when the process is killed."""
-        fitting = PENDING_BYTES // self.update_bytes
-        return max(1, min(fitting, PENDING_STEPS, self.per_shard))
+    def row_bytes(self) -> dict[str, int]:
+        """Bytes of a row in each of the two arrays that a log has."""
+        return {"updates": self.update_bytes, "batches": self.batches.row.itemsize}
+
+    @property
+    def together(self) -> int:
+        """How many steps are written together, first their batches, at most."""
+        fitting = TOGETHER_BYTES // self.update_bytes
+        return max(1, min(fitting, TOGETHER_STEPS, self.per_shard))

@@ -1,20 +1,34 @@
-"""One folder, on this disk or behind any fsspec URL, and files in it that grow at their end."""
+"""One folder, on this disk or behind any fsspec URL: whole files, and files that grow."""
 
 import fcntl
+import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 import fsspec
 import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.system.files import reported
+from partial_unlearning.system.files import UNFINISHED, reported, write_atomic
 
+T = TypeVar("T")
 Row = bytes | np.ndarray
 """A row of bytes; an array is uint8 and read-only. (Type checkers know no array as a buffer.)"""
+
+FORMAT = 4
+"""Version of everything in a log. Raise it when older code would misread what is written."""
+
+
+def _document(content: Any) -> dict[str, Any]:  # noqa: ANN401 (anything that JSON can hold)
+    """The ``zarr.json`` of a Zarr group with content, and its SHA-256 in one fixed spelling."""
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    attributes = {"format": FORMAT, "content": content, "digest": digest}
+    return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
 
 
 class Folder:
@@ -26,9 +40,17 @@ class Folder:
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
         try:
-            self.fs, self.root = fsspec.core.url_to_fs(os.fspath(url))
-        except (ValueError, ImportError, TypeError, AttributeError) as error:
-            raise InputError(f"cannot open the log folder {url}: {error}") from error
+            self.root = os.fspath(url)
+            if "://" in self.root:
+                self.fs, self.root = fsspec.core.url_to_fs(self.root)
+            else:  # a path as it stands, whatever fsspec makes of its letters
+                self.fs = LocalFileSystem()
+                self.root = os.path.abspath(os.path.expanduser(self.root))
+        except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"cannot open the log folder {url}: {error}; give a path, or a URL of a kind that "
+                "fsspec knows, with its package installed"
+            ) from error
         self.local = isinstance(self.fs, LocalFileSystem)
         self._lock: BinaryIO | None = None
 
@@ -38,10 +60,8 @@ class Folder:
 
     @reported()
     def names(self, folder: str) -> list[str]:
-        """The names of all files in a subfolder, sorted."""
+        """The names of all files in a subfolder, sorted; none if there is no such folder."""
         try:
-            if self.local:
-                return sorted(os.listdir(self.path(folder)))
             self.fs.invalidate_cache()
             found = self.fs.ls(self.path(folder), detail=False)
         except FileNotFoundError:
@@ -52,8 +72,6 @@ class Folder:
     def size(self, name: str) -> int | None:
         """Bytes in a file, None when there is no such file."""
         try:
-            if self.local:
-                return os.path.getsize(self.path(name))
             self.fs.invalidate_cache()
             return int(self.fs.size(self.path(name)))
         except FileNotFoundError:
@@ -74,43 +92,67 @@ class Folder:
     @reported()
     def read(self, name: str, *ranges: tuple[int, int]) -> np.ndarray:
         """Bytes of a file as uint8: all of it, or ascending ranges, which its end cuts short."""
-        if self.local:
-            return _read_local(self.path(name), ranges)
-        if not ranges:
-            return np.frombuffer(bytearray(self.fs.cat_file(self.path(name))), dtype=np.uint8)
-        starts, stops = zip(*ranges, strict=True)  # requests that may go out at the same time
-        paths = [self.path(name)] * len(ranges)
-        parts = self.fs.cat_ranges(paths, list(starts), list(stops), on_error="raise")
-        return np.frombuffer(bytearray(b"".join(parts)), dtype=np.uint8)
+        path = self.path(name)
+        if ranges and self.local:
+            return _read_ranges(path, ranges)
+        if ranges:
+            starts, stops = map(list, zip(*ranges, strict=True))
+            parts = self.fs.cat_ranges([path] * len(ranges), starts, stops, on_error="raise")
+        else:
+            parts = [self.fs.cat_file(path)]
+        return np.frombuffer(bytearray().join(parts), dtype=np.uint8)
 
     @reported()
     def put(self, name: str, content: bytes) -> None:
         """Write a file whole: a reader sees the old one or the new one."""
         path = self.path(name)
-        self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        if not self.local:
-            self.fs.pipe_file(path, content)
-            return
-        temporary = f"{path}.new"
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-
-    @reported()
-    def rename(self, old: str, new: str) -> None:
-        """Give a file another name; on this disk in one moment."""
         if self.local:
-            os.replace(self.path(old), self.path(new))
+            write_atomic(Path(path), content)
         else:
-            self.fs.mv(self.path(old), self.path(new))
+            self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            self.fs.pipe_file(path, content)
+
+    def put_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write JSON that notices when it was changed."""
+        self.put(name, json.dumps(_document(content)).encode())
+
+    def read_json(self, name: str, load: Callable[[dict[str, Any]], T]) -> T:
+        """Load such JSON; InputError if missing, damaged, or of another format."""
+        path = self.path(name)
+        try:
+            text = self.read(name).tobytes()
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{path} is missing: this is no update log, or a part of one; name its folder, or "
+                "restore that file from a copy"
+            ) from error
+        try:
+            found = json.loads(text)
+            version, content = found["attributes"]["format"], found["attributes"]["content"]
+            if found == _document(content):
+                return load(content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path} is damaged, or has the content of another file: {error!r}; restore it"
+            ) from error
+        if isinstance(version, int) and version != FORMAT:
+            raise InputError(
+                f"{path} has format {version}; this version of the library reads format {FORMAT}: "
+                "use the one that wrote it, or record anew"
+            )
+        raise InputError(f"{path} is damaged: its digest does not match; restore it from a copy")
 
     @reported()
     def remove(self, name: str) -> None:
         """Delete a file, if there is one."""
         if self.size(name) is not None:
             self.fs.rm_file(self.path(name))
+
+    def remove_unfinished(self, folder: str) -> None:
+        """Delete what killed processes began to write in a subfolder."""
+        for name in self.names(folder):
+            if name.endswith(UNFINISHED):
+                self.remove(f"{folder}/{name}")
 
     @reported()
     def lock(self, name: str) -> None:
@@ -143,15 +185,15 @@ class Folder:
     def unlock(self) -> None:
         """Let others write."""
         if self._lock:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # a forked process may hold the file as well
             self._lock.close()
             self._lock = None
 
 
-def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
-    """As :meth:`Folder.read`, into one buffer."""
+def _read_ranges(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """As :meth:`Folder.read` on this disk, into one buffer."""
+    buffer, end = np.empty(sum(stop - start for start, stop in ranges), dtype=np.uint8), 0
     with open(path, "rb") as file:
-        ranges = ranges or ((0, os.fstat(file.fileno()).st_size),)
-        buffer, end = np.empty(sum(stop - start for start, stop in ranges), dtype=np.uint8), 0
         for start, stop in ranges:
             file.seek(start)
             end += file.readinto(buffer[end : end + stop - start].data)
@@ -159,25 +201,25 @@ def _read_local(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
 
 
 class LocalTail:
-    """On this disk: every append goes to the operating system at once.
+    """The first bytes of a file on this disk; every append goes to the operating system at once.
 
-    A log is not read while training: what is on the disk leaves the system's memory, as getting
-    ever new memory can cost more than all else about recording.
+    Nothing is held back that a forked process could write a second time. A log is not read while
+    training: what is on the disk leaves the system's memory, as getting ever new memory can cost
+    more than all else about recording.
     """
 
     @reported()
-    def __init__(self, folder: Folder, name: str, content: bytes) -> None:
-        if content or folder.size(name) is not None:
-            folder.put(name, content)
+    def __init__(self, folder: Folder, name: str, length: int) -> None:
         self._file = open(folder.path(name), "ab", buffering=0)  # noqa: SIM115 (held)
-        self.saved = len(content)
+        self.saved = self._file.truncate(length)
 
     def append(self, *parts: Row) -> None:
         """Add parts to the end."""
-        written, size = os.writev(self._file.fileno(), parts), sum(map(len, parts))  # type: ignore[arg-type]
-        if written != size:  # a full disk takes a part
-            raise OSError(f"only {written} of {size} bytes could be written")
-        self.saved += written
+        for part in parts:
+            rest = memoryview(part)  # type: ignore[arg-type]
+            while rest:  # a full disk takes a part, and then nothing
+                rest = rest[self._file.write(rest) :]
+            self.saved += len(part)
 
     @reported()
     def flush(self) -> None:
@@ -195,9 +237,9 @@ class LocalTail:
 class RemoteTail:
     """Where files cannot grow: kept in memory and written whole at each flush."""
 
-    def __init__(self, folder: Folder, name: str, content: bytes) -> None:
-        self._folder, self._name, self._content = folder, name, bytearray(content)
-        self.saved = len(content)
+    def __init__(self, folder: Folder, name: str, length: int) -> None:
+        self._folder, self._name, self.saved = folder, name, length
+        self._content = bytearray(folder.read(name, (0, length)) if length else b"")
 
     def append(self, *parts: Row) -> None:
         """Add parts to the end."""
@@ -216,6 +258,6 @@ Tail = LocalTail | RemoteTail
 """The first ``saved`` bytes are kept, even if the process is killed."""
 
 
-def open_tail(folder: Folder, name: str, content: bytes) -> Tail:
-    """A tail that begins with ``content``, whatever the file held before."""
-    return (LocalTail if folder.local else RemoteTail)(folder, name, content)
+def open_tail(folder: Folder, name: str, length: int) -> Tail:
+    """The first ``length`` bytes of a file, to be appended to."""
+    return (LocalTail if folder.local else RemoteTail)(folder, name, length)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log import checked_json
 from partial_unlearning.update_log.folder import Folder
 
 FILE = "requests.json"
@@ -76,7 +75,7 @@ class History:
         """All entries; InputError if the history is missing or damaged."""
         version = self._folder.version(FILE)  # looked at first: what is read is no older
         if version is None or version != self._version:
-            self._entries, self._announced = checked_json.read(self._folder, FILE, _load)
+            self._entries, self._announced = self._folder.read_json(FILE, _load)
             self._version = version
         return self._entries
 
@@ -87,7 +86,7 @@ class History:
     def write(self, entries: tuple[Entry, ...], announced: Entry | None = None) -> None:
         """Replace all entries; none begin a history. An announced one is about to follow them."""
         content = {"entries": [*map(asdict, entries)], "announced": announced and asdict(announced)}
-        checked_json.write(self._folder, FILE, content)
+        self._folder.put_json(FILE, content)
         self._entries, self._announced = entries, announced
         self._version = self._folder.version(FILE)
 
@@ -115,13 +114,9 @@ class History:
 
     def requests(self) -> dict[int, set[int]]:
         """Number -> affected steps of each request that stands, that is, was not undone."""
-        standing = {}
-        for entry in self.entries:
-            if entry.kind == "forget":
-                standing[entry.request] = from_ranges(entry.asked)
-            elif entry.kind == "undo":
-                del standing[entry.request]
-        return standing
+        undone = {entry.request for entry in self.entries if entry.kind == "undo"}
+        asked = [entry for entry in self.entries if entry.kind == "forget"]
+        return {e.request: from_ranges(e.asked) for e in asked if e.request not in undone}
 
     @property
     def purged(self) -> set[int]:

@@ -15,21 +15,20 @@ from partial_unlearning.batching import BatchPlan
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
-from partial_unlearning.update_log import checked_json
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import BatchCodec, id_type, sample_ids, whole_number
+from partial_unlearning.update_log.codecs import BatchCodec, sample_ids, whole_number
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import Entry, History
 from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
-from partial_unlearning.update_log.update_rows import RowBlock, add_rows
 
 UNCHANGED = (
-    "recorded no change of any weight: a scaler skipped them, the learning rate was 0, or "
-    "gradients were accumulated. Then what these samples did is in later steps, and not found: "
-    "call step() once after each optimizer.step(), with the ids of all its micro-batches"
+    "recorded no change of any weight: a scaler skipped them, the learning rate was 0, all that "
+    "changed is pruned, or gradients were accumulated. In that case what these samples did is in "
+    "later steps, and not found: call step() once after each optimizer.step(), with the ids of all "
+    "its micro-batches"
 )
 
 
@@ -57,11 +56,15 @@ class StoredLog(LogFiles):
 
     def known(self, steps: Iterable[int]) -> np.ndarray:
         """Sorted distinct steps; raises InputError if one is not in the log, or purged."""
-        known = np.unique(np.fromiter(steps, dtype=np.int64))
+        known = np.unique([*steps])
+        if len(known) and known.dtype.kind not in "iu":
+            raise InputError(f"steps are {known.dtype}; give whole numbers of an integer type")
         count, purged = len(self), self.history.purged
         outside = known[(known < 0) | (known >= count)]
         if len(outside):
-            raise InputError(f"the log holds no update of step {outside[0]}, but {count} steps")
+            raise InputError(
+                f"the log holds no update of step {outside[0]}; give some of its {count} steps"
+            )
         if gone := purged.intersection(known.tolist()):
             raise InputError(
                 f"{len(gone)} of these steps are purged from the log, the first is {min(gone)}; "
@@ -87,14 +90,14 @@ class StoredLog(LogFiles):
         """
         blocks = (rows for _, rows in self._updates.blocks(self.known(steps)))
         with one_thread():
-            return add_rows(self.description.updates, blocks, self.size)
+            return self.description.updates.sum(blocks)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the :class:`Batch` of each step, in order; InputError if a row is damaged."""
         for _, rows in self._batches.blocks(np.arange(len(self))):
-            for row in rows:
-                epoch, ids = self.description.batches.decode(row)
-                yield Batch(epoch, torch.from_numpy(ids))
+            for row in self.description.batches.decode(rows):
+                ids = row["ids"][: abs(row["count"])].astype(np.int64)
+                yield Batch(int(row["epoch"]), torch.from_numpy(ids))
 
     def plan(self) -> BatchPlan:
         """The batch plan that was trained along, as far as it was recorded."""
@@ -116,7 +119,7 @@ class StoredLog(LogFiles):
         asked = np.unique(sample_ids(ids))
         steps, seen = self.seen_in(asked)
         if not len(asked):
-            raise InputError("no sample ids were given, so they are in no recorded batch")
+            raise InputError("no sample ids, so they are in no recorded batch; give at least one")
         if not seen.all():
             raise InputError(
                 f"{(~seen).sum()} of {len(asked)} sample ids are in no recorded batch, the first "
@@ -130,7 +133,7 @@ class StoredLog(LogFiles):
         steps: list[int] = []
         seen, purged = np.zeros(len(asked), dtype=bool), sorted(self.history.purged)
         for block, rows in self._batches.blocks(np.delete(np.arange(len(self)), purged)):
-            held = self.description.batches.padded_ids(rows)
+            held = self.description.batches.decode(rows)["ids"]
             hits = np.isin(held, asked)
             seen |= np.isin(asked, held[hits])
             steps += block[hits.any(axis=1)].tolist()
@@ -139,8 +142,8 @@ class StoredLog(LogFiles):
     def unchanged(self, steps: Iterable[int]) -> set[int]:
         """Those of ``steps`` of which no change of a weight was recorded."""
         blocks = self._batches.blocks(np.unique(np.fromiter(steps, dtype=np.int64)))
-        marked = self.description.batches.unchanged
-        return {int(step) for part, rows in blocks for step in part[marked(rows)]}
+        decode = self.description.batches.decode
+        return {int(n) for part, rows in blocks for n in part[decode(rows)["count"] < 0]}
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
@@ -154,9 +157,7 @@ class StoredLog(LogFiles):
 class LogWriter(StoredLog):
     """An update log, open for appending; :func:`create` and :func:`append_to` make one.
 
-    One process at a time can write. Steps are written a few at a time, or by :meth:`flush`; what
-    is not written yet cannot be read, and ``len`` does not count it. (A thread of its own for it
-    waits for the cores that training uses.)
+    One process at a time can write.
     """
 
     _rows_type = RowWriter
@@ -166,10 +167,10 @@ class LogWriter(StoredLog):
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
         folder.lock(ROOT)
         super().__init__(folder)
-        encode = self.description.batches.encode
-        self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
-        self._next, self._pending, self._closed = len(self), 0, False
-        self._block = RowBlock(self.description.updates, self.description.pending)
+        about = self.description
+        self._batch_of = {step: about.batches.encode(epoch, ids) for step, epoch, ids in plan or ()}
+        self._next, self._closed, self._process = len(self), False, os.getpid()
+        self._memory = np.zeros((about.together, about.update_bytes), dtype=np.uint8)
         if self._batches.count() > self._next or self._cut_to() is not None:
             self.cut(self._next)  # killed after a batch, or while shortening
 
@@ -180,19 +181,22 @@ class LogWriter(StoredLog):
 
     def cut(self, steps: int) -> None:
         """Keep the first ``steps`` steps and go on from there."""
-        checked_json.write(self.folder, CUT, {"steps": steps})
-        self._next, self._pending = steps, 0
+        self.folder.put_json(CUT, {"steps": steps})
+        self._next = steps
         self._updates.cut(steps)
         self._batches.cut(steps)
         self.folder.remove(CUT)
 
-    def _refuse_if_closed(self) -> None:
+    def refuse_if_closed(self) -> None:
+        """Raise InputError if nothing can be recorded any more, or not by this process."""
         if self._closed:
             raise InputError("recording has ended; record(..., resume=True) goes on with it")
+        if os.getpid() != self._process:
+            raise InputError("another process records this log; call step() and close() there")
 
     def announce(self, step: int, batch: Batch) -> None:
         """Say which samples a step saw, before it is recorded; InputError if there is no room."""
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         self._batch_of[step] = self.description.batches.encode(batch.epoch, batch.ids)
 
     def record(self, first: int, positions: Tensor, values: Tensor) -> None:
@@ -202,38 +206,36 @@ class LogWriter(StoredLog):
             InputError: not the next step, no batch known for it, or it cannot be written.
         """
         if first != self._next:
-            raise InputError(f"step {first} was recorded, but step {self._next} is the next one")
+            raise InputError(
+                f"step {first} was recorded, but step {self._next} is next; keep their order"
+            )
         for step in range(first, first + len(values)):
             if step not in self._batch_of:
                 raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
-        while len(values):
-            part = values[: self.description.pending - self._pending]
-            self._block.set(self._pending, positions, part)
-            self._next, self._pending = self._next + len(part), self._pending + len(part)
-            values = values[len(part) :]
-            if self._pending == self.description.pending:
-                self._write()
+        for part in values.split(self.description.together):
+            self._write(self.description.updates.encode(positions, part, self._memory))
 
-    def _write(self) -> None:
-        """Write the pending steps: first their batches, then their updates."""
-        if not self._pending:
-            return
-        steps = range(self._next - self._pending, self._next)
-        updates, about = self._block.rows[: self._pending], self.description
-        pairs = zip(map(self._batch_of.pop, steps), updates, strict=True)
-        self._pending, self._next = 0, -1  # nothing can follow until everything is written
-        marked, unchanged = about.batches.marked, about.updates.unchanged
+    def _write(self, updates: np.ndarray) -> None:
+        """Write rows of the next steps: first their batches, then their updates."""
+        steps = range(self._next, self._next + len(updates))
+        batches = [self._batch_of.pop(step) for step in steps]
+        for batch, update in zip(batches, updates, strict=True):
+            if self.description.updates.unchanged(update):
+                batch["count"] *= -1
+        self._next = -1  # nothing can follow until everything is written
         try:
-            self._batches.extend([marked(batch, unchanged(update)) for batch, update in pairs])
+            self._batches.extend([batch.tobytes() for batch in batches])
             self._updates.extend(updates)
         except (OSError, InputError) as error:
-            raise InputError(f"cannot record steps {steps[0]} to {steps[-1]}: {error}") from error
+            raise InputError(
+                f"cannot record steps {steps[0]} to {steps[-1]}: {error}; mend that, and go on "
+                "from the last checkpoint with record(..., resume=True)"
+            ) from error
         self._next = steps.stop
 
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
-        self._refuse_if_closed()
-        self._write()
+        self.refuse_if_closed()
         self._batches.flush()
         self._updates.flush()
 
@@ -244,8 +246,7 @@ class LogWriter(StoredLog):
         """
         self.flush()
         steps = len(self)
-        if still := len(self.unchanged(range(steps))):
-            warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
+        still = len(self.unchanged(range(steps)))
         if model is not None and steps:
             digest = self.description.digest(model)
             self.history.append(Entry("trained", 0, [[0, steps]], digest, **held))  # type: ignore[arg-type]
@@ -253,6 +254,8 @@ class LogWriter(StoredLog):
         self._batches.close()
         self._updates.close()
         self.folder.unlock()
+        if still:  # last, as a warning may be made an error
+            warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
@@ -271,12 +274,10 @@ def _batch_codec(
         largest = max(len(batch) for _, _, batch in plan)
         batch_size = largest if batch_size is None else batch_size
     if ids is None or batch_size is None:
-        raise InputError("a log needs either a batch plan, or all sample ids and the batch size")
-    numbers = sample_ids(ids)
-    if not len(numbers) or numbers.min() < 0:
-        raise InputError("a sample id is below 0, or there is none; give all that may occur")
-    batch_size = whole_number("batch_size", batch_size, 1, 2**31)
-    return BatchCodec(batch_size, id_type(int(numbers.max())))
+        raise InputError(
+            "neither a plan nor ids and batch_size; give all sample ids and the batch size"
+        )
+    return BatchCodec.holding(ids, batch_size)
 
 
 def create(
@@ -313,15 +314,22 @@ def create(
     """
     if exists(path):
         raise InputError(f"there is a log at {path} already; give resume=True or another folder")
-    batch = _batch_codec(ids, batch_size, plan)
-    sparsity = (sparsity_first, sparsity_last)
-    description = describe(model, batch, strategy, sparsity, seed, values, buffers)
+    description = describe(
+        model,
+        _batch_codec(ids, batch_size, plan),
+        strategy=strategy,
+        sparsity_first=sparsity_first,
+        sparsity_last=sparsity_last,
+        seed=whole_number("seed", seed, 0, 2**63),
+        values=values,
+        buffers=buffers,
+    )
     folder = Folder(path)
     refuse_leavings(folder, CUT, CHECKPOINT)
-    RowWriter(folder, "updates", description.update_bytes, description.per_shard).close()
-    RowWriter(folder, "batches", batch.nbytes, description.per_shard).close()
+    for name, nbytes in description.row_bytes.items():
+        RowWriter(folder, name, nbytes, description.per_shard).close()
     History(folder).write(())
-    checked_json.write(folder, ROOT, asdict(description))
+    folder.put_json(ROOT, asdict(description))
     return LogWriter(folder, plan)
 
 
@@ -338,11 +346,7 @@ def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> St
     return log
 
 
-def append_to(
-    path: str | os.PathLike[str], model: nn.Module, plan: BatchPlan | None = None
-) -> LogWriter:
-    """As :func:`open_log`, to append to it, one process at a time; plan as of :func:`create`."""
-    if not exists(path):
-        raise InputError(f"there is no update log at {path}; create it")
+def append_to(path: str | os.PathLike[str], model: nn.Module) -> LogWriter:
+    """As :func:`open_log`, to append to it, one process at a time."""
     open_log(path, model)
-    return LogWriter(Folder(path), plan)
+    return LogWriter(Folder(path))

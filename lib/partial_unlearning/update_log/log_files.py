@@ -6,7 +6,6 @@ from typing import ClassVar
 import numpy as np
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log import checked_json
 from partial_unlearning.update_log.codecs import EPOCH_BYTES
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.folder import Folder
@@ -35,10 +34,11 @@ class LogFiles:
 
     def __init__(self, folder: Folder) -> None:
         self.folder, self.history = folder, History(folder)
-        self.description = checked_json.read(folder, ROOT, self._description_type.load)
-        rows, about = self._rows_type, self.description
-        self._updates = rows(folder, "updates", about.update_bytes, about.per_shard)
-        self._batches = rows(folder, "batches", about.batches.nbytes, about.per_shard)
+        self.description = folder.read_json(ROOT, lambda plain: self._description_type(**plain))
+        self._updates, self._batches = (
+            self._rows_type(folder, name, nbytes, self.description.per_shard)
+            for name, nbytes in self.description.row_bytes.items()
+        )
         self.parts = ((self._updates, 0), (self._batches, EPOCH_BYTES))  # bytes that purging keeps
 
     @property
@@ -55,7 +55,7 @@ class LogFiles:
         before, updates = self._batches.count(), self._updates.count()
         after, cut = self._batches.count(), self._cut_to()
         # Batches are written just before their updates; a log may grow while it is counted.
-        ahead = self.description.pending if self.folder.local else self.description.per_shard
+        ahead = self.description.together if self.folder.local else self.description.per_shard
         if cut is None and (before - updates > ahead or updates > after):
             raise InputError(
                 f"the log {self.folder.root} holds {updates} updates but {after} batches; restore "
@@ -80,12 +80,7 @@ class LogFiles:
         """To how many steps a killed process was shortening the log, None if none was."""
         if self.folder.size(CUT) is None:
             return None
-        return checked_json.read(self.folder, CUT, lambda content: int(content["steps"]))
-
-    def bytes_per_step(self) -> int:
-        """Bytes that one step takes in the files, checksums and index included."""
-        rows = (self._updates, self._batches)
-        return sum(r.slot + len(r.index()) // r.per_shard for r in rows)
+        return self.folder.read_json(CUT, lambda content: int(content["steps"]))
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""

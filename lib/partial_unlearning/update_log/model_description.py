@@ -2,9 +2,11 @@
 
 import hashlib
 import platform
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +15,15 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, build_mask
 from partial_unlearning.state import Layout, State, named_tensors, ties, unequal
 from partial_unlearning.system.threads import one_thread
-from partial_unlearning.update_log import codecs
+from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, PositionCode
 from partial_unlearning.update_log.description import Description
-from partial_unlearning.update_log.names import renamed
 from partial_unlearning.update_log.update_rows import UpdateCodec
 
 SHARD_BYTES = 8 << 20  # memory a reader needs; many steps of a small model, one of a large one
 BUFFERS = ("subtract", "keep")
 USED = ("torch", "numpy", "fsspec", "google-crc32c")
+WRAPPERS = {"_orig_mod", "module", "model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""What ``torch.compile`` or a parallel wrapper puts into the names of tensors."""
 TYPES = "float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, bool"
 
 
@@ -28,8 +31,33 @@ def _positions_digest(positions: Tensor) -> str:
     return hashlib.sha256(positions.cpu().numpy().astype("<i8").tobytes()).hexdigest()
 
 
-def _dtype_name(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.") + " without values" * tensor.is_meta
+def _kind(tensor: Tensor) -> str:
+    """The type of a plain tensor with values; of another what it is."""
+    plain = not nn.parameter.is_lazy(tensor) and type(tensor.detach()) is Tensor
+    if plain and not tensor.is_nested and not tensor.is_meta and tensor.layout == torch.strided:
+        return str(tensor.dtype).removeprefix("torch.")
+    return f"a {type(tensor).__name__} of {tensor.dtype}, not plain or without values"
+
+
+def _wrong_model(found: str) -> InputError:
+    return InputError(f"wrong model for this log: {found}; give the one that it was recorded of")
+
+
+def _bare(name: str) -> tuple[str, ...]:
+    return tuple(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def renamed(given: Collection[str], known: Collection[str]) -> dict[str, str]:
+    """Given names -> known ones that differ by words of wrappers only; empty if it is unclear.
+
+    >>> renamed(["_orig_mod.0.weight", "0.bias"], ["0.weight", "0.bias"])
+    {'_orig_mod.0.weight': '0.weight'}
+    """
+    bare = {_bare(name): name for name in known}
+    pairs = {name: bare.get(_bare(name), name) for name in given}
+    if len(bare) < len(known) or len(set(pairs.values())) < len(pairs):
+        return {}
+    return {name: other for name, other in pairs.items() if name != other}
 
 
 @dataclass(frozen=True)
@@ -39,21 +67,25 @@ class ModelDescription(Description):
     @cached_property
     def layout(self) -> Layout:
         """The layout of the model, rebuilt without it."""
-        slices = tuple(map(slice, (0, *self.layer_ends), self.layer_ends))
-        shapes, buffers = tuple(map(torch.Size, self.shapes)), frozenset(self.buffer_names)
-        return Layout(self.names, shapes, self.layers, slices, buffers, self.tied)
+        facts = {name: tuple(value) for name, value in self.model.items() if name != "tied"}
+        facts["shapes"] = tuple(map(torch.Size, facts["shapes"]))
+        return Layout(**facts, tied=self.model["tied"])
 
-    @cached_property
-    def mask(self) -> Mask:
-        """The mask, rebuilt from its seed; InputError if this version of torch draws another."""
+    def draw_mask(self) -> Mask:
+        """The mask as this version of torch draws it."""
         with one_thread():
-            mask = build_mask(
+            return build_mask(
                 self.strategy,
                 self.layout,
                 sparsity_first=self.sparsity_first,
                 sparsity_last=self.sparsity_last,
                 seed=self.seed,
             )
+
+    @cached_property
+    def mask(self) -> Mask:
+        """The mask, rebuilt from its seed; InputError if this version of torch draws another."""
+        mask = self.draw_mask()
         if mask.fixed and _positions_digest(mask.kept()) != self.mask_digest:
             raise InputError(
                 f"the pruning mask cannot be rebuilt from its seed with torch {torch.__version__}; "
@@ -64,12 +96,9 @@ class ModelDescription(Description):
     @cached_property
     def updates(self) -> UpdateCodec:
         """How an update becomes a row; raises as :attr:`mask`."""
-        if self.positions == "seeded":
-            code: codecs.Positions = codecs.Seeded(self.mask.kept())
-        else:
-            code = codecs.stored_code(self.positions, self.size, self.kept)
+        seeded = self.mask.kept() if self.positions == "seeded" else None
         buffers = (~self.layout.is_weight).nonzero().ravel().numpy()
-        return UpdateCodec(code, self.kept, getattr(torch, self.values), buffers)
+        return UpdateCodec(self.code, seeded, getattr(torch, self.values), buffers)
 
     def digest(self, weights: State) -> str:
         """SHA-256 of the tensors of a model, in their own types, by which its weights are known."""
@@ -78,106 +107,99 @@ class ModelDescription(Description):
             sha.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return sha.hexdigest()
 
+    @cached_property
+    def _first_names(self) -> dict[str, str]:
+        """Each name that a tensor may have -> the first of its names."""
+        return {name: name for name in self.layout.names} | dict(self.layout.tied)
+
     def unwrapped(self, weights: State) -> dict[str, Tensor]:
         """The tensors by the log's names, where theirs differ by words of wrappers only."""
         given = named_tensors(weights)
-        ours = renamed(given, {*self.names, *self.tied})
+        ours = renamed(given, self._first_names)
         return {ours.get(name, name): tensor for name, tensor in given.items()}
 
     def check(self, weights: State) -> None:
         """Raise InputError if a model, or a file's tensors, are not this log's; name the first."""
-        given, wrong = named_tensors(weights), "wrong model for this log"
-        tensors = zip(self.names, self.shapes, self.dtypes, strict=True)
-        kinds = {name: f"{shape} {dtype}" for name, shape, dtype in tensors}
-        first = {name: name for name in self.names} | self.tied
-        if others := renamed(given, first):
+        given = named_tensors(weights)
+        if others := renamed(given, self._first_names):
             name, ours = next(iter(others.items()))
             words = sorted({*name.split(".")} ^ {*ours.split(".")})
             raise InputError(
                 f"{name} is {ours} in this log: names differ by {'.'.join(words)}. as of compiled "
                 "or wrapped models; give --wrapped, or log.description.unwrapped(...)"
             )
+        self._check_kinds(given)
+        self._check_ties(given)
+
+    def _check_kinds(self, given: Mapping[str, Tensor]) -> None:
+        tensors = zip(self.layout.names, self.layout.shapes, self.dtypes, strict=True)
+        kinds = {name: f"{tuple(shape)} {dtype}" for name, shape, dtype in tensors}
         for name, tensor in given.items():
-            found = f"{tuple(tensor.shape)} {_dtype_name(tensor)}"
-            kind = kinds.get(first.get(name, name), "no tensor of that name")
+            kind, own = kinds.get(self._first_names.get(name, name)), _kind(tensor)
+            found = f"{tuple(tensor.shape)} {own}" if own in TYPES.split(", ") else own
             if found != kind:
-                raise InputError(f"{wrong}: it has {name} {found}, the log {kind}")
-        for name, places in zip(self.names, self.layout.places(weights), strict=True):
-            if not places:
-                raise InputError(f"{wrong}: it has no tensor {name} {kinds[name]}")
-            if any(unequal(places[0], other).any() for other in places[1:]):
+                raise _wrong_model(f"it has {name} {found}, the log {kind or 'none of that name'}")
+        held = {self._first_names[name] for name in given}
+        for name, kind in kinds.items():
+            if name not in held:
+                raise _wrong_model(f"it has no tensor {name} {kind}")
+
+    def _check_ties(self, given: Mapping[str, Tensor]) -> None:
+        places = zip(self.layout.names, self.layout.places(given), strict=True)
+        for name, (place, *others) in places:
+            if any(unequal(place, other).any() for other in others):
                 raise InputError(
                     f"{name} is tied, but has other values under its other names; save the trained "
                     "model anew, or copy the right values under all of them"
                 )
-        if again := [pair for pair in ties(given).items() if first[pair[0]] != first[pair[1]]]:
-            raise InputError(f"{wrong}: {' and '.join(again[0])} have become one tensor")
+        for name, other in ties(given).items():
+            if self._first_names[name] != self._first_names[other]:
+                raise _wrong_model(f"{name} and {other} have become one tensor")
 
 
 def _refuse_unrecordable(model: nn.Module) -> None:
     """Raise InputError for tensors whose changes cannot be added up, or that cannot be reached."""
+    if not isinstance(model, nn.Module) or not list(model.parameters()):
+        raise InputError(f"a {type(model).__name__} has no weights; give a module that has")
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise InputError(
             "the model is or holds a scripted or traced module, whose weights cannot be followed; "
             "record the plain module, and script it when it is trained"
         )
     for name, tensor in named_tensors(model).items():
-        other = nn.parameter.is_lazy(tensor) or type(tensor.detach()) is not Tensor
-        strided = not other and tensor.layout == torch.strided
-        if not strided or _dtype_name(tensor) not in TYPES.split(", "):
+        if (kind := _kind(tensor)) not in TYPES.split(", "):
             raise InputError(
-                f"{name} is a {type(tensor).__name__} of {tensor.dtype}; only plain tensors of "
-                f"{TYPES} can be recorded (run lazy layers once, keep complex ones as view_as_real)"
+                f"{name} is {kind}; only plain tensors of {TYPES} can be recorded (run "
+                "lazy layers once, keep complex ones as view_as_real)"
             )
 
 
-def describe(
-    model: nn.Module,
-    batch: codecs.BatchCodec,
-    strategy: str,
-    sparsity: tuple[float, float],
-    seed: int,
-    values: str,
-    buffers: str,
-) -> ModelDescription:
-    """Describe a log to be; arguments and errors as of :func:`create`."""
-    for name, value, choices in (
-        ("values", values, codecs.VALUE_BYTES),
-        ("buffers", buffers, BUFFERS),
-    ):
+def describe(model: nn.Module, batch: BatchCodec, **settings: Any) -> ModelDescription:  # noqa: ANN401
+    """Describe a log to be; settings and errors as of :func:`create`."""
+    for name, choices in (("values", VALUE_BYTES), ("buffers", BUFFERS)):
+        value = settings[name]
         if not isinstance(value, str) or value not in choices:
             raise InputError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
-    if not isinstance(model, nn.Module) or not list(model.parameters()):
-        raise InputError(f"a {type(model).__name__} has no weights; give a module that has")
     _refuse_unrecordable(model)
-    first, last = sparsity
-    seed = codecs.whole_number("seed", seed, 0, 2**63)
+    versions = {"python": platform.python_version(), **{name: version(name) for name in USED}}
     layout = Layout.of(model)
-    mask = build_mask(strategy, layout, sparsity_first=first, sparsity_last=last, seed=seed)
-    kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(layout.size, device="cpu"))
+    dtypes = [_kind(tensor) for tensor in layout.tensors(model)]
+    facts = asdict(layout)
+    draft = ModelDescription(facts, dtypes, **settings, **asdict(batch), versions=versions)
+    return _with_mask(draft)
+
+
+def _with_mask(draft: ModelDescription) -> ModelDescription:
+    """Add what the mask decides: positions, how they are stored, and how many rows a shard has."""
+    mask, size = draft.draw_mask(), draft.size
+    kept = mask.kept() if mask.fixed else mask.kept(torch.zeros(size, device="cpu"))
     if not len(kept):
-        raise InputError(f"pruning from {first} to {last} keeps nothing; choose one below 1")
-    draft = ModelDescription(
-        names=layout.names,
-        shapes=tuple(map(tuple, layout.shapes)),
-        dtypes=tuple(map(_dtype_name, layout.tensors(model))),
-        tied=dict(layout.tied),
-        layers=layout.layers,
-        layer_ends=tuple(part.stop for part in layout.slices),
-        buffer_names=tuple(sorted(layout.buffers)),
-        buffers=buffers,
-        strategy=strategy,
-        sparsity_first=first,
-        sparsity_last=last,
-        seed=seed,
+        ends = f"{draft.sparsity_first} to {draft.sparsity_last}"
+        raise InputError(f"pruning from {ends} keeps nothing; choose one below 1")
+    described = replace(
+        draft,
         kept=len(kept),
         mask_digest=_positions_digest(kept) if mask.fixed else "",
-        values=values,
-        positions="seeded" if mask.fixed else codecs.smallest(layout.size, len(kept)),
-        batch_size=batch.batch_size,
-        ids=batch.ids,
-        per_shard=1,
-        versions={"python": platform.python_version(), **{name: version(name) for name in USED}},
+        positions="seeded" if mask.fixed else PositionCode.smallest(size, len(kept)).name,
     )
-    step_bytes = draft.update_bytes + batch.nbytes
-    return replace(draft, per_shard=max(1, SHARD_BYTES // step_bytes))
+    return replace(described, per_shard=max(1, SHARD_BYTES // sum(described.row_bytes.values())))

@@ -2,19 +2,24 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from inspect import getfullargspec
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, distributed, nn
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.recorders.background import BackgroundRecorder
 from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.checkpoint import Stateful
+from partial_unlearning.update_log.codecs import sample_ids, whole_number
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
+from partial_unlearning.update_log.optimizer_watch import OptimizerWatch
+
+if TYPE_CHECKING:
+    from torch.distributed.checkpoint.stateful import Stateful
 
 
 class Recording:
@@ -27,21 +32,25 @@ class Recording:
         self,
         model: nn.Module,
         log: LogWriter,
-        keep: Sequence[Stateful] = (),
+        keep: Sequence["Stateful"] = (),
         generators: Sequence[torch.Generator] = (),
+        gathered: bool = False,
     ) -> None:
-        self.model, self.log = model, log
+        self.model, self.log, self._gathered = model, log, gathered
         self._parts: list[Stateful] = [model, *keep]
         self._generators = list(generators)
         self.steps, self.epoch = len(log), 0
         self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
         self._first = self.steps
-        kind = BackgroundRecorder if log.mask.fixed else UpdateRecorder
         keep_buffers = log.description.buffers == "keep"  # then their changes are never needed
         stored = torch.float64 if keep_buffers else getattr(torch, log.description.values)
-        self._recorder = kind(log.mask, log, stored)
-        self._recorder.on_train_begin(model)
+        self._recorder = UpdateRecorder(log.mask, log, stored)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._recorder.on_train_begin(self.model)
+        self._watch = OptimizerWatch(self.model, partial(self._recorder.moved, self.model))
 
     def _resume(self) -> None:
         """Go to where the log can go on, else raise InputError: no steps are cut for want of it.
@@ -49,26 +58,29 @@ class Recording:
         That is its checkpoint; or its end, with the weights it ended with or those of a request.
         """
         history, saved = self.log.history, checkpoint.read_checkpoint(self.log.folder)
-        ended, digest = history.trained_steps, self.log.description.digest(self.model)
+        digest = self.log.description.digest(self.model)
         known = history.knows(digest)
-        if saved and (saved["position"]["steps"] > ended or not known):
+        if saved and (saved["position"]["steps"] > history.trained_steps or not known):
             self._go_to(**checkpoint.restore(saved, self._parts, self._generators))
         elif known:
             self._held["subtracted"] = to_ranges(history.subtracted(digest))
             self._held["inseparable"] = to_ranges(history.inseparable)
             self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
-            self._cut(ended)
-        elif ended:
-            raise InputError(
-                "this log has ended, and its checkpoint went with the first request; to train on, "
-                f"load its last weights ({history.entries[-1].weights[:12]}) first, or record to a "
-                "new folder"
-            )
+            self._cut(history.trained_steps)
         elif self.steps:
-            raise InputError(
-                f"the log holds {self.steps} steps, but no checkpoint to go on from: take a new "
-                "folder, and call checkpoint(0) before the first step if a run may be begun again"
+            raise InputError(self._no_way_on())
+
+    def _no_way_on(self) -> str:
+        if self.log.history.entries:
+            return (
+                "this log has ended, and its checkpoint went with the first request; to train on, "
+                f"load its last weights ({self.log.history.entries[-1].weights[:12]}) first, or "
+                "record to a new folder"
             )
+        return (
+            f"the log holds {self.steps} steps, but no checkpoint to go on from: take a new "
+            "folder, and call checkpoint(0) before the first step if a run may be begun again"
+        )
 
     def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
         self.epoch, self._held = epoch, held
@@ -97,16 +109,23 @@ class Recording:
             InputError: ids that the log has no room for, steps that could not be written, or what
                 :meth:`checkpoint` finds.
         """
+        if self._watch.found:
+            raise InputError(
+                f"since the last step() {self._watch.found}, which would count as a part of this "
+                "one: call step() after each optimizer.step(), and restart() after a change by "
+                "anything else. Go on from a checkpoint; or restart(), and no step so far can be "
+                "subtracted any more"
+            )
         self.log.announce(self.steps, Batch(epoch, ids))
         self._recorder.on_step_end(self.steps, self.model)
+        self._watch.note()
         self.steps += 1
         if self.steps == self._first + 1:  # once: it finds a layer replaced after record()
             self._check()
 
     def _check(self) -> None:
         """Wait for all steps; InputError unless the model is where the last one left it."""
-        self._recorder.on_epoch_end(self.epoch, self.model)
-        self.log.description.check(self.model)
+        self._wait()
         if moved := self._recorder.moved(self.model):
             raise InputError(
                 f"{moved} recorded entries are not as step() read them last: other weights were "
@@ -114,6 +133,14 @@ class Recording:
                 "optimizer.step(). Put the last weights back; or call restart(steps) if the model "
                 "holds just the first so many, and else restart()"
             )
+        self._watch.note()
+
+    def _wait(self) -> None:
+        """Wait for all steps; InputError if they or the model cannot be those of this log."""
+        self.log.refuse_if_closed()
+        _refuse_ungathered(self._gathered)
+        self._recorder.on_epoch_end(self.epoch, self.model)
+        self.log.description.check(self.model)
 
     def restart(self, steps: int | None = None) -> None:
         """Read the model anew: what has changed it since the last step is part of no update.
@@ -124,19 +151,17 @@ class Recording:
         Raises:
             InputError: another model, more steps than there are, or fewer than at the last close().
         """
-        self._recorder.on_epoch_end(self.epoch, self.model)
-        self.log.description.check(self.model)
-        least = self.log.history.trained_steps
+        self._wait()
         if steps is None:
             if self._recorder.moved(self.model):
                 self._held["inseparable"] = [[0, self.steps]]
-        elif not least <= steps <= self.steps:
-            raise InputError(f"restart({steps}): the log can go on from step {least}..{self.steps}")
-        elif steps < self.steps:
+        elif (
+            whole_number("restart", steps, self.log.history.trained_steps, self.steps) < self.steps
+        ):
             self.log.flush()
             self.log.folder.remove(checkpoint.FILE)  # the checkpoint may be of steps that go
             self._cut(steps)
-        self._recorder.on_train_begin(self.model)
+        self._begin()
 
     def checkpoint(self, epoch: int) -> None:
         """Save all that is needed to go on from here, with this ``epoch``, counted from 0.
@@ -144,6 +169,7 @@ class Recording:
         Raises:
             InputError: steps could not be written, or something else changed the model since.
         """
+        whole_number("the epoch", epoch, 0, 2**32 - 1)
         self._check()
         self.log.flush()
         position = {"steps": self.steps, "epoch": epoch, **self._held}
@@ -156,21 +182,51 @@ class Recording:
         as :meth:`checkpoint`; recording has not ended then.
         """
         self._check()
+        self._watch.close()
         self.log.close(self.model, **self._held)
 
 
 def gather_ids(ids: Tensor) -> Tensor:
     """The sample ids, int64 ``(n,)``, of all processes that share a step; each of them calls it."""
-    parts = [ids] * distributed.get_world_size()
-    distributed.all_gather_object(parts, ids.cpu())
+    own = torch.from_numpy(sample_ids(ids))
+    parts = [own] * _processes()
+    if len(parts) > 1:
+        distributed.all_gather_object(parts, own)
     return torch.cat(parts)
+
+
+def _processes() -> int:
+    """How many processes train together."""
+    grouped = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if grouped else 1
+
+
+def _refuse_ungathered(gathered: bool) -> None:
+    if _processes() > 1 and not gathered:
+        raise InputError(
+            "each of several processes sees only its own sample ids: record(..., gathered=True) in "
+            "one of them, batch_size of all, and step(gather_ids(ids)); all call gather_ids"
+        )
+
+
+def _refuse_stateless(parts: Any, generators: Any) -> None:  # noqa: ANN401 (as they are given)
+    """Raise InputError unless a checkpoint can save them all."""
+    try:
+        _ = [(part.state_dict, part.load_state_dict) for part in parts]
+        _ = [(generator.get_state, generator.set_state) for generator in generators]
+    except (TypeError, AttributeError) as error:
+        raise InputError(
+            f"{error}: give keep=[...], a list of what has state_dict and load_state_dict, such as "
+            "the optimizer, and generators=[...], one of random generators"
+        ) from error
 
 
 def _refuse_other(about: Description, settings: dict[str, Any]) -> None:
     """Raise InputError for settings that are not those the log was begun with."""
     for name, value in settings.items():
         begun = getattr(about, name, "no such setting")
-        if value is not None and name not in ("ids", "plan") and value != begun:
+        same = isinstance(value, int | float | str) and value == begun
+        if value is not None and name not in ("ids", "plan") and not same:
             raise InputError(
                 f"{name} is {value!r}, but the log was begun with {begun!r}; leave it out to go on "
                 "with the log, or record to a new folder"
@@ -181,7 +237,7 @@ def record(
     model: nn.Module,
     path: str | os.PathLike[str],
     *,
-    keep: Sequence[Stateful] = (),
+    keep: Sequence["Stateful"] = (),
     generators: Sequence[torch.Generator] = (),
     resume: bool = False,
     gathered: bool = False,
@@ -206,33 +262,18 @@ def record(
     Raises:
         InputError: there is a log, and ``resume`` is not set or it cannot go on with this model
             and settings; or several processes train, and ``gathered`` is not set.
-
-    Example:
-        >>> from tempfile import mkdtemp
-        >>> model = nn.Linear(3, 2)
-        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        >>> recording = record(model, mkdtemp() + "/log", ids=torch.arange(8), batch_size=4)
-        >>> for ids in torch.arange(8).split(4):
-        ...     optimizer.zero_grad()
-        ...     model(torch.ones(4, 3)).square().sum().backward()
-        ...     optimizer.step()
-        ...     recording.step(ids, epoch=0)
-        >>> recording.close()
-        >>> recording.log.affected_steps([6])
-        [1]
     """
-    grouped = distributed.is_available() and distributed.is_initialized()
-    if grouped and distributed.get_world_size() > 1 and not gathered:
-        raise InputError(
-            "each of several processes sees only its own sample ids: record(..., gathered=True) in "
-            "one of them, batch_size of all, and step(gather_ids(ids)); all call gather_ids"
-        )
+    _refuse_ungathered(gathered)
+    _refuse_stateless(keep, generators)
     known = resume and exists(path)
+    choices = getfullargspec(create).kwonlyargs
+    if not known and not settings.keys() <= set(choices):
+        raise InputError(f"the settings are {', '.join(choices)}; given were {', '.join(settings)}")
     log = append_to(path, model) if known else create(path, model, **settings)
     try:
         if known:
             _refuse_other(log.description, settings)
-        return Recording(model, log, keep, generators)
+        return Recording(model, log, keep, generators, gathered)
     except InputError:
         log.folder.unlock()  # so that it can be tried again
         raise

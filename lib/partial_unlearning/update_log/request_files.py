@@ -13,13 +13,19 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from partial_unlearning.errors import InputError
+from partial_unlearning.state import State
 from partial_unlearning.system.files import write_atomic
 from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, from_ranges
-from partial_unlearning.update_log.log import UNCHANGED, open_log
-from partial_unlearning.update_log.purge import purge
-from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo
+from partial_unlearning.update_log.log import UNCHANGED, StoredLog, open_log
+from partial_unlearning.update_log.requests import (
+    Preview,
+    carry_out,
+    preview,
+    preview_undo,
+    purge,
+)
 
 NEARLY_ALL = 0.9
 TOO_MANY = (
@@ -82,7 +88,10 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         with safetensors.safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"cannot read {path} as safetensors weights: {error}") from error
+        raise InputError(
+            f"cannot read {path} as safetensors weights: {error}; give a file that "
+            "safetensors.torch.save_file(model.state_dict(), ...) wrote"
+        ) from error
 
 
 def _tell(plan: Preview, about: Description) -> None:
@@ -105,6 +114,17 @@ def _tell(plan: Preview, about: Description) -> None:
         click.echo(f"warning: {plan.affected_fraction:.0%} {TOO_MANY}", err=True)
 
 
+def _look(log: StoredLog, weights: State, request: Path | int, unfinished: bool) -> Preview:
+    """The plan of a request; that of one to forget is told."""
+    if isinstance(request, int):
+        return preview_undo(log, weights, request)
+    ids = read_ids(request)
+    plan = preview(log, weights, ids, unfinished=unfinished)
+    click.echo(f"{len({*ids})} sample ids, from {min(ids)} to {max(ids)}")
+    _tell(plan, log.description)
+    return plan
+
+
 def answer(
     path: str,
     weights: Path,
@@ -122,13 +142,7 @@ def answer(
     named = log.description.unwrapped(tensors) if wrapped else tensors
     mode = weights.stat().st_mode & 0o777  # private weights stay private
     with log.locked():  # from the plan to its end: nobody changes the history in between
-        if isinstance(request, int):
-            plan = preview_undo(log, named, request)
-        else:
-            ids = read_ids(request)
-            plan = preview(log, named, ids, unfinished=unfinished)
-            click.echo(f"{len(ids)} sample ids, from {min(ids)} to {max(ids)}")
-            _tell(plan, log.description)
+        plan = _look(log, named, request, unfinished)
         if out is None:
             return None
         entry = carry_out(
@@ -160,5 +174,8 @@ def completed(path: str, ids: Path, out: Path) -> bool:
         return False
     weights = log.history.entries[-1].weights
     if log.description.digest(log.description.unwrapped(read_weights(out)[0])) != weights:
-        raise InputError(f"{out} does not hold the weights {weights[:12]} of that request")
+        raise InputError(
+            f"the purge of these samples is complete now, but {out} does not hold the weights "
+            f"{weights[:12]} of that request; name the file that does"
+        )
     return True

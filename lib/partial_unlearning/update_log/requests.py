@@ -3,8 +3,10 @@
 import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from partial_unlearning.errors import InputError
@@ -49,6 +51,12 @@ class Preview:
         return len(self.asked) / self.steps
 
 
+def _opened(log: StoredLog) -> StoredLog:
+    if not isinstance(log, StoredLog):
+        raise InputError(f"a {type(log).__name__} is no open log; give what open_log(path) returns")
+    return log
+
+
 def _before(log: StoredLog, digest: str, after: set[int]) -> set[int]:
     """The steps subtracted in the weights of this digest; also in those of a killed process."""
     begun = log.history.announced
@@ -63,11 +71,8 @@ def _plan(
     log: StoredLog, weights: State, kind: str, request: int, asked: set[int], after: set[int]
 ) -> Preview:
     """The plan of a request, with what the weights have lost before it."""
-    try:
-        log.description.check(weights)
-        digest = log.description.digest(weights)
-    except (AttributeError, TypeError, RuntimeError) as error:
-        raise InputError(f"give a model, or its dense tensors by name ({error})") from error
+    log.description.check(weights)
+    digest = log.description.digest(weights)
     before = _before(log, digest, after)
     if lost := (before ^ after) & log.history.inseparable:
         raise InputError(
@@ -83,7 +88,7 @@ def preview(
     log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
 ) -> Preview:
     """Look what :func:`forget` would do: arguments and errors as there; nothing is changed."""
-    if not (log.ended or (unfinished and not log.history.entries)):
+    if not (_opened(log).ended or (unfinished and not log.history.entries)):
         raise InputError(
             f"recording has not ended, so no weights are known to hold the {len(log)} steps of the "
             "log; go on and close it. Where that cannot be, and these are the weights right after "
@@ -95,14 +100,25 @@ def preview(
     return _plan(log, weights, "forget", request, asked, after)
 
 
-def preview_undo(log: StoredLog, weights: State, request: int) -> Preview:
-    """Look what :func:`undo` would do; raises as it does, changes nothing."""
+def _standing(log: StoredLog, request: int) -> dict[int, set[int]]:
+    """The steps of each request that stands, by number; InputError if this one does not."""
     requests = log.history.requests()
     if whole_number("the request", request, 1, 2**63) not in requests:
-        raise InputError(f"request {request} does not stand; those that do: {[*requests]}")
+        raise InputError(
+            f"request {request} does not stand; those that do: {[*requests]}. log info lists them"
+        )
+    return requests
+
+
+def preview_undo(log: StoredLog, weights: State, request: int) -> Preview:
+    """Look what :func:`undo` would do; raises as it does, changes nothing."""
+    requests = _standing(log, request)
     asked = requests.pop(request)
     if asked <= log.history.purged:
-        raise InputError(f"request {request} is final: its steps are purged, nobody can undo it")
+        raise InputError(
+            f"request {request} is final: its steps are purged, nobody can undo it; train again "
+            "with these samples"
+        )
     return _plan(log, weights, "undo", request, asked, set().union(*requests.values()))
 
 
@@ -116,12 +132,13 @@ def _subtract(log: StoredLog, weights: State, plan: Preview) -> None:
 
 
 def carry_out(
-    log: StoredLog, weights: State, plan: Preview, save: Callable[[], object] | None = None
+    log: StoredLog, weights: State, plan: Preview, save: Callable[[], object] = lambda: None
 ) -> Entry:
     """Do what a preview says, in place, and note it down: before, as begun, and once it is done.
 
-    Cut short, it can be repeated, with the old weights or the new ones. The caller holds the lock
-    of the log since before the preview, and left the weights alone.
+    ``save`` is called when the weights are changed. Cut short, it can be repeated, with the old
+    weights or the new ones. The caller holds the lock of the log since before the preview, and left
+    the weights alone.
     """
     own, entries = named_tensors(weights), log.history.entries
     changed = deepcopy({name: tensor.detach() for name, tensor in own.items()})
@@ -131,22 +148,17 @@ def carry_out(
     trained = Entry("trained", 0, [[0, plan.steps]], plan.weights, [])  # if it was never closed
     log.history.write(entries or (trained,), announced=entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
-    for name, tensor in changed.items():
-        if unequal(own[name], tensor).any():  # a constant may be one number, repeated
-            own[name].detach().copy_(tensor)
-    if save:
-        save()
+    with torch.inference_mode():
+        for name, tensor in changed.items():
+            if unequal(own[name], tensor).any():  # a constant may be one number, repeated
+                own[name].detach().copy_(tensor)
+    save()
     log.history.append(entry)
     return entry
 
 
 def forget(
-    log: StoredLog,
-    weights: State,
-    ids: Tensor | Sequence[int],
-    save: Callable[[], object] | None = None,
-    *,
-    unfinished: bool = False,
+    log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
 ) -> Entry:
     """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7), and note it down.
 
@@ -158,7 +170,6 @@ def forget(
         log: the log of the training.
         weights: the trained model, or its tensors by name; or the result of a request.
         ids: sample ids, whole numbers, shape ``(n,)``.
-        save: called when the weights are changed, before the history says that it is done.
         unfinished: take weights of which only the caller knows that recording led to them.
 
     Returns:
@@ -168,20 +179,52 @@ def forget(
         InputError: ids that were not trained on, weights that the log does not know, recording
             has not ended, or another process is writing to the log.
     """
-    with log.locked():
+    with _opened(log).locked():
         plan = preview(log, weights, ids, unfinished=unfinished)
-        if plan.unchanged:
-            warnings.warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}", stacklevel=2)
-        return carry_out(log, weights, plan, save)
+        entry = carry_out(log, weights, plan)
+    if plan.unchanged:  # last, as a warning may be made an error
+        warnings.warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}", stacklevel=2)
+    return entry
 
 
-def undo(
-    log: StoredLog, weights: State, request: int, save: Callable[[], object] | None = None
-) -> Entry:
+def undo(log: StoredLog, weights: State, request: int) -> Entry:
     """Take a request back: add again what no other request asks for, to float32 rounding.
 
     The ``request`` is given by its number, see :attr:`Entry.request`. Arguments, result and errors
     are else those of :func:`forget`; InputError as well if no such request stands.
     """
-    with log.locked():
-        return carry_out(log, weights, preview_undo(log, weights, request), save)
+    with _opened(log).locked():
+        return carry_out(log, weights, preview_undo(log, weights, request))
+
+
+def purge(log: StoredLog, request: int) -> Entry:
+    """Overwrite the updates and the sample ids of all steps that a request affects, for good.
+
+    It can no longer be undone, and weights that still hold these steps can no longer be changed:
+    keep those it led to. The history says so first, so that these steps count as gone from then on,
+    and once more at the end: killed in between, the same command completes it.
+
+    Args:
+        log: the log.
+        request: the number of a request that stands.
+
+    Returns:
+        The new line of the history.
+
+    Raises:
+        InputError: no such request, a file that cannot be changed, or another process writes.
+    """
+    with _opened(log).locked():
+        asked, held = _standing(log, request)[request], asdict(log.history.entries[-1])
+        if log.history.announced:
+            raise InputError(f"a {log.history.announced.kind} was cut short; repeat it first")
+        kept = {name: held[name] for name in ("weights", "subtracted", "inseparable")}
+        if not asked <= log.history.purged:
+            log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
+            log.history.append(Entry("purge", request, to_ranges(asked), **kept))
+        for part, keep in log.parts:
+            part.blank(np.array(sorted(log.history.purged)), keep)
+        log.folder.remove(checkpoint.FILE)  # it still holds these steps
+        log.folder.remove_unfinished("")
+        log.history.append(Entry("purged", request, to_ranges(asked), **kept))
+    return log.history.entries[-1]

@@ -9,80 +9,78 @@ import torch
 from torch import Tensor
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log.codecs import Positions, Seeded
+from partial_unlearning.update_log.codecs import PositionCode
 
 GROUP = 1 << 19  # values converted to float32 at a time, so that they stay in the cache
 
 
 @dataclass(frozen=True)
 class UpdateCodec:
-    """An update of ``kept`` entries as a row: the code of its positions, values of ``dtype``.
+    """An update as a row: the code of its positions, and values of ``dtype``.
 
-    The positions ``buffers`` are those of statistics.
+    Attributes:
+        code: of the positions.
+        seeded: the positions of every update, int64 ``(k,)``, if they are not stored.
+        dtype: of the values.
+        buffers: positions of statistics.
     """
 
-    positions: Positions
-    kept: int
+    code: PositionCode
+    seeded: Tensor | None
     dtype: torch.dtype
     buffers: np.ndarray
 
+    def encode(self, positions: Tensor, values: Tensor, memory: np.ndarray) -> np.ndarray:
+        """The rows of ``values`` ``(n, k)`` at ``positions`` ``(k,)``: read-only, in ``memory``.
+
+        InputError if these are not the positions that the log keeps.
+        """
+        rows = memory[: len(values)]
+        if self.seeded is None and len(positions) == self.code.kept:
+            code = self.code.encode(positions.cpu().numpy())
+            rows[:, : self.code.nbytes] = np.frombuffer(code, dtype=np.uint8)
+        elif self.seeded is None or not self.seeded.equal(positions.cpu()):
+            raise InputError("the update was pruned by another mask; use the log's own")
+        self.values_of(rows).copy_(values)
+        rows.flags.writeable = False
+        return rows
+
     def values_of(self, rows: np.ndarray) -> Tensor:
-        """Stored values of rows ``(n, nbytes)``, shape ``(n, kept)``, in the rows' own memory."""
-        return torch.from_numpy(rows[:, self.positions.nbytes :]).view(self.dtype)
+        """Stored values of rows ``(n, nbytes)``, shape ``(n, k)``, in the rows' own memory."""
+        return torch.from_numpy(rows[:, self.code.nbytes :]).view(self.dtype)
 
     def positions_of(self, row: np.ndarray) -> Tensor:
-        """Positions of one row ``(nbytes,)``, int64, shape ``(kept,)``."""
-        return torch.from_numpy(self.positions.decode(row[: self.positions.nbytes]))
+        """Positions of one row ``(nbytes,)``, int64, shape ``(k,)``."""
+        if self.seeded is not None:
+            return self.seeded
+        return torch.from_numpy(self.code.decode(row[: self.code.nbytes]))
 
     def unchanged(self, row: np.ndarray) -> bool:
         """Whether the update of a row ``(nbytes,)`` changes no weight, buffers at most."""
-        values = row[self.positions.nbytes :].view(f"u{self.dtype.itemsize}") << 1  # -0 is 0
+        values = row[self.code.nbytes :].view(f"u{self.dtype.itemsize}") << 1  # -0 is 0
         if np.count_nonzero(values) > len(self.buffers):
             return False
         return bool(np.isin(self.positions_of(row).numpy()[values != 0], self.buffers).all())
 
-
-class RowBlock:
-    """Memory for a few rows ``(count, bytes of a row)``, filled and written again and again."""
-
-    def __init__(self, codec: UpdateCodec, count: int) -> None:
-        nbytes = codec.positions.nbytes + codec.kept * codec.dtype.itemsize
-        memory = np.zeros((count, nbytes), dtype=np.uint8)
-        self._codec, self._values = codec, codec.values_of(memory)
-        self._codes = memory[:, : codec.positions.nbytes]
-        self.rows = memory.view()
-        self.rows.flags.writeable = False
-
-    def set(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Make rows from ``first`` on, of ``positions`` ``(k,)`` and ``values`` ``(n, k)``."""
-        count, entries = values.shape
-        if entries != self._codec.kept:
-            kept = self._codec.kept
-            raise InputError(f"an update of {entries} entries, where the log keeps {kept}")
-        if code := self._codec.positions.encode(positions):
-            self._codes[first : first + count] = np.frombuffer(code, dtype=np.uint8)
-        self._values[first : first + count].copy_(values)
+    def sum(self, blocks: Iterable[np.ndarray]) -> Tensor:
+        """The sum of the updates in ``blocks`` of rows, dense, float32, shape ``(size,)``."""
+        zeros = partial(torch.zeros, dtype=torch.float32, device="cpu")  # whatever the defaults
+        total = zeros(self.code.size)
+        if self.seeded is not None:  # one place for each value: scatter once, at the end
+            kept = zeros(self.code.kept)
+            for rows in blocks:
+                _add_values(kept, self.values_of(rows))
+            return total.index_add_(0, self.seeded, kept)
+        for rows in blocks:
+            for row, values in zip(rows, self.values_of(rows), strict=True):
+                total.index_add_(0, self.positions_of(row), values.to(torch.float32))
+        return total
 
 
 def _add_values(total: Tensor, values: Tensor) -> None:
-    """Add rows ``(n, kept)`` of stored values to ``total`` in float32.
+    """Add rows ``(n, k)`` of stored values to ``total`` in float32.
 
     Several times faster than ``values.sum(0, dtype=torch.float32)``, which walks down columns.
     """
     for part in values.split(max(1, GROUP // values.shape[1])):
         total += part[0] if len(part) == 1 else part.to(torch.float32).sum(0)
-
-
-def add_rows(codec: UpdateCodec, blocks: Iterable[np.ndarray], size: int) -> Tensor:
-    """The sum of the updates in ``blocks`` of rows, dense, float32, shape ``(size,)``."""
-    zeros = partial(torch.zeros, dtype=torch.float32, device="cpu")  # whatever the defaults are
-    if isinstance(codec.positions, Seeded):  # one place for each value: scatter once, at the end
-        total = zeros(codec.kept)
-        for rows in blocks:
-            _add_values(total, codec.values_of(rows))
-        return zeros(size).index_add_(0, codec.positions.positions, total)
-    total = zeros(size)
-    for rows in blocks:
-        for row, values in zip(rows, codec.values_of(rows), strict=True):
-            total.index_add_(0, codec.positions_of(row), values.to(torch.float32))
-    return total

@@ -24,16 +24,18 @@ from reproduction.chapters.tables import Table, simple_table, spread
 ACCURACIES = {"d_t": "d_t", "d_r": "d_r", "average_gap": "Average gap", "tow": "ToW"}
 """Measures of accuracies, with their names."""
 
-ANSWERS = {
-    "agreement_target": "Agreement, target",
-    "agreement_retained": "Agreement, retained",
-    "divergence_target": "KL, target",
-    "divergence_retained": "KL, retained",
-    "total_variation_target": "Total variation, target",
-    "total_variation_retained": "Total variation, retained",
+ON_TARGET = {
+    "agreement_target": "Agreement",
+    "divergence_target": "KL",
+    "total_variation_target": "Total variation",
     "misplaced": "Sent elsewhere",
 }
-"""Measures of outputs, on test images of the target and the retained classes."""
+ON_RETAINED = {
+    "agreement_retained": "Agreement",
+    "divergence_retained": "KL",
+    "total_variation_retained": "Total variation",
+}
+"""Measures of answers to test images, with their names."""
 
 
 def answer(points: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction.chapters.figures import INK, MARKERS, OTHERS, PALETTE, SOFT, side_by_side
-from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
+from reproduction.chapters.tables import NONE, Table, signed, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.frontier import (
     AFTER,
@@ -28,7 +28,7 @@ from reproduction.checking.frontier import (
 from reproduction.study.intervals import interval
 
 NAMES = {
-    PAPER: "the paper's random masks",
+    PAPER: "the paper's masks",
     "last_layers": "last layers",
     "one_layer": "one layer alone",
     "rows": "whole outputs",
@@ -41,7 +41,10 @@ NAMES = {
 """The arms, with their names on pages."""
 
 _LOOK = {
-    PAPER: {"color": PALETTE["proposed"], "marker": MARKERS["proposed"]},
+    PAPER: {  # wide, as the last layers lie on it in a model of two layers
+        **{"color": PALETTE["proposed"], "marker": MARKERS["proposed"]},
+        **{"markersize": 6, "linewidth": 3},
+    },
     "last_layers": {"color": OTHERS[0], "marker": "o"},
     "one_layer": {"color": INK, "marker": "x", "linestyle": "none", "markersize": 5},
     "rows": {"color": OTHERS[1], "marker": "^"},
@@ -51,6 +54,9 @@ _LOOK = {
     "global_magnitude": {"color": SOFT, "marker": "v", "linestyle": "--"},
     "salient": {"color": OTHERS[3], "marker": "P", "linestyle": "--"},
 }
+BARRED = (PAPER, "last_layers")
+"""Arms whose intervals are drawn: more would hide one another."""
+
 LOWEST = -12
 """Points of D_r: what lies deeper is left out of the figures; the table has it."""
 
@@ -76,8 +82,9 @@ def answer(points: pd.DataFrame) -> str:
     holds = [name for name, arms in found.items() if arms[arm].word == "holds"]
     if factor <= 1:
         return (
-            f"No: the best mask of our own, {NAMES[arm]}, needs {_times(1 / factor)} times as many "
-            f"entries a step as the paper's masks (geometric mean over {over})."
+            f"No: the best mask of our own, {NAMES[arm]}, needs {_times(1 / factor)} times the "
+            "entries a step that the paper's masks need if they are searched as hard (geometric "
+            f"mean over {over}). {_beside_tables(points, found, arm)}"
         )
     ends = f"{_times(min(each.values()))} to {_times(max(each.values()))}"
     return (
@@ -85,9 +92,20 @@ def answer(points: pd.DataFrame) -> str:
         f"the paper's masks, searched as hard ({ends} over {over}; "
         f"{_times(geometric(whole.values()))} times fewer bytes with the ids of the batch). "
         f"At {limits().level:g} % of the target images still recognised it keeps as much "
-        f"accuracy on retained data to within half a point in {len(holds)} of {over}."
-        f"{_apart(points, arm)}"
+        f"accuracy on retained data to within half a point in {len(holds)} of {over}. "
+        f"{_beside_tables(points, found, arm)}{_apart(points, arm)}"
     )
+
+
+def _beside_tables(
+    points: pd.DataFrame, found: Mapping[str, Mapping[str, Standing]], arm: str
+) -> str:
+    """By what factor an arm keeps less than the paper's masks as the tables have them."""
+    tables = points[points.setting == TABLES]
+    kept = {model: rows.kept.mean() for model, rows in by_model(tables).items()}
+    each = {model: kept[model] / arms[arm].kept for model, arms in found.items()}
+    listed = ", ".join(f"{model} {_times(value)}" for model, value in each.items())
+    return f"Against the masks as Tables 1 and 2 have them, so many times fewer: {listed}."
 
 
 def _apart(points: pd.DataFrame, arm: str) -> str:
@@ -128,7 +146,7 @@ def frontier_figure(points: pd.DataFrame, arms: Sequence[str]) -> Figure:
 
 
 def _line(axis: Axes, arm: str, rows: pd.DataFrame) -> None:
-    """Mean differences of an arm's settings, with intervals over seeds."""
+    """Mean differences of an arm's settings; of the two that matter with intervals over seeds."""
     at: list[tuple[float, float, float]] = []
     for _, found in rows[rows.setting != TABLES].groupby("setting"):
         if found.reached.all():
@@ -139,7 +157,7 @@ def _line(axis: Axes, arm: str, rows: pd.DataFrame) -> None:
     if at:
         sizes, means, halves = zip(*sorted(at), strict=True)
         look = {"label": NAMES[arm], "elinewidth": 0.9, **_LOOK[arm]}
-        axis.errorbar(sizes, means, yerr=halves, **look)
+        axis.errorbar(sizes, means, yerr=halves if arm in BARRED else None, **look)
 
 
 def choice_table(points: pd.DataFrame, *, caption: str) -> Table:
@@ -147,12 +165,12 @@ def choice_table(points: pd.DataFrame, *, caption: str) -> Table:
     found = standings(points)
     by_arm = {arm: factors(found, arm) for arm in (PAPER, *OWN)}
     rows = [
-        [model, NAMES[arm], *_cells(one), _factor(by_arm[arm], model), one.word]
+        [model, _kept(one), *_cells(one), _factor(by_arm[arm], model), one.word]
         for model, arms in found.items()
         for arm, one in arms.items()
     ]
-    heads = ("Model", "Kept", "Setting", "Entries", "Bytes a step", "Strength l", "d_t")
-    heads += ("d_r minus the paper's", "Features", "Times fewer", "Within half a point")
+    heads = ("Model", "Kept", "Entries", "Bytes", "l", "d_t")
+    heads += ("d_r − paper's", "Features", "Times fewer", "Half a point")
     return simple_table(rows, headings=heads, caption=caption, labels=2)
 
 
@@ -160,21 +178,22 @@ def _factor(by_model: Mapping[str, float], model: str) -> str:
     return _times(by_model[model]) if model in by_model else NONE
 
 
-def _setting(one: Standing) -> str:
-    return "as in the tables" if one.setting == TABLES else str(one.setting)
+def _kept(one: Standing) -> str:
+    """The arm; with its layer where it has chosen one."""
+    return f"{NAMES[one.arm]}, {one.setting}" if str(one.setting)[:5] == "layer" else NAMES[one.arm]
 
 
 def _cells(one: Standing) -> list[str]:
-    """Setting, entries, bytes, strength, D_t, the difference, and how alike features are."""
+    """Entries, bytes, strength, D_t, the difference, and how alike features are."""
     if one.rows is None or one.difference is None:
-        return [NONE] * 7
+        return [NONE] * 6
     there = one.rows[one.rows.reached]
     bounds = f" [{signed(one.difference.low)}, {signed(one.difference.high)}]"
     difference = signed(one.difference.mean) + (bounds if one.difference.n > 1 else "")
     sizes = [f"{one.kept:,.0f}", f"{one.row_bytes:,.0f}"]
-    measures = [spread(there[name].tolist()) for name in ("strength", "d_t")]
+    measures = [f"{there.strength.mean():.2f}", f"{there.d_t.mean():.2f}"]
     alike = f"{there.representation.mean():.1f} %"
-    return [_setting(one), *sizes, *measures, difference, alike]
+    return [*sizes, *measures, difference, alike]
 
 
 def plain_table(points: pd.DataFrame, *, caption: str) -> Table:
@@ -185,9 +204,8 @@ def plain_table(points: pd.DataFrame, *, caption: str) -> Table:
         for arm, one in arms.items():
             cells = _cells(one)
             factor = _factor(factors({model: arms}, arm), model)
-            rows.append([model, NAMES[arm], *cells[:3], cells[5], factor, one.word])
-    heads = ("Model", "Kept", "Setting", "Entries", "Bytes a step")
-    heads += ("d_r minus the paper's", "Times fewer", "Within half a point")
+            rows.append([model, _kept(one), *cells[:2], cells[4], factor, one.word])
+    heads = ("Model", "Kept", "Entries", "Bytes", "d_r − paper's", "Times fewer", "Half a point")
     return simple_table(rows, headings=heads, caption=caption, labels=2)
 
 
@@ -201,7 +219,7 @@ def grid_table(points: pd.DataFrame, *, caption: str) -> Table:
         for arm in (name for name in NAMES if name in set(found.arm)):
             mine = found[found.arm == arm]
             cells = [_mean(mine[mine.setting == setting]) for setting in settings]
-            known = "after the request" if arm in AFTER else "before, or early"
+            known = "with the request" if arm in AFTER else "early"
             rows.append([model, NAMES[arm], known, *cells])
     heads = ("Model", "Kept", "Known", *settings)
     return simple_table(rows, headings=heads, caption=caption, labels=2)

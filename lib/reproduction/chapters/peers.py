@@ -9,7 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import PALETTE, RULE, SOFT, WIDTH
+from reproduction.chapters.figures import OTHERS, PALETTE, RULE, SOFT, WIDTH
+from reproduction.chapters.forgotten import colour
 from reproduction.chapters.tables import EMPTY, NONE, Table, signed, simple_table, spread
 from reproduction.study.profiles import load_profile
 from reproduction.study.stored_runs import Result
@@ -27,14 +28,14 @@ class Method:
 EXACT, PAPER, FIELD = "exact", "the paper's", "today's"
 BOTH = "retained, target"
 METHODS = {
-    "retrained": Method("retrained twin", EXACT, "retained"),
+    "retrained": Method("retrained", EXACT, "retained"),
     "replay": Method("exact replay", EXACT, "retained"),
-    "conventional": Method("amnesiac, whole", PAPER),
-    "proposed": Method("amnesiac, partial", PAPER),
-    "label_flipping_baseline": Method("flipping, whole", PAPER, "target"),
-    "label_flipping_proposed": Method("flipping, partial", PAPER, "target"),
-    "optimization_baseline": Method("ascent, whole", PAPER, "target"),
-    "optimization_proposed": Method("ascent, partial", PAPER, "target"),
+    "conventional": Method("amnesiac", PAPER),
+    "proposed": Method("partial amnesiac", PAPER),
+    "label_flipping_baseline": Method("label flipping", PAPER, "target"),
+    "label_flipping_proposed": Method("partial label flipping", PAPER, "target"),
+    "optimization_baseline": Method("loss ascent", PAPER, "target"),
+    "optimization_proposed": Method("partial loss ascent", PAPER, "target"),
     "finetuning": Method("fine-tuning", FIELD, "retained"),
     "neggrad_plus": Method("NegGrad+", FIELD, BOTH),
     "salun": Method("SalUn", FIELD, BOTH),
@@ -44,8 +45,8 @@ METHODS = {
     "ssd": Method("SSD", FIELD, "target"),
     "svd_removal": Method("SVD removal", FIELD, BOTH),
 }
-COLOURS = {EXACT: PALETTE["retrained"], PAPER: PALETTE["baseline"], FIELD: PALETTE["proposed"]}
 SHAPES = {EXACT: "^", PAPER: "s", FIELD: "D"}
+TICKS = (-100, -30, -10, -3, -1, -0.5, 0, 0.5, 1)
 WITHOUT_PATH = ("trained", "retrained", "replay")
 """Models that are no point of a path; they stand in a run's rows alone."""
 
@@ -125,10 +126,10 @@ def answer(found: pd.DataFrame) -> str:
     return (
         f"At equal forgetting, mean over {models} model{'' if models == 1 else 's'}, the best of "
         f"today's methods beside the retrained twin is {kept[0]}, the best of the paper's "
-        f"{kept[1]}. Nearest to the twin in what it answers to target images is {labels[near]}: "
-        f"{means.variation_target[near]:.0f} % of the probability lies elsewhere, where it is "
-        f"{means.variation_target['replay']:.0f} % between two retrainings and up to "
-        f"{rest.variation_target.max():.0f} % for the others. A linear probe of the last layer's "
+        f"{kept[1]}. Nearest to the twin in its answers to target images is {labels[near]}: they "
+        f"differ by {means.variation_target[near]:.0f} % (total variation), those of two "
+        f"retrainings by {means.variation_target['replay']:.0f} %, those of the farthest method by "
+        f"{rest.variation_target.max():.0f} %. A linear probe of the last layer's "
         f"input tells the class from the others in {rest.probe.min():.1f} to "
         f"{rest.probe.max():.1f} % of test images after these methods, and in "
         f"{means.probe['retrained']:.1f} % in the twin, which never saw it."
@@ -142,7 +143,7 @@ def censored(found: pd.DataFrame) -> str:
     for (method, model), runs in equal.groupby(["method", "model"], sort=False):
         lost = len(runs) - int(runs.reached.sum())
         if lost and method in METHODS:
-            parts.append(f"{METHODS[method].label} in {model} ({lost} of {len(runs)} seeds)")
+            parts.append(f"{METHODS[method].label} in {model} (seeds: {lost} of {len(runs)})")
     return f"Not there within the steps allowed: {', '.join(parts) or 'none'}."
 
 
@@ -154,7 +155,7 @@ def coverage(profile: str, found: pd.DataFrame) -> str:
         for model in models
     ]
     seeds = found.groupby(["dataset", "model"]).seed.nunique()
-    done = [f"{m} ({seeds[d, m]} seeds)" for d, m in planned if (d, m) in seeds.index]
+    done = [f"{m} (seeds: {seeds[d, m]})" for d, m in planned if (d, m) in seeds.index]
     missing = [f"{m} on {d}" for d, m in planned if (d, m) not in seeds.index]
     return f"Run: {', '.join(done) or 'none'}. Not run yet: {', '.join(missing) or 'none'}."
 
@@ -177,6 +178,14 @@ def _ends(values: pd.Series) -> list[list[float]]:
     return [[values.mean() - values.min()], [values.max() - values.mean()]]
 
 
+def _colour(name: str) -> str:
+    """As in the other chapters of this part; today's methods have one of their own."""
+    of = METHODS[name]
+    if of.group == FIELD:
+        return OTHERS[0]
+    return PALETTE["retrained"] if of.group == EXACT else colour(of.label)
+
+
 def map_figure(found: pd.DataFrame) -> Figure:
     """D_r beside the twin's against the distance of answers to target images, a dot a method.
 
@@ -192,15 +201,18 @@ def map_figure(found: pd.DataFrame) -> Figure:
         return figure
     names = [name for name in METHODS if name in means.index and name != "retrained"]
     for name in names:
-        of, group = means.loc[name], METHODS[name].group
+        of = means.loc[name]
         bars = {"xerr": _ends(of.variation_target), "yerr": _ends(of.kept), "elinewidth": 0.7}
-        look = {"color": COLOURS[group], "fmt": SHAPES[group], "markersize": 6}
+        look = {"color": _colour(name), "fmt": SHAPES[METHODS[name].group], "markersize": 6}
         axis.errorbar(of.variation_target.mean(), of.kept.mean(), **bars, **look)
-    axis.plot(0, 0, "*", color=COLOURS[EXACT], markersize=13)
-    axis.annotate("retrained twin", (0, 0), (7, 5), textcoords="offset points", fontsize=8)
+    axis.plot(0, 0, "*", color=_colour("retrained"), markersize=13)
+    axis.annotate("retrained", (0, 0), (7, 5), textcoords="offset points", fontsize=8)
     _label(axis, means.groupby("method", sort=False).mean().loc[names])
     axis.set_yscale("symlog", linthresh=1)
-    axis.set(xlabel="answers to target images, away from the twin's (% of the probability)")
+    low, high = axis.get_ylim()
+    shown = [tick for tick in TICKS if low <= tick <= high]
+    axis.set_yticks(shown, [f"{tick:+g}".replace("-", "−") for tick in shown])
+    axis.set_xlabel("answers to target images beside the twin's (total variation, %)")
     axis.set_ylabel(r"$D_r$ beside the twin's (points)")
     return figure
 
@@ -215,10 +227,10 @@ def _label(axis: Axes, means: pd.DataFrame) -> None:
             (at.variation_target, at.kept),
             (1.03, height),
             textcoords="axes fraction",
-            color=COLOURS[METHODS[str(name)].group],
+            color=_colour(str(name)),
             fontsize=8,
             va="center",
-            arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.8},
+            arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.8, "relpos": (0, 0.5)},
         )
 
 
@@ -246,12 +258,12 @@ def summary_table(found: pd.DataFrame) -> Table:
         cells = [f"{of.d_t.mean():.2f}", _range(of.kept), f"{of.variation_target.mean():.1f}"]
         cells += [_range(of.probe_gap), f"{of.time.mean():.1f}"]
         rows.append([*labels, *cells, *needs])
-    heads = ("Whose", "Method", "d_t", "d_r beside the twin", "Answers away, %")
+    heads = ("Whose", "Method", "d_t", "d_r beside the twin", "Total variation, %")
     heads += ("Probe beside the twin", "Time, %", "Images needed", "Stored, × weights")
     caption = f"At equal forgetting, mean over {', '.join(models) or 'no model'} [lowest, highest]."
     notes = (
-        "Answers away: of target images, the part of the probability that lies elsewhere than the "
-        "twin's. Time: processor time of a request, in percent of retraining.",
+        "Total variation: of the answers to target images, beside the twin's. Time: processor "
+        "time of a request, in percent of retraining.",
     )
     return simple_table(rows, headings=heads, caption=caption, labels=2, notes=notes)
 
@@ -274,6 +286,6 @@ def model_table(found: pd.DataFrame, end: str, caption: str) -> Table:
                 label = METHODS[name].label if name in METHODS else name
                 cells = [spread(there[measure].tolist()) for measure in (*COLUMNS, "time")]
                 rows.append([model, label, *cells, f"{len(there)} of {len(mine)}"])
-    heads = ("Model", "Method", "d_t", "d_r", "Answers away: target", "retained")
+    heads = ("Model", "Method", "d_t", "d_r", "Total variation: target", "retained")
     heads += ("Agreement, target", "Probe", "Time, %", "Seeds there")
     return simple_table(rows, headings=heads, caption=caption, labels=2)

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from reproduction import paper
 from reproduction.chapters.tables import NONE, Table, simple_table
-from reproduction.study.stored_runs import Result
+from reproduction.study.results import resolve
+from reproduction.study.stored_runs import Result, find
 
 
 def _distinct(values: Iterable[object]) -> str:
@@ -23,6 +25,23 @@ def command(experiment: str, profile: str, **changes: object) -> str:
     pairs = [f"-p {name}={value}" for name, value in changes.items() if value is not None]
     run = f".venv/bin/python -m reproduction run {experiment} --profile {profile}"
     return " ".join([run, *pairs])
+
+
+def unfinished(experiment: str, profile: str) -> str:
+    """How many trainings of an experiment are stored, of each model that lacks some."""
+    configs = resolve(experiment, profile)[1]
+    stored: dict[tuple[str, str], list[bool]] = {}
+    for config in configs:
+        there = find(profile, config) is not None
+        stored.setdefault((config.model, config.dataset), []).append(there)
+    parts = [
+        f"{model} on {paper.TITLES[data]} {sum(found)} of {len(found)}"
+        for (model, data), found in stored.items()
+        if not all(found)
+    ]
+    if not parts:
+        return ""
+    return f"So far, and until all trainings are run: {', '.join(parts)}. This may change."
 
 
 def provenance(results: Sequence[Result], *commands: str) -> Table:

@@ -124,7 +124,7 @@ def section(page: str, own: Values, profile: str) -> str:
         profile: that the page is made under.
     """
     names = [name for name in own if name in PARAMETERS]
-    under = f" --profile {profile}" if profile != own["profile"] else ""
+    under = f" --profile {profile}" if profile != own.get("profile", profile) else ""
     changed = next((name for name in names if name not in LISTS), *names[:1]) if names else ""
     example = f" -p {changed}={PARAMETERS[changed].example}" if changed else ""
     return TEXT.format(
@@ -136,7 +136,8 @@ def section(page: str, own: Values, profile: str) -> str:
 
 
 def _table(names: Sequence[str], own: Values, configs: Sequence[Config]) -> Table:
-    rows = [("--profile", own["profile"], "settings and data", ", ".join(profiles.names()))]
+    choices = ", ".join(profiles.names())
+    rows = [("--profile", own["profile"], "settings and data", choices)] if "profile" in own else []
     for name in names:
         default, meaning = _default(name, own, configs), PARAMETERS[name].meaning
         rows.append((f"-p {name}", default, meaning, _range(name, configs)))

@@ -60,8 +60,8 @@ def _draw(found: Mapping[int, Found], *, narrow: bool) -> Figure:
     size = (NARROW, 1.35 * rows + 0.3) if narrow else (WIDE, 1.55 * rows + 0.3)
     figure = plt.figure(figsize=size, layout="constrained")
     axes = figure.subplots(rows, across, sharex=True, squeeze=False)
-    for number, axis in zip(found, axes.flat, strict=True):
-        _panel(axis, number, found[number])
+    for table, axis in zip(found, axes.flat, strict=True):
+        _panel(axis, table, found[table])
     figure.supxlabel("points of accuracy on retained data", fontsize=LETTER, color=INK)
     return figure
 

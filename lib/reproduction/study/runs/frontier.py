@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback
-from partial_unlearning.update_log.codecs import BatchCodec, id_type
+from partial_unlearning.update_log.codecs import BatchCodec
 from reproduction.study.configs import FrontierConfig, FrontierTrials
 from reproduction.study.runs.frontier_masks import known_after, known_before, largest
 from reproduction.study.runs.paths import Record, Scale, evenly, goals_of, stretched
@@ -99,9 +99,9 @@ def run(config: FrontierConfig) -> dict[str, Any]:
     every = iter([*tables, *_arms(config, layout, total, watched)])
     facts = {
         "weights": int(layout.is_weight.sum()),
-        "batch_bytes": BatchCodec(
-            config.training.batch_size, id_type(int(data.train.ids[-1]))
-        ).nbytes,
+        "batch_bytes": BatchCodec.holding(
+            data.train.ids[-1:].cpu(), config.training.batch_size
+        ).row.itemsize,
         "affected_fraction": recorded.affected_fraction,
     }
     return {

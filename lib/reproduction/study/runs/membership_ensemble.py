@@ -16,11 +16,11 @@ from torch.nn.functional import cross_entropy
 
 from partial_unlearning.batching import BatchPlan
 from partial_unlearning.errors import InputError
-from partial_unlearning.recorders.epoch_sums import EpochSums
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from reproduction.study.profiles import Training
+from reproduction.study.runs.epoch_sums import EpochSums
 
 Requests = Sequence[Tensor]
 """Ids of each deletion request to a model, int64, ``(k,)``."""

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from partial_unlearning.batching import BatchPlan
 from partial_unlearning.metrics import features, twin
 from partial_unlearning.models import build
-from partial_unlearning.recorders.epoch_sums import EpochSums
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback, fit, make_optimizer
 from partial_unlearning.unlearners.amnesiac import prune
@@ -23,6 +22,7 @@ from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.folder import Folder
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config, PeersConfig, PeerTrials
+from reproduction.study.runs.epoch_sums import EpochSums
 from reproduction.study.runs.gradient import gradient_path
 from reproduction.study.runs.paths import Record, Scale, evenly, subtraction
 from reproduction.study.runs.peer_paths import Case, Timed, peer_path
@@ -41,7 +41,7 @@ from reproduction.study.runs.strength import Goal, Point
 AMNESIAC = ("conventional", "proposed")
 
 
-class Beside:
+class TwinComparison:
     """Everything that is measured of a model, with its twin beside it.
 
     Args:
@@ -198,7 +198,12 @@ def _paths(
 
 
 def _followed(
-    name: str, has_end: bool, path: Iterator[Point], scale: Scale, goal: Goal, beside: Beside
+    name: str,
+    has_end: bool,
+    path: Iterator[Point],
+    scale: Scale,
+    goal: Goal,
+    beside: TwinComparison,
 ) -> tuple[Record, Record | None]:
     """A method where it has forgotten enough, and at its own end; None where it has none."""
     timed = Timed(path)
@@ -252,7 +257,7 @@ def run(config: PeersConfig) -> dict[str, Any]:
     started = process_time()
     retrained = retrained_model(config, data)
     retraining = process_time() - started
-    beside = Beside(config, data, retrained)
+    beside = TwinComparison(config, data, retrained)
     rows = [
         {"method": "trained", **beside(training.model), "seconds": 0.0},
         {"method": "retrained", **beside(retrained), "seconds": round(retraining, 3)},

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from partial_unlearning.batching import BatchPlan
 from partial_unlearning.masks import Mask
-from partial_unlearning.recorders.epoch_sums import EpochSums
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback
 from partial_unlearning.unlearners.amnesiac import forget, prune
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config
 from reproduction.study.profiles import TargetPlacement
+from reproduction.study.runs.epoch_sums import EpochSums
 from reproduction.study.runs.setup import make_plan, target_ids, train
 
 

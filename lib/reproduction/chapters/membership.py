@@ -1,0 +1,324 @@
+"""Membership: can an attack tell that an image was in the training data, after it was forgotten?"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reproduction import paper
+from reproduction.chapters.figures import INK, SOFT, look, side_by_side
+from reproduction.chapters.forgotten import METHODS, TWIN, colour
+from reproduction.chapters.tables import NONE, Table, simple_table
+from reproduction.checking.claims import limits
+from reproduction.checking.measurements import Record, tidy
+from reproduction.study.configs import Config, CrowdConfig
+from reproduction.study.experiments import configs_of
+from reproduction.study.intervals import Interval, interval
+from reproduction.study.profiles import load_profile
+from reproduction.study.stored_runs import Result, find
+
+CHANCE = 50.0
+"""Percent, the area of an attack that knows nothing."""
+ROWS = (
+    *("trained", TWIN, *METHODS),
+    *("amnesiac, all subtracted", "partial amnesiac, all subtracted"),
+)
+DRAWN = ("trained", TWIN, "amnesiac", "partial amnesiac", "label flipping", "loss ascent")
+"""Methods that a curve is drawn of; the others lie close to these, and are in the tables."""
+RATES = {"auc": "AUC", "tpr_1": "TPR at 1 %", "tpr_01": "TPR at 0.1 %"}
+
+
+def crowds(results: Iterable[Result]) -> list[Result]:
+    """The runs of many models among these."""
+    return [result for result in results if result.config.experiment == "crowd"]
+
+
+def populations(results: Iterable[Result]) -> list[Result]:
+    """The population attacks on classes among these."""
+    return [result for result in results if result.config.experiment == "membership"]
+
+
+def crowd_name(config: CrowdConfig) -> str:
+    """Model and labels, such as ``MLP, wrong labels``."""
+    return f"{config.model}, wrong labels" if config.labels == "wrong" else config.model
+
+
+def single(results: Iterable[Result]) -> pd.DataFrame:
+    """Attacks on single images, a row a run, method and attack; ``crowd`` names the run."""
+
+    def records(result: Result) -> Iterator[Record]:
+        known = {"crowd": crowd_name(result.config), "request": result.config.request}
+        known |= {"batches": result.config.batches, "per_side": result.config.models // 2}
+        return ({**known, **attack} for attack in result.attacks)
+
+    return tidy(results, records)
+
+
+def of_classes(results: Iterable[Result]) -> pd.DataFrame:
+    """Population attacks on classes, a row a run, method and kind of images told from."""
+    return tidy(results, lambda result: result.attacks)
+
+
+def coverage(experiment: str) -> str:
+    """How many runs of the complete data there are, and which are missing."""
+    configs = configs_of(experiment, load_profile("full"))
+    missing = Counter(_named(config) for config in configs if find("full", config) is None)
+    if not missing:
+        return f"all {len(configs)} runs on the complete data"
+    there = len(configs) - missing.total()
+    names = "; ".join(f"{name} ({count})" for name, count in missing.items())
+    return f"{there} of {len(configs)} runs on the complete data; missing: {names}"
+
+
+def _named(config: Config) -> str:
+    if isinstance(config, CrowdConfig):
+        return f"{crowd_name(config)}, requests of {config.request}, {config.batches}"
+    return f"{config.model}, {config.experiment}"
+
+
+def cases(points: pd.DataFrame, *by: str) -> list[tuple[Any, pd.DataFrame]]:
+    """The rows of each value of some columns, in their order; none where nothing is stored."""
+    return list(points.groupby(list(by) if by[1:] else by[0], sort=False)) if len(points) else []
+
+
+def bounds(row: pd.Series, rate: str = "auc") -> str:
+    """A rate of one attack in percent with its interval."""
+    return f"{row[rate]:.1f} [{row[rate + '_low']:.1f}, {row[rate + '_high']:.1f}]"
+
+
+def beside_chance(low: float, high: float, chance: float = CHANCE) -> str:
+    """What an interval says: ``above chance``, ``below chance`` or ``at chance``."""
+    if low > chance:
+        return "above chance"
+    return "below chance" if high < chance else "at chance"
+
+
+def answer(points: pd.DataFrame) -> str:
+    """What attacks on single images find in the MLP, before and after unlearning.
+
+    Args:
+        points: of :func:`single`, of the complete data.
+    """
+    right = points[points.crowd == "MLP"] if len(points) else points
+    if right.empty:
+        return f"Not to be told yet: {coverage('membership')}."
+    at = right.set_index(["method", "attack"])
+    trained, twin = at.loc["trained", "LiRA"], at.loc[TWIN, "LiRA"]
+    left = {m: at.loc[m, "LiRA"] for m in METHODS if (m, "LiRA") in at.index}
+    found = [m for m, row in left.items() if row.auc_low > CHANCE]
+    most, least = (pick(left, key=lambda m: left[m].auc) for pick in (max, min))
+    retrained = [m for m in left if at.loc[m, "U-LiRA"].auc_low > CHANCE]
+    parts = [
+        f"**After unlearning, {len(found)} of {len(left)} methods still give away who was in the "
+        f"training data.** An attack with {right.per_side.iloc[0]} models a side tells images "
+        f"that an MLP was trained on from others with an AUC of {bounds(trained)} (50 is chance; "
+        f"MNIST is hardly memorised), and with {bounds(twin)} where the model was retrained "
+        f"without them: {beside_chance(twin.auc_low, twin.auc_high)}. At equal forgetting it is "
+        f"between {bounds(left[least])} ({least}) and {bounds(left[most])} ({most}).",
+        f"Beside *retrained* models {len(retrained)} of {len(left)} methods are told: such models "
+        f"differ in more than in the images that were to be forgotten.",
+    ]
+    return " ".join([*parts, _planted(points), f"This rests on {coverage('membership')}."])
+
+
+def _planted(points: pd.DataFrame) -> str:
+    """What the attack finds of images that are surely memorised: those with wrong labels."""
+    wrong = points[points.crowd == "MLP, wrong labels"].set_index(["method", "attack"])
+    if wrong.empty:
+        return "Planted images with wrong labels were not run yet."
+    trained, twin = wrong.loc["trained", "LiRA"], wrong.loc[TWIN, "LiRA"]
+    return (
+        f"Planted images with wrong labels, the check of the check, are found in the trained model "
+        f"with an AUC of {bounds(trained)} and in the retrained one with {bounds(twin)}."
+    )
+
+
+def class_answer(points: pd.DataFrame) -> str:
+    """What the attack that is in common use says of forgotten classes.
+
+    Args:
+        points: of :func:`of_classes`.
+    """
+    if points.empty:
+        return "No run yet."
+    said = []
+    for kind, name in (("withheld", "withheld images"), ("test", "test images")):
+        found = class_intervals(points, kind)
+        twins = [f"{n} {spanned(i)}" for (n, m), i in found.items() if m == TWIN]
+        methods = {case: one for case, one in found.items() if case[1] in METHODS}
+        off = sum(one.n > 1 and not one.low <= CHANCE <= one.high for one in methods.values())
+        said.append(
+            f"Told from **{name}**, the retrained twin's AUC is {', '.join(twins)}, and "
+            f"{off} of {len(methods)} unlearned models (a method on a model) are off chance."
+        )
+    return " ".join(said)
+
+
+def class_intervals(
+    points: pd.DataFrame, kind: str, rate: str = "auc"
+) -> dict[tuple[str, str], Interval]:
+    """Mean over seeds with its interval, by model and method.
+
+    Args:
+        points: of :func:`of_classes`.
+        kind: of images that members are told from, ``withheld`` or ``test``.
+        rate: a column, in percent.
+    """
+    mine = points[points.others == kind]
+    return {
+        (model, method): interval(rows[rate].tolist(), limits().confidence)
+        for (model, method), rows in mine.groupby(["model", "method"], sort=False)
+    }
+
+
+def spanned(found: Interval) -> str:
+    """A mean with its bounds where there are any, in percent with one decimal."""
+    ends = f" [{found.low:.1f}, {found.high:.1f}]" if found.n > 1 else ""
+    return f"{found.mean:.1f}{ends}"
+
+
+def roc_figure(results: Sequence[Result], attack: str) -> Figure:
+    """True against false positive rates on logarithmic axes, a panel a run.
+
+    Args:
+        results: of :func:`crowds`.
+        attack: a name of it, such as ``LiRA``.
+    """
+
+    def draw(axis: Axes, result: Result) -> None:
+        rows = {row["method"]: row for row in result.attacks if row["attack"] == attack}
+        for order, method in enumerate(m for m in DRAWN if m in rows):
+            true = np.array(rows[method]["curve"])
+            false = 100 * 10 ** np.linspace(-3, 0, len(true))
+            style = look(
+                {"amnesiac": "baseline", "partial amnesiac": "proposed"}.get(method, method), order
+            )
+            axis.plot(false, true.clip(0.05), label=method, markevery=3, **style)
+        axis.plot([0.1, 100], [0.1, 100], color=SOFT, linestyle=(0, (1, 2)), linewidth=1)
+        axis.set(xscale="log", yscale="log", xlim=(0.1, 100), ylim=(0.05, 110))
+        axis.set(xlabel="false positives (%)", xticks=[0.1, 1, 10, 100], yticks=[0.1, 1, 10, 100])
+        axis.set_xticklabels(["0.1", "1", "10", "100"])
+        axis.set_yticklabels(["0.1", "1", "10", "100"])
+
+    panels = {crowd_name(result.config): result for result in results}
+    return side_by_side(panels, draw, height=3.3, label="true positives (%)")
+
+
+def area_figure(points: pd.DataFrame, attacks: Sequence[str] = ("LiRA", "U-LiRA")) -> Figure:
+    """The area of attacks on every method with its interval, a panel a crowd.
+
+    Args:
+        points: of :func:`single`.
+        attacks: of which the first is drawn filled.
+    """
+    there = [m for m in ROWS if len(points) and m in set(points.method)]
+
+    def draw(axis: Axes, rows: pd.DataFrame) -> None:
+        axis.axvline(CHANCE, color=SOFT, linewidth=1, linestyle=(0, (1, 2)))
+        for order, attack in enumerate(attacks):
+            fill = {} if order == 0 else {"markerfacecolor": "white"}
+            axis.plot([], [], "oD"[order], color=INK, label=attack, **fill)
+            for _, row in rows[rows.attack == attack].iterrows():
+                place = there.index(row.method) + 0.25 * order
+                ends = [[row.auc - row.auc_low], [row.auc_high - row.auc]]
+                tint = colour(row.method.split(",")[0])
+                style = {"fmt": "oD"[order], "color": tint, "elinewidth": 1, **fill}
+                axis.errorbar(row.auc, place, xerr=np.maximum(ends, 0), **style)
+        axis.set_yticks(range(len(there)), there)
+        axis.set(ylim=(len(there) - 0.4, -0.6), xlabel="AUC (%)")
+
+    panels = dict(cases(points, "crowd"))
+    return side_by_side(panels, draw, height=1.3 + 0.22 * len(there))
+
+
+COLUMNS = (
+    *(("LiRA", "auc"), ("LiRA", "tpr_1"), ("LiRA", "tpr_01"), ("U-LiRA", "auc")),
+    *(("U-LiRA", "tpr_1"), ("U-LiRA", "tpr_01"), ("RMIA", "auc"), ("population", "auc")),
+)
+"""Of the table of a run: attacks and their rates."""
+
+
+def crowd_tables(results: Iterable[Result], of: str) -> list[Table]:
+    """For each run what models of every method know, and what attacks find in them.
+
+    Args:
+        results: of :func:`crowds`.
+        of: which data, for the caption.
+    """
+    heads = ["Method", "Forgotten", "Accuracy", *(f"{a}: {RATES[rate]}" for a, rate in COLUMNS)]
+    return [
+        simple_table(list(_crowd_rows(result)), headings=heads, caption=f"{_titled(result)}, {of}")
+        for result in results
+    ]
+
+
+def _titled(result: Result) -> str:
+    return f"{crowd_name(result.config)}, {result.config.models // 2} models a side"
+
+
+def _crowd_rows(result: Result) -> Iterator[list[str]]:
+    levels = {row["method"]: row for row in result.levels}
+    found = {(row["method"], row["attack"]): pd.Series(row) for row in result.attacks}
+    for method in (m for m in ROWS if m in levels):
+        known = levels[method]
+        there = NONE if method in ("trained", TWIN) else f"{known['reached']:.0f} %"
+        at = ((found.get((method, attack)), rate) for attack, rate in COLUMNS)
+        rates = [NONE if row is None else bounds(row, rate) for row, rate in at]
+        yield [method, there, f"{known['accuracy']:.1f}", *rates]
+
+
+def class_table(points: pd.DataFrame, *, caption: str) -> Table:
+    """Population attacks on forgotten classes, mean over seeds with its interval.
+
+    Args:
+        points: of :func:`of_classes`.
+        caption: says what the table shows.
+    """
+    kinds = ("withheld", "test")
+    cells = (
+        {
+            (rate, kind): class_intervals(points, kind, rate)
+            for rate in ("auc", "accuracy", "tpr_1")
+            for kind in kinds
+        }
+        if len(points)
+        else {}
+    )
+    cases = cells["auc", "withheld"] if cells else []
+    titles = {row.model: paper.TITLES[row.dataset] for row in points.itertuples()}
+    rows = [
+        [
+            f"{model}, {titles[model]}",
+            method,
+            *(spanned(found[model, method]) for found in cells.values()),
+        ]
+        for model, method in cases
+    ]
+    heads = [f"{name}, {kind}" for name in ("AUC", "Regression", "TPR at 1 %") for kind in kinds]
+    return simple_table(rows, headings=["Model", "Method", *heads], caption=caption, labels=2)
+
+
+def class_figure(points: pd.DataFrame) -> Figure:
+    """The area of population attacks on classes, beside images withheld and of the test."""
+    there = [m for m in ROWS if len(points) and m in set(points.method)]
+
+    def draw(axis: Axes, rows: pd.DataFrame) -> None:
+        axis.axvline(CHANCE, color=SOFT, linewidth=1, linestyle=(0, (1, 2)))
+        for order, kind in enumerate(("withheld", "test")):
+            fill = {} if order == 0 else {"markerfacecolor": "white"}
+            axis.plot([], [], "oD"[order], color=INK, label=f"beside {kind} images", **fill)
+            for (_, method), found in class_intervals(rows, kind).items():
+                place, tint = there.index(method) + 0.25 * order, colour(method.split(",")[0])
+                ends = [[found.mean - found.low], [found.high - found.mean]]
+                bars = ends if np.isfinite(ends).all() else None
+                style = {"fmt": "oD"[order], "color": tint, "elinewidth": 1, **fill}
+                axis.errorbar(found.mean, place, xerr=bars, **style)
+        axis.set_yticks(range(len(there)), there)
+        axis.set(ylim=(len(there) - 0.4, -0.6), xlabel="AUC (%)")
+
+    panels = dict(cases(points, "model"))
+    return side_by_side(panels, draw, height=1.3 + 0.22 * len(there))

@@ -1,0 +1,280 @@
+"""A person, not a class: what forgetting a few images touches, and what it leaves."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partial_unlearning.batching import expected_affected_fraction
+from reproduction.chapters.figures import PALETTE, look, side_by_side
+from reproduction.chapters.forgotten import METHODS, colour
+from reproduction.chapters.membership import (
+    ROWS,
+    beside_chance,
+    bounds,
+    cases,
+    coverage,
+    spanned,
+)
+from reproduction.chapters.tables import Table, simple_table, spread
+from reproduction.checking.claims import limits
+from reproduction.checking.measurements import Record, tidy
+from reproduction.datasets.embedded import SIZES
+from reproduction.datasets.sources import official_counts
+from reproduction.study.intervals import Interval, interval
+from reproduction.study.stored_runs import Result
+
+BATCHES = {"shuffled": "plainly shuffled", "together": "a person together"}
+"""How batches are made, with the name on pages."""
+WHOLE = "amnesiac, all subtracted"
+NOTHING, ANOTHER = "trained", "another training"
+"""A model of which nothing was taken back, and one that is retrained on other batches."""
+FURTHER = (ANOTHER, *(row for row in ROWS if row != "retrained"))
+
+
+def alone(results: Iterable[Result]) -> list[Result]:
+    """The runs on complete trainings among these, each with requests of every size."""
+    return [result for result in results if result.config.experiment == "persons"]
+
+
+def carried_out(results: Iterable[Result]) -> pd.DataFrame:
+    """Requests carried out, a row a run, kind of batches, number of images and method."""
+    return tidy(alone(results), lambda result: result.levels)
+
+
+def affected(results: Iterable[Result]) -> pd.DataFrame:
+    """Shares of affected steps, a row a run, kind of batches and number of images.
+
+    Beside them stands how many images were ``trained_on``, and the ``batch_size``.
+    """
+
+    def records(result: Result) -> Iterator[Record]:
+        config = result.config
+        official = sum(official_counts(config.dataset)["train"])
+        whole = SIZES["train"] if config.source == "sample" else official
+        known = {"trained_on": whole - config.unseen, "batch_size": config.training.batch_size}
+        return ({**known, **record} for record in result.facts["affected"])
+
+    return tidy(alone(results), records)
+
+
+def in_turn(results: Iterable[Result]) -> pd.DataFrame:
+    """Test accuracy as persons ask one after another, everything subtracted."""
+    return tidy(alone(results), lambda result: result.facts["in_turn"])
+
+
+def over_seeds(
+    points: pd.DataFrame, measure: str, by: Sequence[str]
+) -> dict[tuple[object, ...], Interval]:
+    """Mean over seeds with its interval, by some columns."""
+    return {
+        key: interval(rows[measure].tolist(), limits().confidence)
+        for key, rows in points.groupby(list(by), sort=False)
+    }
+
+
+def _gap(points: pd.DataFrame, images: int, method: str) -> str:
+    """Total variation to the twin, percent, under plain shuffling, with its interval."""
+    case = points[(points.batches == "shuffled") & (points.images == images)]
+    values = case[case.method == method].total_variation.tolist()
+    return spanned(interval(values, limits().confidence))
+
+
+def answer(results: Sequence[Result], attacked: pd.DataFrame) -> str:
+    """What happens to one image, and to one in a hundred.
+
+    Args:
+        results: of the complete data.
+        attacked: of :func:`reproduction.chapters.membership.single`, of the same.
+    """
+    points = carried_out(results)
+    if points.empty:
+        return f"Not to be told yet: {coverage('persons')}."
+    few, many = min(points.images), max(points.images)
+    kept = over_seeds(points, "accuracy", ("batches", "images", "method"))
+
+    def lost(batches: str, images: int) -> str:
+        drop = kept[batches, images, NOTHING].mean - kept[batches, images, WHOLE].mean
+        return f"{drop:.1f}"
+
+    return (
+        f"**Taking back {_images(few)} costs {lost('shuffled', few)} points of test accuracy, and "
+        f"taking back {_images(many)} costs {lost('shuffled', many)}; if a person's images stood "
+        f"together in training, {lost('together', many)}.** {_touched(affected(results))} "
+        f"Beside the twin that never saw the {_images(few)}, total variation is "
+        f"{_gap(points, few, NOTHING)} % if nothing is done, {_gap(points, few, WHOLE)} % after "
+        f"its steps are subtracted, and {_gap(points, few, ANOTHER)} % for another model that "
+        f"never saw it either. {_attacked(attacked)} This rests on {coverage('persons')}."
+    )
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' if count > 1 else ''}"
+
+
+def _touched(shares: pd.DataFrame) -> str:
+    """Which part of the steps the smallest and the largest request touch."""
+    found = over_seeds(shares, "measured", ("batches", "images"))
+    few, many = min(shares.images), max(shares.images)
+    return (
+        f"Plainly shuffled, a request of {_images(few)} touches "
+        f"{100 * found['shuffled', few].mean:.1f} % of the steps and one of {_images(many)} "
+        f"{100 * found['shuffled', many].mean:.0f} %; together, "
+        f"{100 * found['together', many].mean:.1f} %."
+    )
+
+
+def _attacked(points: pd.DataFrame) -> str:
+    """What an attack on single images still finds, by size of a request."""
+    said = []
+    mine = points[points.attack == "LiRA"] if len(points) else points
+    for (request, batches), rows in cases(mine, "request", "batches"):
+        at = rows.set_index("method")
+        one = at.loc[WHOLE]
+        word = beside_chance(one.auc_low, one.auc_high)
+        said.append(f"{request} {batches} {bounds(one)} ({word})")
+    if not said:
+        return "No attack was run yet."
+    return (
+        "An attack on single images, LiRA, has these AUCs after everything was subtracted, by "
+        f"images in a request: {'; '.join(said)}; 50 is chance."
+    )
+
+
+def affected_figure(points: pd.DataFrame) -> Figure:
+    """Share of affected steps against images in a request: measured, and in closed form.
+
+    Args:
+        points: of :func:`affected`.
+    """
+
+    def draw(axis: Axes, rows: pd.DataFrame) -> None:
+        count, batch = (int(rows[name].iloc[0]) for name in ("trained_on", "batch_size"))
+        steps = -(-count // batch)
+        asked = np.unique(np.geomspace(1, max(rows.images) * 1.5, 40).round().astype(int))
+        lines = {
+            "shuffled": [expected_affected_fraction(count, batch, int(k)) for k in asked],
+            "together": [np.ceil(k / batch) / steps for k in asked],
+        }
+        for batches, tint in (("shuffled", "baseline"), ("together", "proposed")):
+            mine, style = rows[rows.batches == batches], look(tint)
+            axis.plot(asked, 100 * np.array(lines[batches]), color=style["color"], linewidth=1)
+            name = f"{BATCHES[batches]}: dots measured, line in closed form"
+            style |= {"markersize": 5, "linestyle": "none"}
+            axis.plot(mine.images, 100 * mine.measured, label=name, **style)
+        axis.set(xscale="log", xlabel="images in the request", ylim=(-3, 103))
+
+    panels = {"": points} if len(points) else {}
+    return side_by_side(panels, draw, height=3.0, label="steps affected (%)")
+
+
+def gap_figure(points: pd.DataFrame) -> Figure:
+    """Total variation to the person's twin by method, a panel a size of request.
+
+    Args:
+        points: of :func:`carried_out`.
+    """
+    there = [m for m in FURTHER if len(points) and m in set(points.method)]
+
+    def draw(axis: Axes, rows: pd.DataFrame) -> None:
+        for order, (batches, name) in enumerate(BATCHES.items()):
+            fill = {"markerfacecolor": "white"} if order else {}
+            axis.plot([], [], "oD"[order], color=PALETTE["trained"], label=name, **fill)
+            found = over_seeds(rows[rows.batches == batches], "total_variation", ("method",))
+            for (method,), one in found.items():
+                if method in there:
+                    ends = [[one.mean - one.low], [one.high - one.mean]]
+                    bars = ends if np.isfinite(ends).all() else None
+                    tint = colour(str(method).split(",")[0])
+                    style = {"fmt": "oD"[order], "color": tint, "elinewidth": 1, **fill}
+                    axis.errorbar(one.mean, there.index(method) + 0.25 * order, xerr=bars, **style)
+        axis.set_yticks(range(len(there)), there)
+        axis.set(ylim=(len(there) - 0.4, -0.6), xscale="symlog", xlim=(0, 110))
+        axis.set(xlabel="total variation (%)", xticks=[0, 1, 10, 100])
+        axis.set_xticklabels(["0", "1", "10", "100"])
+
+    panels = {_images(images): rows for images, rows in cases(points, "images")}
+    return side_by_side(panels, draw, height=1.3 + 0.24 * len(there))
+
+
+def request_table(points: pd.DataFrame, *, caption: str) -> Table:
+    """Every request by every method, mean and standard deviation over seeds.
+
+    Args:
+        points: of :func:`carried_out`.
+        caption: says what the table shows.
+    """
+    measures = {
+        "accuracy": "Accuracy",
+        "agreement": "Agreement",
+        "total_variation": "Total variation",
+        "logit_gap": "Surer than the twin by",
+    }
+    rows = []
+    for (images, batches), found in cases(points, "images", "batches"):
+        for method in (m for m in FURTHER if m in set(found.method)):
+            mine = found[found.method == method]
+            cells = [spread(mine[name].tolist()) for name in measures]
+            there = f"{int(mine.reached.sum())} of {len(mine)}" if method in METHODS else "–"
+            rows.append([str(images), BATCHES[batches], method, *cells, there])
+    heads = ["Images", "Batches", "Method", *measures.values(), "Forgotten"]
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
+
+
+def affected_table(points: pd.DataFrame, *, caption: str) -> Table:
+    """Share of affected steps, measured and in closed form, by size of request.
+
+    Args:
+        points: of :func:`affected`.
+        caption: says what the table shows.
+    """
+    rows = [
+        [str(images), BATCHES[batches], f"{100 * found.expected.iloc[0]:.2f}"]
+        + [spread((100 * found.measured).tolist())]
+        for (images, batches), found in cases(points, "images", "batches")
+    ]
+    heads = ["Images", "Batches", "In closed form", "Measured"]
+    return simple_table(rows, headings=heads, caption=caption, labels=2)
+
+
+def turn_figure(points: pd.DataFrame) -> Figure:
+    """Test accuracy against the number of persons who have asked, a panel a kind of batches.
+
+    Args:
+        points: of :func:`in_turn`.
+    """
+
+    def draw(axis: Axes, rows: pd.DataFrame) -> None:
+        for order, (method, mine) in enumerate(rows.groupby("method", sort=False)):
+            means = mine.groupby("persons").accuracy.mean()
+            style = look(("baseline", "proposed")[order])
+            axis.plot(means.index, means, label=method, **style)
+        axis.set(xlabel="persons who have asked", ylim=(-3, 103))
+
+    panels = {BATCHES[name]: rows for name, rows in cases(points, "batches")}
+    return side_by_side(panels, draw, height=2.8, label="test accuracy (%)")
+
+
+def attack_table(points: pd.DataFrame, *, caption: str) -> Table:
+    """Attacks on single images by size of request and kind of batches.
+
+    Args:
+        points: of :func:`reproduction.chapters.membership.single`.
+        caption: says what the table shows.
+    """
+    rows = []
+    mine = points[points.attack.isin(("LiRA", "U-LiRA"))] if len(points) else points
+    for (request, batches), found in cases(mine, "request", "batches"):
+        at = {(row.method, row.attack): row for _, row in found.iterrows()}
+        for method in (m for m in ROWS if (m, "LiRA") in at):
+            cells = [bounds(at[method, "LiRA"], rate) for rate in ("auc", "tpr_1")]
+            retrained = at.get((method, "U-LiRA"))
+            cells.append("–" if retrained is None else bounds(retrained))
+            one = at[method, "LiRA"]
+            word = beside_chance(one.auc_low, one.auc_high)
+            sides = f"{request} ({one.per_side} a side)"
+            rows.append([sides, BATCHES[batches], method, *cells, word])
+    heads = ["Images", "Batches", "Method", "LiRA: AUC", "TPR at 1 %", "U-LiRA: AUC", "LiRA is"]
+    return simple_table(rows, headings=heads, caption=caption, labels=3)
