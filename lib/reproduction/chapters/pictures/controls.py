@@ -12,7 +12,7 @@ from reproduction import paper
 from reproduction.chapters.controls import Contrast, arms_of, contrasts
 from reproduction.chapters.figures import INK, PALETTE, SOFT
 from reproduction.chapters.pictures.svg import NARROW, PAGE, WIDE, Picture, picture
-from reproduction.chapters.verdict_box import number
+from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.comparing import Comparison
 from reproduction.study.kinds import TABLES
 
@@ -100,7 +100,7 @@ def _mark(axis: Axes, row: float, one: Comparison, marker: str, arm: str) -> Non
         text = {"textcoords": "offset points", "va": "center", "fontsize": 6.5, "color": SOFT}
         axis.plot(side * FAR, row, "<" if side < 0 else ">", color=colour, markersize=4)
         where = {"xytext": (-4 * side, 0), "ha": "left" if side < 0 else "right"}
-        axis.annotate(number(one.mean), (side * FAR, row), **where, **text)
+        axis.annotate(one_decimal(one.mean), (side * FAR, row), **where, **text)
         return
     if np.isfinite(one.low):
         axis.plot([one.low, one.high], [row, row], color=colour, linewidth=1)
