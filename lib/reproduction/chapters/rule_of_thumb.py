@@ -200,8 +200,7 @@ def yes_if(points: pd.DataFrame, least: pd.DataFrame, tables: Sequence[Result]) 
         sizes = [f"{model} {arms[arm].row_bytes:,.0f}" for model, arms in found.items()]
         said.append(
             "**you record from the first step on.** It is cheap: the smallest rows that held on "
-            f"held-out images take so many bytes a step: {', '.join(sizes)}, ids included "
-            "([how they were found](frontier.html))."
+            f"held-out images take so many bytes a step: {', '.join(sizes)}, ids included."
         )
     return said + _back(tables)
 
