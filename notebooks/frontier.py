@@ -38,7 +38,7 @@ changes = {"models": models, "seeds": seeds}
 runs = access.results("frontier", profile, **changes)
 complete = access.stored("frontier", "full")
 points = measured(complete)
-display(Markdown(answer(points)), Markdown(unfinished("frontier", "full")))
+display(Markdown(unfinished("frontier", "full")), Markdown(answer(points)))
 
 # %% [markdown]
 # That is about the number of entries that a log must keep of each update. The price is said below: a mask in the last layer
@@ -65,7 +65,8 @@ choice_table(points, caption="Complete data: the setting that each kind of mask 
 # the target images that were trained on.
 #
 # - **The paper's random masks**: random entries, pruned more in the first layers. At each size the steepest straight line over the
-#   layers is taken; the settings of Tables 1 and 2 lie on such lines.
+#   layers is taken; the settings of Tables 1 and 2 lie on such lines. In a model of two layers, as the MLP, such a line leaves little but
+#   the last one, so that there the paper's masks and the last layers are the same.
 # - *Structured*: **blocks** of neighbouring entries, and **whole outputs** (all weights into random neurons or channels), in each layer as many
 #   as the paper's mask of that size keeps; the **last layers**, filled from the last one back, with random entries where a layer is filled
 #   in part; **one layer alone**, whichever the held-out images prefer.

@@ -41,7 +41,7 @@ complete = access.stored("rule_of_thumb", "full")
 points = mapped(complete)
 least = measured(access.stored("frontier", "full"))
 tables = [run for number in (1, 2) for run in access.stored(f"table_{number}", "full")]
-display(Markdown(answer(points)), Markdown(unfinished("rule_of_thumb", "full")))
+display(Markdown(unfinished("rule_of_thumb", "full")), Markdown(answer(points)))
 
 # %% [markdown]
 # Partial amnesiac unlearning takes back a part of what was learnt from batches that held the data to forget. How near it comes to a
@@ -60,6 +60,8 @@ map_figure(points, "MLP")
 display(Markdown("\n".join(f"- {line}" for line in yes_if(points, least, tables))))
 
 # %% [markdown]
+# How the smallest rows were found: [Better than the paper's masks?](frontier.ipynb)
+#
 # ## No, if
 
 # %% tags=["remove-input"]

@@ -145,7 +145,7 @@ assert profile == "smoke" or (own_after < 10 and others > -10)
 # - **A sign belongs to one person.** Had others drawn the same sign, the model would still know it: forgetting a person is not failing on what
 #   others taught as well.
 # - **Pruning decides what is forgotten.** Here 0.9 was fixed for the first layer and 0.3 for the last, for all ten requests alike: where the diagonal is
-#   not white, more had to be recorded; with everything recorded, more of the others goes. Look at held-out pictures before you publish.
+#   not near 0, more had to be recorded; with everything recorded, more of the others goes. Look at held-out pictures before you publish.
 #   [What does it cost?](cost.ipynb) draws the curve.
 # - **A model that no longer answers may still hold a trace.** These are accuracies, no attack.
 # - Everything else about logs, interruptions, several processes, and deleting for good: [using it on a model of your own](update_log.ipynb).

@@ -93,6 +93,15 @@ def test_the_answer_on_features_is_paired_with_the_twin(runs):
     assert "at most 0.5 % of it is recognised" in said
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [((8, 9, 99), "9"), ((34, 99), "more than 47"), ((8, 99, 99), "more than 60")],
+)
+def test_a_median_over_seeds_that_never_get_there_is_a_bound(steps, said):
+    each = [run(s, of_all(0, 1, 1), of_all(9, 9, 9), of_all(n, 9, 9)) for s, n in enumerate(steps)]
+    assert f"the retrained ones after {said}." in features.answer(each)
+
+
 def test_no_more_than_a_twin_is_said_so():
     alike = [run(s, of_all(0, 1, 1), of_all(90 + s, 90, 91), of_all(9, 9, 9)) for s in range(3)]
     said = features.answer(alike)

@@ -45,7 +45,7 @@ class OptimizerWatch:
 
     def _look(self, optimizer: Optimizer) -> None:
         given = (id(weight) for group in optimizer.param_groups for weight in group["params"])
-        if not (mine := [number for number in given if number in self._noted]):
+        if self.found or not (mine := [number for number in given if number in self._noted]):
             return
         again, now, moved = id(optimizer) in self._stepped, self._now(), 1
         changed = len(mine) > 1 and all(now[number] != self._noted[number] for number in mine)

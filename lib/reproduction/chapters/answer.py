@@ -8,9 +8,12 @@ import pandas as pd
 
 from reproduction import paper
 from reproduction.chapters.complete import Complete, complete_runs
-from reproduction.chapters.verdict_box import number
+from reproduction.chapters.features import last_hidden
+from reproduction.chapters.forgotten import METHODS, TWIN
+from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family, printed
+from reproduction.checking.measurements import tidy
 from reproduction.checking.verdicts import NOT_RUN
 from reproduction.study.experiments import configs_of
 from reproduction.study.profiles import load_profile
@@ -53,7 +56,7 @@ def span(each: list[Comparison]) -> str:
     means = [comparison.mean for comparison in each]
     if len(means) == 1:
         return "in 1 network"
-    return f"{number(min(means))} to {number(max(means))} in {len(means)} networks"
+    return f"{one_decimal(min(means))} to {one_decimal(max(means))} in {len(means)} networks"
 
 
 def paper_mean(tables: Iterable[int]) -> float:
@@ -67,7 +70,7 @@ def _published(found: Complete) -> str:
     return (
         "**At the paper’s own end.** To forget a class, taking back a part of each training step "
         f"keeps {more(whole.mean)} accuracy on everything else than taking back all of it "
-        f"({span(each)}; the paper prints {number(paper_mean(AMNESIAC.tables))} on average)."
+        f"({span(each)}; the paper prints {one_decimal(paper_mean(AMNESIAC.tables))} on average)."
     )
 
 
@@ -89,7 +92,7 @@ def _others(found: Complete) -> str:
             parts.append(f"{family.name}: not run yet")
             continue
         each = comparable(found, family.tables, "equal", How())
-        mean = number(paper_mean(family.tables))
+        mean = one_decimal(paper_mean(family.tables))
         parts.append(
             f"{family.name} it keeps {more(whole.mean)} ({span(each)}; the paper {mean}): {word}"
         )
@@ -133,8 +136,8 @@ def _forgotten(found: Complete) -> str:
         return said
     worst = mine.loc[mine.d_t.idxmax()]
     return (
-        f"{said} Training on the other classes alone brings back {worst.d_t:.1f} % at most "
-        f"({worst.model} after {worst.after:.0f} steps, mean over trainings)."
+        f"{said} After the part was taken back, training on the other classes alone brings back "
+        f"{worst.d_t:.1f} % at most ({worst.model}, {worst.after:.0f} steps, mean over trainings)."
     )
 
 
@@ -180,7 +183,7 @@ def reproduces(found: Complete, table: int) -> str:
     return (
         f"{word.capitalize()}: at equal forgetting the paper’s method keeps {more(whole.mean)} "
         f"accuracy on everything else than the known one, mean of {run}; the paper prints "
-        f"{number(paper_mean([table]))}."
+        f"{one_decimal(paper_mean([table]))}."
     )
 
 
@@ -237,7 +240,20 @@ def price(found: Complete) -> str:
 
 def forgotten(found: Complete) -> str:
     """Whether the class is really forgotten, in a sentence."""
-    return plain(_forgotten(found)).removeprefix("Is it forgotten? ")
+    answered = plain(_forgotten(found)).removeprefix("Is it forgotten? ")
+    return f"{answered}{_inside()}"
+
+
+def _inside() -> str:
+    """What a probe of the last hidden layer tells of the class, beside the retrained twin's."""
+    points = tidy(complete_runs("forgotten"), last_hidden)
+    mine, twin = points[points.method.isin(METHODS)].probe, points[points.method == TWIN].probe
+    if mine.empty or twin.empty:
+        return ""
+    return (
+        f" Inside, a probe of the last layer’s input tells the class in {mine.mean():.1f} % of "
+        f"cases; in a network that never saw it, in {twin.mean():.1f} %."
+    )
 
 
 QUESTIONS = {

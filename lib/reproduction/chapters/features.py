@@ -183,7 +183,7 @@ def _steps(found: pd.DataFrame, count: int) -> str:
     """The median number of steps to relearn from so many images; "more than" where not reached."""
     middle = found[f"steps_{count}"].median()
     never = found[f"never_{count}"].astype(bool)
-    censored = never.any() and middle >= found[never][f"steps_{count}"].min()
+    censored = math.isinf(found[f"steps_{count}"].mask(never, math.inf).median())
     return f"more than {middle:.0f}" if censored else f"{middle:.0f}"
 
 

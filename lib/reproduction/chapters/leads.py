@@ -21,7 +21,7 @@ from reproduction.chapters.answer import (
 )
 from reproduction.chapters.complete import Complete, complete
 from reproduction.chapters.tables import NONE, Table
-from reproduction.chapters.verdict_box import number, verdict_box
+from reproduction.chapters.verdict_box import one_decimal, verdict_box
 from reproduction.checking.comparing import How, of_family
 from reproduction.checking.verdicts import NOT_RUN
 
@@ -39,7 +39,7 @@ def family(found: Complete, which: Family) -> str:
     return (
         f"{word.capitalize()}: {which.name} in part keeps {more(whole.mean)} accuracy on "
         f"everything else at equal forgetting than in whole ({span(each)}; the paper prints "
-        f"{number(paper_mean(which.tables))} on average)."
+        f"{one_decimal(paper_mean(which.tables))} on average)."
     )
 
 

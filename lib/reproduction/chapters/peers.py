@@ -122,9 +122,12 @@ def answer(found: pd.DataFrame) -> str:
     near = rest.variation_target.idxmin()
     labels = {name: METHODS[name].label for name in means.index}
     kept = [f"{labels[b]} ({_points(means.kept[b])} of $\\mathcal{{D}}_r$)" for b in best.values()]
-    models = found.model.nunique()
+    models, seeds = found.model.nunique(), found.groupby("model").seed.nunique().min()
+    over = [
+        f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((models, "model"), (seeds, "seed"))
+    ]
     return (
-        f"At equal forgetting, mean over {models} model{'' if models == 1 else 's'}, the best of "
+        f"At equal forgetting, mean over {over[0]} ({over[1]}), the best of "
         f"today's methods beside the retrained twin is {kept[0]}, the best of the paper's "
         f"{kept[1]}. Nearest to the twin in its answers to target images is {labels[near]}: they "
         f"differ by {means.variation_target[near]:.0f} % (total variation), those of two "
@@ -211,7 +214,7 @@ def map_figure(found: pd.DataFrame) -> Figure:
     axis.set_yscale("symlog", linthresh=1)
     low, high = axis.get_ylim()
     shown = [tick for tick in TICKS if low <= tick <= high]
-    axis.set_yticks(shown, [f"{tick:+g}".replace("-", "−") for tick in shown])
+    axis.set_yticks(shown, [f"{tick:g}".replace("-", "−") for tick in shown])
     axis.set_xlabel("answers to target images beside the twin's (total variation, %)")
     axis.set_ylabel(r"$D_r$ beside the twin's (points)")
     return figure
@@ -252,8 +255,8 @@ def summary_table(found: pd.DataFrame) -> Table:
         labels, needs = [method.group, method.label], [method.images, f"{stored[name]:,.1f}"]
         of = means.loc[name] if name in means.index else means.iloc[:0]
         if len(of) < len(models):
-            there = ", ".join(of.index.get_level_values("model")) or "no model"
-            rows.append([*labels, f"{there} only", *[NONE] * 4, *needs])
+            there = ", ".join(of.index.get_level_values("model"))
+            rows.append([*labels, f"{there} only" if there else "not there", *[NONE] * 4, *needs])
             continue
         cells = [f"{of.d_t.mean():.2f}", _range(of.kept), f"{of.variation_target.mean():.1f}"]
         cells += [_range(of.probe_gap), f"{of.time.mean():.1f}"]

@@ -201,7 +201,7 @@ def yes_if(points: pd.DataFrame, least: pd.DataFrame, tables: Sequence[Result]) 
         said.append(
             "**you record from the first step on.** It is cheap: the smallest rows that held on "
             f"held-out images take so many bytes a step: {', '.join(sizes)}, ids included "
-            "([how they were found](frontier.html))."
+            "([how they were found](frontier.ipynb))."
         )
     return said + _back(tables)
 

@@ -16,7 +16,7 @@ from reproduction.chapters.pictures.result import lines, result_drawing, result_
 from reproduction.chapters.pictures.svg import Picture
 from reproduction.chapters.pictures.two_numbers import two_numbers_picture
 from reproduction.chapters.tables import NONE, Table, simple_table
-from reproduction.chapters.verdict_box import number
+from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.comparing import How, of_family
 
 EXAMPLE = "LeNet"
@@ -114,8 +114,8 @@ def family_table(found: Complete) -> Table:
         for at in ("published", "equal"):
             whole = of_family(found.evidence, family.tables, at, How())
             word = found.judged.loc[family.claim, at]
-            cells.append(f"{number(whole.mean)}: {word}" if whole.pairs else word)
-        rows.append([_named(family), number(answer.paper_mean(family.tables)), *cells])
+            cells.append(f"{one_decimal(whole.mean)}: {word}" if whole.pairs else word)
+        rows.append([_named(family), one_decimal(answer.paper_mean(family.tables)), *cells])
     heads = (
         "Method, moved in part",
         "The paper",
@@ -138,7 +138,9 @@ def control_means(found: Complete) -> Table:
         for arm in SHOWN[kind]:
             whole = of_family(found.evidence, family.tables, "equal", How((arm, "proposed")))
             label = LABELS.get(arm, arms_of(family.tables[0])[arm])
-            names.setdefault(label, {})[family.name] = number(whole.mean) if whole.pairs else NONE
+            names.setdefault(label, {})[family.name] = (
+                one_decimal(whole.mean) if whole.pairs else NONE
+            )
     rows = [[label, *(of.get(f.name, NONE) for f in FAMILIES)] for label, of in names.items()]
     heads = ("In place of the paper’s part", "updates back", "wrong labels", "uphill")
     caption = "Points of accuracy on everything else above the paper’s method at equal forgetting."

@@ -103,7 +103,7 @@ def _models(found: Complete, claim: Claim, readings: Iterable[str]) -> dict[str,
         name = f"Table {table}, {model}" if several else model
         line = lines.setdefault(name, {})
         if how.sides == PAPER_SIDES:
-            line["paper"] = number(printed(table, model))
+            line["paper"] = one_decimal(printed(table, model))
         line[at] = _numbers(_compared(found, table, model, at, how))
     return lines
 
@@ -116,7 +116,7 @@ def _compared(found: Complete, table: int, model: str, at: str, how: How) -> Com
     return replace(one, finding=matched(one, by_model(found.evidence, table, "test", how)[model]))
 
 
-def number(value: float) -> str:
+def one_decimal(value: float) -> str:
     """Points with a sign and one decimal, with a real minus."""
     return f"{value:+.1f}".replace("-", "−")
 
@@ -127,7 +127,7 @@ def _numbers(one: Comparison) -> str:
         return one.finding.word
     bounds = f" [{one.low:.1f}, {one.high:.1f}]" if one.pairs > 1 else ""
     some = f", {one.pairs} of {one.seeds} trainings" if one.pairs < one.seeds else ""
-    return f"{number(one.mean)}{bounds}{some}: {one.finding.word}".replace("-", "−")
+    return f"{one_decimal(one.mean)}{bounds}{some}: {one.finding.word}".replace("-", "−")
 
 
 def verdict_box(chapter: str, sentence: str = "") -> Table:

@@ -12,7 +12,7 @@ from reproduction import paper
 from reproduction.chapters.controls import Contrast, arms_of, contrasts
 from reproduction.chapters.figures import INK, PALETTE, SOFT
 from reproduction.chapters.pictures.svg import NARROW, PAGE, WIDE, Picture, picture
-from reproduction.chapters.verdict_box import number
+from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.comparing import Comparison
 from reproduction.study.kinds import TABLES
 
@@ -34,7 +34,8 @@ ALT = (
 CAPTION = (
     "The line is the paper’s method. A mark right of it: this control keeps more at equal "
     "forgetting, left: less. Bars are 95 % intervals over trainings; the number at the edge "
-    "belongs to a mark that lies beyond it."
+    "belongs to a mark that lies beyond it, a name to a network in which the control forgets too "
+    "seldom to be compared."
 )
 
 Found = Mapping[str, Mapping[str, Contrast]]
@@ -78,7 +79,7 @@ def _panel(axis: Axes, number: int, found: Found) -> None:
             _mark(axis, row + 0.22 * (at - 1), one, MARKS[at], arm)
         lost = ", ".join(model for model, one in ones.items() if not one.pairs)
         note = {"ha": "right", "va": "center", "fontsize": 6.5, "color": SOFT}
-        axis.text(FAR + 2, row, f"{lost}: forgets too seldom" if lost else "", **note)
+        axis.text(FAR + 2, row, lost, **note)
     labels = [NAMES.get(arm, arms_of(number)[arm]) for arm in shown]
     axis.set_yticks(range(len(shown)), labels, fontsize=LETTER, color=INK)
     axis.set(xlim=(-FAR - 3, FAR + 3), ylim=(len(shown) - 0.5, -0.6))
@@ -100,7 +101,7 @@ def _mark(axis: Axes, row: float, one: Comparison, marker: str, arm: str) -> Non
         text = {"textcoords": "offset points", "va": "center", "fontsize": 6.5, "color": SOFT}
         axis.plot(side * FAR, row, "<" if side < 0 else ">", color=colour, markersize=4)
         where = {"xytext": (-4 * side, 0), "ha": "left" if side < 0 else "right"}
-        axis.annotate(number(one.mean), (side * FAR, row), **where, **text)
+        axis.annotate(one_decimal(one.mean), (side * FAR, row), **where, **text)
         return
     if np.isfinite(one.low):
         axis.plot([one.low, one.high], [row, row], color=colour, linewidth=1)
