@@ -74,7 +74,7 @@ def test_lab_installs_its_extra_first_and_only_when_asked(tmp_path):
     for made_before in ("venv/.installed", "venv/bin/python"):
         (tmp_path / made_before).parent.mkdir(exist_ok=True)
         (tmp_path / made_before).touch()
-    command = [MAKE, "--dry-run", f"VENV={tmp_path}/venv", "lab"]
+    command = [MAKE, "--dry-run", "--no-print-directory", f"VENV={tmp_path}/venv", "lab"]
     said = subprocess.run(command, cwd=places.ROOT, capture_output=True, text=True, check=True)
     installs, opens = said.stdout.splitlines()[-2:]
     assert installs.endswith('--editable ".[lab]"') and opens.endswith("-m jupyterlab  notebooks")

@@ -1,9 +1,11 @@
 """Brief training on retained data alone, after unlearning."""
 
-import torch
-from torch import nn
+import math
 
-from partial_unlearning.batching import shuffled_plan
+import torch
+from torch import Tensor, nn
+
+from partial_unlearning.batching import BatchPlan, shuffled_plan
 from partial_unlearning.training import Callback, fit, make_optimizer
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig, ForgottenConfig
@@ -27,6 +29,23 @@ class _Tuned(Callback):
             self.records.append({**self.head, "steps": step + 1, **known})
 
 
+def tuning_plan(retained: Tensor, *, steps: int, batch_size: int, seed: int) -> BatchPlan:
+    """So many batches of retained samples: a random choice of them, or as many epochs as it takes.
+
+    Args:
+        retained: ids to choose from, ``(N,)``.
+        steps: number of batches.
+        batch_size: of each but the last one of an epoch.
+        seed: of the choice and of the order.
+    """
+    order = torch.randperm(len(retained), generator=torch.Generator().manual_seed(seed))
+    chosen = retained[order[: steps * batch_size]]
+    epochs = math.ceil(steps / math.ceil(len(chosen) / batch_size))
+    plan = shuffled_plan(chosen, batch_size=batch_size, epochs=epochs, seed=seed)
+    left = steps - sum(map(len, plan.epochs[:-1]))
+    return BatchPlan((*plan.epochs[:-1], plan.epochs[-1][:left]))
+
+
 def fine_tuned(config: FineTuned, model: nn.Module, data: Dataset, head: Record) -> list[Record]:
     """What brief training on retained data alone brings back, of the retained and the target.
 
@@ -38,9 +57,8 @@ def fine_tuned(config: FineTuned, model: nn.Module, data: Dataset, head: Record)
     """
     how = config.training
     retained = data.train.without(data.train.of_class(config.target))
-    seen = torch.randperm(len(retained), generator=torch.Generator().manual_seed(config.seed))
-    ids = retained.ids.cpu()[seen[: max(config.fine_tuning) * how.batch_size]]
-    plan = shuffled_plan(ids, batch_size=how.batch_size, epochs=1, seed=config.seed)
+    steps = max(config.fine_tuning)
+    plan = tuning_plan(retained.ids.cpu(), steps=steps, batch_size=how.batch_size, seed=config.seed)
     watch = _Tuned(config, data, head)
     optimizer = make_optimizer(how.optimizer, model, learning_rate=how.learning_rate)
     fit(model, retained, plan, optimizer, [watch], title=f"fine-tuning {config.model}")
