@@ -67,7 +67,7 @@ choice_table(points, caption="Complete data: the setting that each kind of mask 
 # - **The paper's random masks**: random entries, pruned more in the first layers. At each size the steepest straight line over the
 #   layers is taken; the settings of Tables 1 and 2 lie on such lines. In a model of two layers, as the MLP, such a line leaves little but
 #   the last one, so that there the paper's masks and the last layers are the same.
-# - *Structured*: **blocks** of neighbouring entries, and **whole outputs** (all weights into random neurons or channels), in each layer as many
+# - *Structured*: random **blocks** of 16, 32 or 64 neighbouring entries, and **whole outputs** (all weights into random neurons or channels), in each layer as many
 #   as the paper's mask of that size keeps; the **last layers**, filled from the last one back, with random entries where a layer is filled
 #   in part; **one layer alone**, whichever the held-out images prefer.
 # - *Adaptive*: the **largest in the first steps**, the entries of the whole model that moved most in the first 32 steps; and three masks that only the

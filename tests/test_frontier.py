@@ -53,7 +53,7 @@ def test_masks_known_before_keep_as_many_and_each_its_own(kept):
     found = masks.known_before(LAYOUT, kept, seed=3)
     sizes = {name: len(positions.unique()) for name, positions in found.items()}
     assert sizes["last_layers"] == kept
-    assert sizes["depth"] == sizes["blocks"] == sizes["rows"]
+    assert sizes["depth"] == sizes["blocks of 16"] == sizes["blocks of 64"] == sizes["rows"]
     assert abs(sizes["depth"] - kept) <= 2  # rounded in each of three layers
     again = masks.known_before(LAYOUT, kept, seed=3)
     assert all(torch.equal(found[name], again[name]) for name in found)
@@ -63,13 +63,6 @@ def test_last_layers_are_filled_from_the_last_one_back():
     kept = masks.known_before(LAYOUT, 12, seed=0)["last_layers"]
     assert kept[-5:].tolist() == list(range(144, 149))
     assert ((kept[:-5] >= 100) & (kept[:-5] < 144)).all()
-
-
-def test_a_block_is_one_run_of_neighbours_on_a_ring():
-    for seed in range(20):
-        (kept,) = [masks.blocks(LAYOUT, [30, 0, 0], seed=seed).sort().values]
-        gaps = kept.diff(append=kept[:1] + 100)
-        assert (gaps != 1).sum() == 1  # only behind its end
 
 
 def test_rows_are_whole_outputs_with_their_biases():
@@ -128,7 +121,7 @@ def test_a_run_has_every_arm_and_counts_weights_only(model):
     assert len(layers) == {"MLP": 2, "ResNet9": 9}[model]
     arms = {r["method"] for r in result["levels"]} - {*layers}
     assert arms == {
-        *("proposed", "depth", "blocks", "rows", "last_layers", "early"),
+        *("proposed", "depth", *frontier.BLOCKS, "rows", "last_layers", "early"),
         *("layer_magnitude", "global_magnitude", "salient"),
     }
     network = build(model, classes=10, seed=0, width=base["width"])
@@ -184,7 +177,7 @@ def test_the_smallest_setting_within_the_margin_on_every_trial_is_taken():
     assert last.difference.mean == pytest.approx(0.2)
     assert last.word == "holds"
     assert found["one_layer"].word == "inconclusive"  # exactly at the margin
-    assert found["blocks"].word == "none may be taken"
+    assert found["blocks of 32"].word == "none may be taken"
 
 
 def test_one_trial_that_never_gets_there_or_falls_short_forbids_a_setting():
@@ -246,9 +239,9 @@ def test_the_answer_names_the_factor_and_where_it_holds():
 
 
 def test_an_answer_that_is_a_no_and_one_without_runs():
-    worse = [record("proposed", None, 200, 90.0), record("blocks", 0.5, 500, 90.0)]
+    worse = [record("proposed", None, 200, 90.0), record("blocks of 32", 0.5, 500, 90.0)]
     assert chapter.answer(both([worse])).startswith(
-        "No: the best mask of our own, blocks, needs 2.5 times"
+        "No: the best mask of our own, blocks of 32, needs 2.5 times"
     )
     assert "nothing is stored" in chapter.answer(frontier.measured([]))
 
@@ -263,7 +256,7 @@ def test_tables_and_figures_of_any_number_of_runs(count):
     figure = chapter.frontier_figure(points, (frontier.PAPER, *frontier.OWN))
     assert len(figure.axes) == 1
     if count:
-        assert [len(found) for found in lines] == [6, 6, 3]
+        assert [len(found) for found in lines] == [8, 8, 3]
         assert re.search(r" 10 +(holds|inconclusive)$", lines[0][1])
         assert "with the request" in next(line for line in lines[2] if "against all" in line)
     else:

@@ -203,6 +203,7 @@ setting_names = st.sampled_from(
         "sparsity_first",
         "sparsity_last",
         "seed",
+        "block",
         "values",
         "buffers",
     ]

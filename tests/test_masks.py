@@ -29,11 +29,11 @@ def layout_of(sizes: list[int]) -> Layout:
 layouts = st.lists(st.integers(1, 40), min_size=1, max_size=5).map(layout_of)
 
 
-@given(layouts, fractions, fractions, st.integers(0, 2**31))
-@settings(max_examples=60, deadline=None)
-def test_a_random_mask_keeps_its_count_in_every_layer(layout, first, last, seed):
+@given(layouts, fractions, fractions, st.integers(0, 2**31), st.integers(1, 50))
+@settings(max_examples=100, deadline=None)
+def test_a_random_mask_keeps_its_count_in_every_layer(layout, first, last, seed, block):
     schedule = depth_schedule(first, last, len(layout.layers))
-    kept = FixedMask.draw(layout, schedule, seed=seed).kept()
+    kept = FixedMask.draw(layout, schedule, seed=seed, block=block).kept()
     assert torch.equal(kept, kept.unique())
     for part, pruning in zip(layout.slices, schedule, strict=True):
         inside = ((kept >= part.start) & (kept < part.stop)).sum().item()
@@ -61,6 +61,22 @@ def test_a_random_mask_depends_on_its_seed_alone():
     draw = [FixedMask.draw(layout, [0.5, 0.5], seed=seed).kept() for seed in (3, 3, 4)]
     assert torch.equal(draw[0], draw[1])
     assert not torch.equal(draw[0], draw[2])
+
+
+def test_blocks_of_one_are_single_entries_in_a_random_order():
+    layout = layout_of([100, 50])
+    order = torch.randperm(100, generator=torch.Generator().manual_seed(3))
+    kept = FixedMask.draw(layout, [0.7, 1], seed=3).kept()
+    assert torch.equal(kept, order[:30].sort().values)
+
+
+@given(st.integers(1, 200), fractions, st.integers(0, 999), st.integers(1, 50))
+def test_of_each_block_all_is_kept_or_nothing_but_for_one_that_is_cut(size, pruning, seed, block):
+    kept = FixedMask.draw(layout_of([size]), [pruning], seed=seed, block=block).kept()
+    sizes = torch.full((-(-size // block),), block)
+    sizes[-1] = size - block * (len(sizes) - 1)
+    counts = torch.bincount(kept // block, minlength=len(sizes))
+    assert ((counts > 0) & (counts < sizes)).sum() <= 1
 
 
 def test_the_ends_of_pruning():
@@ -105,6 +121,9 @@ def test_impossible_masks_are_refused():
         build_mask("random", layout, sparsity_first=1.5, sparsity_last=0, seed=0)
     with pytest.raises(InputError, match="unknown pruning strategy 'best'"):
         build_mask("best", layout, sparsity_first=0.5, sparsity_last=0, seed=0)
+    for strategy, block in (("random", 0), ("random", 2.0), ("last_layers", 2)):
+        with pytest.raises(InputError, match=f"block {block} with strategy '{strategy}'"):
+            build_mask(strategy, layout, sparsity_first=0.5, sparsity_last=0, seed=0, block=block)
     with pytest.raises(InputError, match="-0.1"):
         SelectionMask.draw(layout, [-0.1], seed=0)
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from partial_unlearning.masks import FixedMask
 from partial_unlearning.models import build
 from partial_unlearning.recorders.weight_reader import TOGETHER, Reader
 from partial_unlearning.state import Layout
@@ -26,7 +27,7 @@ def chosen(size: int, density: float, seed: int) -> torch.Tensor:
 
 
 def read(reader: Reader, slot: int) -> torch.Tensor:
-    return torch.cat([run.slots[slot].float() for run in reader.runs])
+    return torch.cat([run.slots[slot].float().ravel() for run in reader.runs])
 
 
 @pytest.mark.parametrize("model", [mixed(), build("ResNet9", classes=10, seed=0, width=4)])
@@ -55,3 +56,41 @@ def test_it_reads_what_the_model_has_now():
     reader(1)
     assert torch.equal(read(reader, 1), layout.vector(model)[positions])
     assert torch.equal(read(reader, 0), before)
+
+
+def in_blocks(size: int, block: int, cut: int, seed: int) -> torch.Tensor:
+    """A third of the blocks of so many neighbours, without the ``cut``-th of all positions."""
+    drawn = torch.rand(-(-size // block), generator=torch.Generator().manual_seed(seed)) < 0.33
+    positions = drawn.repeat_interleave(block)[:size].nonzero().flatten()
+    return torch.cat([positions[:cut], positions[cut + 1 :]])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    block=st.sampled_from([1, 3, 16, 24, 32, 64, 128]),
+    cut=st.integers(0, 9000),
+    seed=st.integers(0, 99),
+    half=st.booleans(),
+)
+def test_blocks_of_neighbours_are_read_as_they_are(block, cut, seed, half):
+    model = nn.Sequential(nn.Linear(130, 200), nn.Linear(200, 3))
+    model = model.half() if half else model
+    layout = Layout.of(model)
+    positions = in_blocks(layout.size, block, cut, seed)
+    reader = Reader(model, positions, 2)
+    reader(0)
+    with torch.no_grad():
+        model[0].weight = nn.Parameter(model[0].weight.t().contiguous().t() * 2)
+    reader(1)
+    before, after = read(reader, 0), read(reader, 1)
+    assert torch.equal(after, layout.vector(model)[positions])
+    assert torch.equal(reader.changes(1)[0], after - before)
+
+
+def test_a_mask_in_blocks_is_read_by_rows():
+    """Else it would cost what single entries do: the reader has a few runs, and most are rows."""
+    model = nn.Linear(1000, 100)
+    mask = FixedMask.draw(Layout.of(model), [0.9], seed=0, block=32)
+    runs = Reader(model, mask.positions, 1).runs
+    assert len(runs) <= 4
+    assert sum(run.slots[0].numel() for run in runs if run.slots[0].dim() == 2) > 9900

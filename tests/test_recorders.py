@@ -47,15 +47,17 @@ def train(model: nn.Module, recorders: list[Callback], steps: int) -> list[torch
 
 def reading(reader: Reader) -> torch.Tensor:
     reader(0)
-    return torch.cat([run.slots[0].float() for run in reader.runs])
+    return torch.cat([run.slots[0].float().ravel() for run in reader.runs])
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_gathering_equals_indexing_the_whole_vector(name):
+@pytest.mark.parametrize("block", [1, 7, 16, 64])
+def test_gathering_equals_indexing_the_whole_vector(name, block):
     model = small(name)
     layout = Layout.of(model)
     for fraction in (0.0, 0.5, 0.99):
-        mask = build_mask("random", layout, sparsity_first=fraction, sparsity_last=fraction, seed=3)
+        ends = {"sparsity_first": fraction, "sparsity_last": fraction}
+        mask = build_mask("random", layout, **ends, seed=3, block=block)
         gathered = reading(Reader(model, mask.positions, 1))
         assert torch.equal(gathered, layout.vector(model)[mask.positions])
 

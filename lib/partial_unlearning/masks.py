@@ -88,13 +88,17 @@ class FixedMask:
     positions: Tensor
 
     @classmethod
-    def draw(cls, layout: Layout, sparsity: Sequence[float], *, seed: int) -> "FixedMask":
+    def draw(
+        cls, layout: Layout, sparsity: Sequence[float], *, seed: int, block: int = 1
+    ) -> "FixedMask":
         """Keep ``kept_count(sparsity[l], size of l)`` random entries of each layer l.
 
         Args:
             layout: the model's layout.
             sparsity: fraction pruned away, 0..1, one for each layer.
             seed: of the mask; the same seed and layout give the same mask.
+            block: so many neighbours are kept or pruned together, counted from the layer's first
+                entry; one block is cut where the count asks for it. 1 is the paper's reading.
 
         Raises:
             InputError: a sparsity is outside 0..1.
@@ -106,16 +110,23 @@ class FixedMask:
         """
         _check_fractions("sparsity", sparsity)
         layers = zip(sparsity, layout.layer_sizes, strict=True)
-        return cls.of_counts(layout, [kept_count(*layer) for layer in layers], seed=seed)
+        counts = [kept_count(*layer) for layer in layers]
+        return cls.of_counts(layout, counts, seed=seed, block=block)
 
     @classmethod
-    def of_counts(cls, layout: Layout, counts: Sequence[int], *, seed: int) -> "FixedMask":
+    def of_counts(
+        cls, layout: Layout, counts: Sequence[int], *, seed: int, block: int = 1
+    ) -> "FixedMask":
         """Keep ``counts[l]`` random entries of each layer l; else as :meth:`draw`."""
         generator = torch.Generator().manual_seed(seed)
         parts = []
         for part, count in zip(layout.slices, counts, strict=True):
-            order = torch.randperm(part.stop - part.start, generator=generator, device="cpu")
-            parts.append(part.start + order[:count].sort().values)
+            size = part.stop - part.start
+            order = torch.randperm(-(-size // block), generator=generator, device="cpu")
+            drawn = order[: count // block + 2]  # enough, although the last block may be shorter
+            entries = (drawn[:, None] * block + torch.arange(block, device="cpu")).flatten()
+            entries = entries[entries < size][:count]
+            parts.append(part.start + entries.sort().values)
         return cls(torch.cat(parts))
 
     def kept(self, update: Tensor | None = None) -> Tensor:
@@ -160,7 +171,13 @@ STRATEGIES = ("random", "last_layers", "layer_magnitude", "global_magnitude")
 
 
 def build_mask(
-    strategy: str, layout: Layout, *, sparsity_first: float, sparsity_last: float, seed: int
+    strategy: str,
+    layout: Layout,
+    *,
+    sparsity_first: float,
+    sparsity_last: float,
+    seed: int,
+    block: int = 1,
 ) -> Mask:
     """The pruning mask of a strategy, with sparsity on a straight line over the layers (Eq. 6).
 
@@ -173,15 +190,22 @@ def build_mask(
         sparsity_first: fraction of the first layer that is pruned away, 0..1.
         sparsity_last: the same for the last layer.
         seed: of what is random; magnitude masks draw nothing.
+        block: entries that ``random`` keeps or prunes together, see :meth:`FixedMask.draw`.
 
     Raises:
-        InputError: unknown strategy, or a sparsity outside 0..1.
+        InputError: unknown strategy, a sparsity outside 0..1, or a block that is not a whole number
+            of one entry at least, and of one for other strategies.
     """
     if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
+    if type(block) is not int or block < 1 or (block > 1 and strategy != "random"):
+        raise InputError(
+            f"block {block!r} with strategy {strategy!r}; give a whole number from 1 on, and 1 "
+            "where the strategy is not 'random'"
+        )
     sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
     if strategy == "random":
-        return FixedMask.draw(layout, sparsity, seed=seed)
+        return FixedMask.draw(layout, sparsity, seed=seed, block=block)
     counts = tuple(map(kept_count, sparsity, layout.layer_sizes))
     if strategy == "last_layers":
         return FixedMask.of_counts(layout, last_layers(layout.layer_sizes, sum(counts)), seed=seed)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 Row = bytes | np.ndarray
 """A row of bytes; an array is uint8 and read-only. (Type checkers know no array as a buffer.)"""
 
-FORMAT = 4
+FORMAT = 5
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
 

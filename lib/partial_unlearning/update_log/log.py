@@ -291,6 +291,7 @@ def create(
     sparsity_first: float = 0.9,
     sparsity_last: float = 0.9,
     seed: int = 0,
+    block: int = 1,
     values: str = "bfloat16",
     buffers: str = "subtract",
 ) -> LogWriter:
@@ -306,6 +307,7 @@ def create(
         sparsity_first: fraction of the first layer's update that is pruned away, 0..1.
         sparsity_last: that of the last layer; layers between lie on a straight line.
         seed: of the mask.
+        block: neighbours that ``random`` keeps or prunes together; more are quicker to record.
         values: type of the stored values: ``bfloat16``, ``float16`` or ``float32``.
         buffers: whether requests ``keep`` running statistics, or ``subtract`` as from weights.
 
@@ -321,6 +323,7 @@ def create(
         sparsity_first=sparsity_first,
         sparsity_last=sparsity_last,
         seed=whole_number("seed", seed, 0, 2**63),
+        block=whole_number("block", block, 1, 2**16),
         values=values,
         buffers=buffers,
     )

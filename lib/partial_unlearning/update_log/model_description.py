@@ -80,6 +80,7 @@ class ModelDescription(Description):
                 sparsity_first=self.sparsity_first,
                 sparsity_last=self.sparsity_last,
                 seed=self.seed,
+                block=self.block,
             )
 
     @cached_property

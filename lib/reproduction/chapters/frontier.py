@@ -12,6 +12,7 @@ from reproduction.chapters.tables import NONE, Table, signed, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.frontier import (
     AFTER,
+    BLOCKS,
     MARGIN,
     OWN,
     PAPER,
@@ -32,7 +33,7 @@ NAMES = {
     "last_layers": "last layers",
     "one_layer": "one layer alone",
     "rows": "whole outputs",
-    "blocks": "blocks",
+    **{name: name for name in BLOCKS},
     "early": "largest in the first steps",
     "layer_magnitude": "largest of each layer",
     "global_magnitude": "largest of all",
@@ -48,7 +49,10 @@ _LOOK = {
     "last_layers": {"color": OTHERS[0], "marker": "o"},
     "one_layer": {"color": INK, "marker": "x", "linestyle": "none", "markersize": 5},
     "rows": {"color": OTHERS[1], "marker": "^"},
-    "blocks": {"color": SOFT, "marker": "v"},
+    **{
+        name: {"color": SOFT, "marker": "v", "markersize": size}
+        for name, size in zip(BLOCKS, (2.5, 4, 6), strict=True)
+    },
     "early": {"color": OTHERS[3], "marker": "P"},
     "layer_magnitude": {"color": OTHERS[1], "marker": "^", "linestyle": "--"},
     "global_magnitude": {"color": SOFT, "marker": "v", "linestyle": "--"},

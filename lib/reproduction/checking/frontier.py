@@ -30,7 +30,8 @@ MARGIN = 0.5
 PAPER, TABLES = "paper", "tables"
 """The paper's masks as an arm, and the one of their settings that Tables 1 and 2 have."""
 
-OWN = ("last_layers", "one_layer", "rows", "blocks", "early")
+BLOCKS = ("blocks of 16", "blocks of 32", "blocks of 64")
+OWN = ("last_layers", "one_layer", "rows", *BLOCKS, "early")
 """Masks of our own that a log can record, known before training or after its first steps."""
 
 AFTER = ("layer_magnitude", "global_magnitude", "salient")

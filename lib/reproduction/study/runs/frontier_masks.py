@@ -14,6 +14,8 @@ from partial_unlearning.masks import (
 )
 from partial_unlearning.state import Layout
 
+BLOCKS = (16, 32, 64)
+"""Neighbours that a random mask keeps or prunes together: quicker to record than single entries."""
 LEAST = 1e-8
 """Added to the size of an entry's updates, so that one that never moved is not divided by zero."""
 
@@ -50,17 +52,6 @@ def _first(layout: Layout, orders: Sequence[Tensor], counts: Sequence[int]) -> T
     return torch.cat([part.start + order[:count] for part, order, count in each])
 
 
-def blocks(layout: Layout, counts: Sequence[int], *, seed: int) -> Tensor:
-    """Positions of ``counts[l]`` neighbours in each layer l, from a random one on.
-
-    Behind a layer's last entry its first one follows.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    starts = [int(torch.randint(n, (1,), generator=generator)) for n in layout.layer_sizes]
-    turned = zip(layout.layer_sizes, starts, strict=True)
-    return _first(layout, [torch.arange(size).roll(-start) for size, start in turned], counts)
-
-
 def _outputs(shape: torch.Size) -> Tensor:
     """Which output each entry of a weight or bias of this shape belongs to, int64 ``(numel,)``."""
     outputs = shape[0] if shape else 1
@@ -86,11 +77,15 @@ def known_before(layout: Layout, kept: int, *, seed: int) -> dict[str, Tensor]:
     """Masks that are known before training: positions kept, by the name of the arm."""
     depth = depth_counts(layout, kept)
     last = last_layers(layout.layer_sizes, kept)
-    return {
-        "depth": FixedMask.of_counts(layout, depth, seed=seed).kept(),
-        "blocks": blocks(layout, depth, seed=seed),
-        "rows": rows(layout, depth, seed=seed),
-        "last_layers": FixedMask.of_counts(layout, last, seed=seed).kept(),
+    drawn = {
+        "depth": FixedMask.of_counts(layout, depth, seed=seed),
+        **{
+            f"blocks of {n}": FixedMask.of_counts(layout, depth, seed=seed, block=n) for n in BLOCKS
+        },
+        "last_layers": FixedMask.of_counts(layout, last, seed=seed),
+    }
+    return {name: mask.kept() for name, mask in drawn.items()} | {
+        "rows": rows(layout, depth, seed=seed)
     }
 
 
