@@ -48,6 +48,9 @@ display(Markdown(f"{chapter.censored(found)} {chapter.coverage('full', found)}")
 # %%
 chapter.summary_table(found)
 
+# %%
+chapter.needs_table(found)
+
 # %% [markdown]
 # ## The methods
 #

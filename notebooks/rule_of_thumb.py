@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Should you use this?
+# # Rule of thumb: batches affected, entries kept
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"

@@ -195,6 +195,8 @@ def test_the_tables_have_a_line_a_method_and_say_who_is_missing(runs):
     [line] = [line for line in text.splitlines() if "SSD" in line]
     assert "MLP only" in line
     assert "−0.50 [−1.00, +0.00]" in text
+    [needs] = [n for n in chapter.needs_table(found).text.splitlines() if "NegGrad+" in n]
+    assert needs.split()[-4:] == ["10.0", "retained,", "target", "0.0"]
     whole = chapter.model_table(found, "equal", "x").text
     assert whole.count("NegGrad+") == 2 and "0 of 2" in whole
     assert "75.0 % of the steps of MLP (step 3 of 8" in chapter.replayed(runs)

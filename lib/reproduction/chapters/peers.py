@@ -245,30 +245,47 @@ def _range(values: pd.Series) -> str:
 
 
 def summary_table(found: pd.DataFrame) -> Table:
-    """A line a method: means over models at equal forgetting, and what it needs."""
+    """A line a method: means over models at equal forgetting."""
     means, rows = by_model(found), []
     models = list(means.index.unique("model")) if len(means) else []
-    stored = found.groupby("method").stored.mean()
-    for name, method in METHODS.items():
-        if name not in set(found.method):
-            continue
-        labels, needs = [method.group, method.label], [method.images, f"{stored[name]:,.1f}"]
+    for name, method in _methods(found):
         of = means.loc[name] if name in means.index else means.iloc[:0]
         if len(of) < len(models):
             there = ", ".join(of.index.get_level_values("model"))
-            rows.append([*labels, f"{there} only" if there else "not there", *[NONE] * 4, *needs])
-            continue
-        cells = [f"{of.d_t.mean():.2f}", _range(of.kept), f"{of.variation_target.mean():.1f}"]
-        cells += [_range(of.probe_gap), f"{of.time.mean():.1f}"]
-        rows.append([*labels, *cells, *needs])
+            cells = [f"{there} only" if there else "not there", *[NONE] * 3]
+        else:
+            cells = [f"{of.d_t.mean():.2f}", _range(of.kept)]
+            cells += [f"{of.variation_target.mean():.1f}", _range(of.probe_gap)]
+        rows.append([method.group, method.label, *cells])
     heads = ("Whose", "Method", "d_t", "d_r beside the twin", "Total variation, %")
-    heads += ("Probe beside the twin", "Time, %", "Images needed", "Stored, × weights")
+    heads += ("Probe beside the twin",)
     caption = f"At equal forgetting, mean over {', '.join(models) or 'no model'} [lowest, highest]."
-    notes = (
-        "Total variation: of the answers to target images, beside the twin's. Time: processor "
-        "time of a request, in percent of retraining.",
-    )
+    notes = ("Total variation: of the answers to target images, beside the twin's.",)
     return simple_table(rows, headings=heads, caption=caption, labels=2, notes=notes)
+
+
+def needs_table(found: pd.DataFrame) -> Table:
+    """A line a method: what a request takes, mean over models."""
+    means = by_model(found)
+    stored = found.groupby("method").stored.mean()
+    rows = [
+        [
+            method.group,
+            method.label,
+            f"{means.loc[name].time.mean():.1f}" if name in means.index else NONE,
+            method.images,
+            f"{stored[name]:,.1f}",
+        ]
+        for name, method in _methods(found)
+    ]
+    heads = ("Whose", "Method", "Time, %", "Images needed", "Stored, × weights")
+    notes = ("Time: processor time of a request, in percent of retraining.",)
+    return simple_table(rows, headings=heads, caption="What a request takes", labels=2, notes=notes)
+
+
+def _methods(found: pd.DataFrame) -> list[tuple[str, Method]]:
+    """Those that were run, in the order of pages."""
+    return [(name, method) for name, method in METHODS.items() if name in set(found.method)]
 
 
 def model_table(found: pd.DataFrame, end: str, caption: str) -> Table:

@@ -1,4 +1,4 @@
-"""What the page "Should you use this?" shows: a map, and the numbers behind each advice."""
+"""What the page "Rule of thumb" shows: a map, and the numbers behind each advice."""
 
 import math
 from collections.abc import Sequence
