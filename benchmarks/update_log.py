@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import pandas as pd
 import torch
 import zarr
 from torch import Tensor, nn
@@ -34,6 +35,7 @@ TOGETHER = 48  # steps a round: the log writes up to 16 at a time, and that has 
 BATCH = 128
 WIDTHS = {"MLP": None, "LeNet": None, "ConvNet": None, "ResNet9": 16}
 ROUNDS = {"MLP": 60, "LeNet": 30, "ConvNet": 20, "ResNet9": 5}
+BLOCKS = {"MLP": (1, 16, 32, 64), "LeNet": (1, 16, 32, 64), "ConvNet": (1, 32), "ResNet9": (1, 32)}
 PEER_ROUNDS = 5
 PRUNING = 0.9
 AFFECTED = 2000
@@ -84,35 +86,43 @@ def _train_peer(step: Step, peer: NotebookScheme) -> None:
         peer.on_step_end(step.number % 20, step.model)  # over old files: the disk is not endless
 
 
-def step_overhead(folder: Path) -> dict[str, dict[str, float]]:
-    """Step time with recording over step time without, for both schemes.
+def step_overhead(folder: Path) -> dict[str, dict[str, object]]:
+    """Step time with recording over step time without, for both schemes; ours by size of blocks.
 
     All sides train one and the same model, since two equal models differ in speed by as much as
     a tenth, depending on where in memory they happen to lie.
     """
     keep_freed_memory()  # else the C library decides by chance which side has page faults
     names = ("step_overhead", "peer_step_overhead", "step_ms")
-    found: dict[str, dict[str, float]] = {name: {} for name in names}
-    for name, rounds in ROUNDS.items():
+    found: dict[str, dict[str, object]] = {name: {} for name in names}
+    for name in ROUNDS:
         step = Step(name)
-        recording = Recording(step.model, new_log(folder / name, step.model))
+        ours = {block: _recorded(folder, name, step, block) for block in BLOCKS[name]}
         peer = NotebookScheme(folder / f"{name}_peer")
-        plain = partial(_train, step)
-        ours = alternate(
-            {"plain": plain, "ours": partial(_train_recording, step, recording)},
-            rounds=rounds,
-            # Steps that were made without recording are no updates: read the model anew.
-            prepare={"ours": recording.restart},
-        )
         theirs = alternate(
-            {"plain": plain, "peer": partial(_train_peer, step, peer)},
+            {"plain": partial(_train, step), "peer": partial(_train_peer, step, peer)},
             rounds=PEER_ROUNDS,
             prepare={"peer": partial(peer.on_train_begin, step.model)},
         )
-        found["step_overhead"][name] = ratio(ours, "ours", "plain")
+        found["step_overhead"][name] = {b: ratio(t, "ours", "plain") for b, t in ours.items()}
         found["peer_step_overhead"][name] = ratio(theirs, "peer", "plain")
-        found["step_ms"][name] = 1000 * ours["plain"].median() / TOGETHER
+        found["step_ms"][name] = 1000 * theirs["plain"].median() / TOGETHER
     return found
+
+
+def _recorded(folder: Path, name: str, step: Step, block: int) -> pd.DataFrame:
+    """Times of steps without recording and with it."""
+    log = new_log(folder / f"{name}_{block}", step.model, block=block)
+    recording = Recording(step.model, log)
+    taken = alternate(
+        {"plain": partial(_train, step), "ours": partial(_train_recording, step, recording)},
+        rounds=ROUNDS[name],
+        # Steps that were made without recording are no updates: read the model anew. Nor does
+        # anything look at them then.
+        prepare={"ours": recording.restart, "plain": lambda: recording._watch.close()},
+    )
+    recording._watch.close()
+    return taken
 
 
 def fill(log: LogWriter, steps: int) -> None:
