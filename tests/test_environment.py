@@ -292,7 +292,8 @@ def test_nbval_compares_pages_in_the_environment_they_were_made_in(tmp_path, pag
     foreign |= {"IPYTHONDIR": f"{foreign['HOME']}/.ipython"}
     foreign |= {"PYTHONSTARTUP": f"{foreign['HOME']}/start.py"}
     foreign |= {"PYTHONPATH": str(places.ROOT / "lib")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "reproduction.publishing.nbval_plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0"]
+    command += ["-p", "reproduction.publishing.nbval_plugin"]
     command += ["--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider", notebook]
     done = subprocess.run(command, env=os.environ | foreign, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
