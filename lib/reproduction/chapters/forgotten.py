@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import INK, PALETTE, look, side_by_side
+from reproduction.chapters.figures import PALETTE, look
+from reproduction.chapters.pictures.dots import Dots, method_dots
 from reproduction.checking.claims import limits
 from reproduction.study.experiments import configs_of
 from reproduction.study.intervals import Interval, interval
@@ -79,36 +79,24 @@ def dot_figure(
         label: of the axis.
         reference: the method whose means are lines.
     """
-    methods = in_order(points)
 
-    def draw(axis: Axes, rows: pd.DataFrame) -> None:
-        for order, (measure, name) in enumerate(measures.items()):
-            level = rows[rows.method == reference][measure].mean()
+    def level(axis: Axes, dots: Dots) -> None:
+        for order, found in enumerate(dots.values()):
             style = {"color": PALETTE["retrained"], "linewidth": 1}
-            axis.axvline(level, linestyle=["-", (0, (4, 2))][order], **style)
-            axis.plot([], [], "oD"[order], color=INK, label=name, **_filled(order, INK))
-            for row, method in enumerate(methods):
-                values = rows[rows.method == method][measure].tolist()
-                if values:
-                    _dot(axis, row + 0.2 * order, values, colour(method), order)
-        axis.set_yticks(range(len(methods)), [shown(method) for method in methods])
-        axis.set(ylim=(len(methods) - 0.4, -0.6), xlabel=label)
+            axis.axvline(found[reference].mean, linestyle=["-", (0, (4, 2))][order], **style)
 
-    panels = dict(list(points.groupby("model", sort=False)))
-    return side_by_side(panels, draw, height=1.3 + 0.22 * len(methods))
+    panels = {
+        model: {name: by_method(rows, measure) for measure, name in measures.items()}
+        for model, rows in points.groupby("model", sort=False)
+    }
+    rows = in_order(points)
+    return method_dots(panels, rows, label=label, colour=colour, shown=shown, behind=level)
 
 
-def _filled(order: int, tint: str) -> dict[str, str]:
-    return {"markerfacecolor": "white" if order else tint}
-
-
-def _dot(axis: Axes, row: float, values: list[float], tint: str, order: int) -> None:
-    """Mean and interval over seeds; of one seed there is no interval."""
-    found = interval(values, limits().confidence)
-    bars = [[found.mean - found.low], [found.high - found.mean]]
-    ends = bars if np.isfinite(bars).all() else None
-    style = {"color": tint, "elinewidth": 1, **_filled(order, tint)}
-    axis.errorbar(found.mean, row, xerr=ends, fmt="oD"[order], **style)
+def by_method(rows: pd.DataFrame, measure: str) -> dict[str, Interval]:
+    """Every method's mean with its interval over seeds."""
+    values = rows.groupby("method", sort=False)[measure]
+    return {method: interval(v.tolist(), limits().confidence) for method, v in values}
 
 
 def colour(method: str) -> str:

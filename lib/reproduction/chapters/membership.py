@@ -1,7 +1,7 @@
 """Membership: can an attack tell that an image was in the training data, after it was forgotten?"""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction import paper
-from reproduction.chapters.figures import INK, SOFT, look, side_by_side
+from reproduction.chapters.figures import SOFT, look, side_by_side
 from reproduction.chapters.forgotten import METHODS, TWIN, colour
+from reproduction.chapters.pictures.dots import Dots, method_dots
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import Record, tidy
@@ -215,24 +216,31 @@ def area_figure(points: pd.DataFrame, attacks: Sequence[str] = ("LiRA", "U-LiRA"
         points: of :func:`single`.
         attacks: of which the first is drawn filled.
     """
-    there = [m for m in ROWS if len(points) and m in set(points.method)]
 
-    def draw(axis: Axes, rows: pd.DataFrame) -> None:
+    def areas(rows: pd.DataFrame) -> dict[str, Interval]:
+        ends = zip(rows.method, rows.auc, rows.auc_low, rows.auc_high, rows.per_side, strict=True)
+        return {method: Interval(*found) for method, *found in ends}
+
+    panels = {
+        crowd: {attack: areas(rows[rows.attack == attack]) for attack in attacks}
+        for crowd, rows in cases(points, "crowd")
+    }
+    return _beside_chance(panels, points)
+
+
+def _beside_chance(panels: Mapping[str, Dots], points: pd.DataFrame) -> Figure:
+    """Areas by method, beside the line of an attack that knows nothing."""
+
+    def chance(axis: Axes, _: Dots) -> None:
         axis.axvline(CHANCE, color=SOFT, linewidth=1, linestyle=(0, (1, 2)))
-        for order, attack in enumerate(attacks):
-            fill = {} if order == 0 else {"markerfacecolor": "white"}
-            axis.plot([], [], "oD"[order], color=INK, label=attack, **fill)
-            for _, row in rows[rows.attack == attack].iterrows():
-                place = there.index(row.method) + 0.25 * order
-                ends = [[row.auc - row.auc_low], [row.auc_high - row.auc]]
-                tint = colour(row.method.split(",")[0])
-                style = {"fmt": "oD"[order], "color": tint, "elinewidth": 1, **fill}
-                axis.errorbar(row.auc, place, xerr=np.maximum(ends, 0), **style)
-        axis.set_yticks(range(len(there)), there)
-        axis.set(ylim=(len(there) - 0.4, -0.6), xlabel="AUC (%)")
 
-    panels = dict(cases(points, "crowd"))
-    return side_by_side(panels, draw, height=1.3 + 0.22 * len(there))
+    there = [m for m in ROWS if len(points) and m in set(points.method)]
+    return method_dots(panels, there, label="AUC (%)", colour=tint, behind=chance)
+
+
+def tint(method: str) -> str:
+    """The colour of a method, whether it stops at its level or subtracts all."""
+    return colour(method.split(",")[0])
 
 
 COLUMNS = (
@@ -304,21 +312,12 @@ def class_table(points: pd.DataFrame, *, caption: str) -> Table:
 
 def class_figure(points: pd.DataFrame) -> Figure:
     """The area of population attacks on classes, beside images withheld and of the test."""
-    there = [m for m in ROWS if len(points) and m in set(points.method)]
 
-    def draw(axis: Axes, rows: pd.DataFrame) -> None:
-        axis.axvline(CHANCE, color=SOFT, linewidth=1, linestyle=(0, (1, 2)))
-        for order, kind in enumerate(("withheld", "test")):
-            fill = {} if order == 0 else {"markerfacecolor": "white"}
-            axis.plot([], [], "oD"[order], color=INK, label=f"beside {kind} images", **fill)
-            for (_, method), found in class_intervals(rows, kind).items():
-                place, tint = there.index(method) + 0.25 * order, colour(method.split(",")[0])
-                ends = [[found.mean - found.low], [found.high - found.mean]]
-                bars = ends if np.isfinite(ends).all() else None
-                style = {"fmt": "oD"[order], "color": tint, "elinewidth": 1, **fill}
-                axis.errorbar(found.mean, place, xerr=bars, **style)
-        axis.set_yticks(range(len(there)), there)
-        axis.set(ylim=(len(there) - 0.4, -0.6), xlabel="AUC (%)")
+    def areas(rows: pd.DataFrame, kind: str) -> dict[str, Interval]:
+        return {method: found for (_, method), found in class_intervals(rows, kind).items()}
 
-    panels = dict(cases(points, "model"))
-    return side_by_side(panels, draw, height=1.3 + 0.22 * len(there))
+    panels = {
+        model: {f"beside {kind} images": areas(rows, kind) for kind in ("withheld", "test")}
+        for model, rows in cases(points, "model")
+    }
+    return _beside_chance(panels, points)

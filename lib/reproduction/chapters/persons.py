@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partial_unlearning.batching import expected_affected_fraction
-from reproduction.chapters.figures import PALETTE, look, side_by_side
-from reproduction.chapters.forgotten import METHODS, colour
+from reproduction.chapters.figures import look, side_by_side
+from reproduction.chapters.forgotten import METHODS, by_method
 from reproduction.chapters.membership import (
     ROWS,
     beside_chance,
@@ -17,7 +17,9 @@ from reproduction.chapters.membership import (
     cases,
     coverage,
     spanned,
+    tint,
 )
+from reproduction.chapters.pictures.dots import Dots, method_dots
 from reproduction.chapters.tables import Table, simple_table, spread
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import Record, tidy
@@ -158,8 +160,8 @@ def affected_figure(points: pd.DataFrame) -> Figure:
             "shuffled": [expected_affected_fraction(count, batch, int(k)) for k in asked],
             "together": [np.ceil(k / batch) / steps for k in asked],
         }
-        for batches, tint in (("shuffled", "baseline"), ("together", "proposed")):
-            mine, style = rows[rows.batches == batches], look(tint)
+        for batches, role in (("shuffled", "baseline"), ("together", "proposed")):
+            mine, style = rows[rows.batches == batches], look(role)
             axis.plot(asked, 100 * np.array(lines[batches]), color=style["color"], linewidth=1)
             name = f"{BATCHES[batches]}: dots measured, line in closed form"
             style |= {"markersize": 5, "linestyle": "none"}
@@ -176,27 +178,21 @@ def gap_figure(points: pd.DataFrame) -> Figure:
     Args:
         points: of :func:`carried_out`.
     """
-    there = [m for m in FURTHER if len(points) and m in set(points.method)]
 
-    def draw(axis: Axes, rows: pd.DataFrame) -> None:
-        for order, (batches, name) in enumerate(BATCHES.items()):
-            fill = {"markerfacecolor": "white"} if order else {}
-            axis.plot([], [], "oD"[order], color=PALETTE["trained"], label=name, **fill)
-            found = over_seeds(rows[rows.batches == batches], "total_variation", ("method",))
-            for (method,), one in found.items():
-                if method in there:
-                    ends = [[one.mean - one.low], [one.high - one.mean]]
-                    bars = ends if np.isfinite(ends).all() else None
-                    tint = colour(str(method).split(",")[0])
-                    style = {"fmt": "oD"[order], "color": tint, "elinewidth": 1, **fill}
-                    axis.errorbar(one.mean, there.index(method) + 0.25 * order, xerr=bars, **style)
-        axis.set_yticks(range(len(there)), there)
-        axis.set(ylim=(len(there) - 0.4, -0.6), xscale="symlog", xlim=(0, 110))
-        axis.set(xlabel="total variation (%)", xticks=[0, 1, 10, 100])
+    def logarithmic(axis: Axes, _: Dots) -> None:
+        axis.set(xscale="symlog", xlim=(0, 110), xticks=[0, 1, 10, 100])
         axis.set_xticklabels(["0", "1", "10", "100"])
 
-    panels = {_images(images): rows for images, rows in cases(points, "images")}
-    return side_by_side(panels, draw, height=1.3 + 0.24 * len(there))
+    panels = {
+        _images(images): {
+            name: by_method(rows[rows.batches == batches], "total_variation")
+            for batches, name in BATCHES.items()
+        }
+        for images, rows in cases(points, "images")
+    }
+    there = [m for m in FURTHER if len(points) and m in set(points.method)]
+    label = "total variation (%)"
+    return method_dots(panels, there, label=label, colour=tint, behind=logarithmic)
 
 
 def request_table(points: pd.DataFrame, *, caption: str) -> Table:
