@@ -619,9 +619,11 @@ def test_one_error_the_document_of_another_file_is_refused(trained, tmp_path):
         with pytest.raises(InputError, match="content of another file"):
             _ = open_log(path).history.entries
         (path / name).write_bytes(whole[name])
-    (path / "cut.json").write_bytes(whole["requests.json"])
-    with pytest.raises(InputError, match="content of another file"):
-        open_log(path)
+    for name, other in (("updates", "batches"), ("batches", "updates")):
+        (path / name / "zarr.json").write_bytes(whole[f"{other}/zarr.json"])
+        with pytest.raises(InputError, match="zarr.json is damaged"):
+            open_log(path)
+        (path / name / "zarr.json").write_bytes(whole[f"{name}/zarr.json"])
 
 
 def test_one_error_a_folder_in_the_place_of_a_file_is_refused(trained, tmp_path):

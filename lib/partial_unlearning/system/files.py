@@ -38,7 +38,7 @@ def reported() -> Iterator[None]:
 
 
 @reported()
-def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> Path:
+def write_atomic(path: Path, content: str | bytes | memoryview, mode: int = 0o666) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
 
     A process that is killed meanwhile may leave a file that ends in :data:`UNFINISHED`. The file's

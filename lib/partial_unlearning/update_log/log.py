@@ -20,7 +20,7 @@ from partial_unlearning.update_log.checkpoint import read_checkpoint
 from partial_unlearning.update_log.codecs import BatchCodec, sample_ids, whole_number
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.history import Entry, History
-from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles, refuse_leavings
+from partial_unlearning.update_log.log_files import ROOT, LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
 
@@ -167,25 +167,21 @@ class LogWriter(StoredLog):
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
         folder.lock(ROOT)
         super().__init__(folder)
-        about = self.description
-        self._batch_of = {step: about.batches.encode(epoch, ids) for step, epoch, ids in plan or ()}
-        self._next, self._closed, self._process = len(self), False, os.getpid()
-        self._memory = np.zeros((about.together, about.update_bytes), dtype=np.uint8)
-        if self._batches.count() > self._next or self._cut_to() is not None:
-            self.cut(self._next)  # killed after a batch, or while shortening
+        encode = self.description.batches.encode
+        self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
+        self._closed, self._process = False, os.getpid()
+        self.cut(len(self))
 
     @property
     def written(self) -> int:
         """Number of steps that survive the end of this process."""
-        return min(self._updates.saved, self._batches.saved)
+        return self._updates.saved
 
     def cut(self, steps: int) -> None:
         """Keep the first ``steps`` steps and go on from there."""
-        self.folder.put_json(CUT, {"steps": steps})
         self._next = steps
         self._updates.cut(steps)
-        self._batches.cut(steps)
-        self.folder.remove(CUT)
+        self._batches.cut(steps)  # last, so that there never are fewer
 
     def refuse_if_closed(self) -> None:
         """Raise InputError if nothing can be recorded any more, or not by this process."""
@@ -212,17 +208,16 @@ class LogWriter(StoredLog):
         for step in range(first, first + len(values)):
             if step not in self._batch_of:
                 raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
-        for part in values.split(self.description.together):
-            self._write(self.description.updates.encode(positions, part, self._memory))
+        self._extend(self.description.updates.encode(positions, values))
 
-    def _write(self, updates: np.ndarray) -> None:
-        """Write rows of the next steps: first their batches, then their updates."""
+    def _extend(self, updates: np.ndarray) -> None:
+        """Add rows of the next steps: first their batches, then their updates."""
         steps = range(self._next, self._next + len(updates))
         batches = [self._batch_of.pop(step) for step in steps]
         for batch, update in zip(batches, updates, strict=True):
             if self.description.updates.unchanged(update):
                 batch["count"] *= -1
-        self._next = -1  # nothing can follow until everything is written
+        self._next = -1  # nothing can follow until all of it is added
         try:
             self._batches.extend([batch.tobytes() for batch in batches])
             self._updates.extend(updates)
@@ -251,8 +246,6 @@ class LogWriter(StoredLog):
             digest = self.description.digest(model)
             self.history.append(Entry("trained", 0, [[0, steps]], digest, **held))  # type: ignore[arg-type]
         self._closed = True
-        self._batches.close()
-        self._updates.close()
         self.folder.unlock()
         if still:  # last, as a warning may be made an error
             warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
@@ -328,9 +321,9 @@ def create(
         buffers=buffers,
     )
     folder = Folder(path)
-    refuse_leavings(folder, CUT, CHECKPOINT)
+    refuse_leavings(folder, CHECKPOINT)
     for name, nbytes in description.row_bytes.items():
-        RowWriter(folder, name, nbytes, description.per_shard).close()
+        RowWriter(folder, name, nbytes, description.per_shard).cut(0)
     History(folder).write(())
     folder.put_json(ROOT, asdict(description))
     return LogWriter(folder, plan)

@@ -30,12 +30,13 @@ class UpdateCodec:
     dtype: torch.dtype
     buffers: np.ndarray
 
-    def encode(self, positions: Tensor, values: Tensor, memory: np.ndarray) -> np.ndarray:
-        """The rows of ``values`` ``(n, k)`` at ``positions`` ``(k,)``: read-only, in ``memory``.
+    def encode(self, positions: Tensor, values: Tensor) -> np.ndarray:
+        """The rows of ``values`` ``(n, k)`` at ``positions`` ``(k,)``, read-only.
 
         InputError if these are not the positions that the log keeps.
         """
-        rows = memory[: len(values)]
+        nbytes = self.code.nbytes + self.code.kept * self.dtype.itemsize
+        rows = np.empty((len(values), nbytes), dtype=np.uint8)
         if self.seeded is None and len(positions) == self.code.kept:
             code = self.code.encode(positions.cpu().numpy())
             rows[:, : self.code.nbytes] = np.frombuffer(code, dtype=np.uint8)
