@@ -217,10 +217,12 @@ def unlearning(folder: Path) -> dict[str, object]:
 
 def _lengthen(path: Path, shards: int) -> None:
     """Make a log of one full shard long by linking that shard, without the bytes on disk."""
-    for part in ("updates", "batches"):
-        (path / part / "c.1.0").unlink()
+    log = open_log(path)
+    for part, _ in log.parts:
         for number in range(1, shards):
-            os.link(path / part / "c.0.0", path / part / f"c.{number}.0")
+            os.link(path / part.name / "c.0.0", path / part.name / f"c.{number}.0")
+        rows = shards * part.per_shard
+        log.folder.put_json(f"{part.name}/zarr.json", rows, part._metadata)
 
 
 def memory(folder: Path) -> dict[str, object]:
@@ -237,7 +239,7 @@ def memory(folder: Path) -> dict[str, object]:
         ids = torch.cat([next(opened.batches()).ids, torch.tensor([0])])
         seconds = time.perf_counter()
         found[str(len(opened))] = {
-            "peak_mb": peak_memory(lambda log=opened, ids=ids: forget(log, model, ids)) / 2**20,
+            "peak_mb": peak_memory(partial(forget, opened, model, ids, unfinished=True)) / 2**20,
             "seconds": time.perf_counter() - seconds,
         }
     allowed = (4 * 4 * Layout.of(model).size + (64 << 20)) / 2**20

@@ -20,7 +20,7 @@ T = TypeVar("T")
 Metadata = Callable[[Any], dict[str, Any]]
 """From the content of a ``zarr.json`` to what else stands in it."""
 
-FORMAT = 5
+FORMAT = 6
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
 
