@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from partial_unlearning.batching import BatchPlan, shuffled_plan
 from partial_unlearning.masks import Mask, build_mask
-from partial_unlearning.metrics import Accuracy, History, accuracy
+from partial_unlearning.metrics import Accuracy, accuracy
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
@@ -21,6 +21,7 @@ from reproduction.datasets import sets as data_sets
 from reproduction.datasets.sets import Dataset
 from reproduction.study.cache import weights_file
 from reproduction.study.configs import Config
+from reproduction.study.measures.history import History
 from reproduction.study.profiles import Pruning, TargetPlacement
 from reproduction.study.runs.target_placement import plan_batches
 from reproduction.study.stored_runs import run_hash
