@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from partial_unlearning.batching import (
     BatchPlan,
-    expected_affected_fraction,
     shuffled_plan,
     together_plan,
 )
@@ -33,6 +32,7 @@ from reproduction.study.runs.membership_arms import (
 )
 from reproduction.study.runs.paths import Record
 from reproduction.study.runs.setup import fresh_model, load_data, train
+from reproduction.study.shuffling import expected_affected_fraction
 
 BATCHES = ("shuffled", "together")
 """Plainly shuffled, or with each person's images together."""

@@ -15,10 +15,10 @@ from partial_unlearning.metrics import Accuracy, accuracy
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.system.files import make_folder
 from partial_unlearning.training import Callback, fit, make_optimizer
 from reproduction.datasets import sets as data_sets
 from reproduction.datasets.sets import Dataset
+from reproduction.machine.folders import make_folder
 from reproduction.study.cache import weights_file
 from reproduction.study.configs import Config
 from reproduction.study.measures.history import History
