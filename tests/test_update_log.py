@@ -761,7 +761,7 @@ def test_what_another_process_wrote_meanwhile_is_seen(copied):
     both = set(mine.affected_steps(IDS[:2])) | set(mine.affected_steps(IDS[5:7]))
     assert from_ranges(entry.subtracted) == both
     assert other.history.entries == mine.history.entries
-    with mine.locked(), pytest.raises(InputError, match="another process"):
+    with mine.folder.locked(), pytest.raises(InputError, match="another process"):
         forget(other, weights, IDS[:2])
 
 
@@ -770,7 +770,7 @@ def test_a_preview_can_be_carried_out_as_it_is(copied):
     log = open_log(path)
     before = vector(log, weights)
     forget(log, weights, IDS[:2])
-    with log.locked():
+    with log.folder.locked():
         plan = preview(log, weights, IDS[1:4])
         entry = carry_out(log, weights, plan)
     first, second = (set(log.affected_steps(ids)) for ids in (IDS[:2], IDS[1:4]))

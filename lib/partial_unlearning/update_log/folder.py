@@ -20,6 +20,7 @@ T = TypeVar("T")
 Metadata = Callable[[Any], dict[str, Any]]
 """From the content of a ``zarr.json`` to what else stands in it."""
 
+ROOT = "zarr.json"  # written last, so a log exists once it is complete
 FORMAT = 6
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
@@ -159,7 +160,7 @@ class Folder:
                 self.remove(f"{folder}/{name}")
 
     @reported()
-    def lock(self, name: str) -> None:
+    def lock(self) -> None:
         """Be the only writer, until unlocked or the process ends; InputError if there is one.
 
         A file system without locks (any that is not local) is left to its user's care.
@@ -168,7 +169,7 @@ class Folder:
             return
         if self._lock:
             raise InputError(f"the log {self.root} is still being recorded; close it first")
-        self._lock = open(self.path(name), "rb")  # noqa: SIM115 (held, not read)
+        self._lock = open(self.path(ROOT), "rb")  # noqa: SIM115 (held, not read)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -178,9 +179,9 @@ class Folder:
             ) from error
 
     @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Be the only writer inside a ``with`` block; raises as :meth:`lock`."""
-        self.lock(name)
+        self.lock()
         try:
             yield
         finally:

@@ -3,8 +3,8 @@
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +18,9 @@ from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
 from partial_unlearning.update_log.codecs import BatchCodec, sample_ids, whole_number
-from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.folder import ROOT, Folder
 from partial_unlearning.update_log.history import Entry, History
-from partial_unlearning.update_log.log_files import ROOT, LogFiles, refuse_leavings
+from partial_unlearning.update_log.log_files import LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
 
@@ -49,10 +49,6 @@ class StoredLog(LogFiles):
     def mask(self) -> Mask:
         """The pruning mask, rebuilt from its seed."""
         return self.description.mask
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Be the only writer inside a ``with`` block; InputError if somebody is writing."""
-        return self.folder.locked(ROOT)
 
     def known(self, steps: Iterable[int]) -> np.ndarray:
         """Sorted distinct steps; raises InputError if one is not in the log, or purged."""
@@ -165,11 +161,11 @@ class LogWriter(StoredLog):
     _batches: RowWriter
 
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
-        folder.lock(ROOT)
+        folder.lock()
         super().__init__(folder)
         encode = self.description.batches.encode
         self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
-        self._closed, self._process = False, os.getpid()
+        self._closed, self._process, self._turn = False, os.getpid(), Lock()
         self.cut(len(self))
 
     @property
@@ -208,7 +204,8 @@ class LogWriter(StoredLog):
         for step in range(first, first + len(values)):
             if step not in self._batch_of:
                 raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
-        self._extend(self.description.updates.encode(positions, values))
+        with self._turn:
+            self._extend(self.description.updates.encode(positions, values))
 
     def _extend(self, updates: np.ndarray) -> None:
         """Add rows of the next steps: first their batches, then their updates."""
@@ -231,8 +228,9 @@ class LogWriter(StoredLog):
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
         self.refuse_if_closed()
-        self._batches.flush()
-        self._updates.flush()
+        with self._turn:  # a recorder may be adding rows
+            self._batches.flush()
+            self._updates.flush()
 
     def close(self, model: nn.Module | None = None, **held: list[list[int]]) -> None:
         """End recording. Requests will know the weights of ``model``; without one it has no end.

@@ -8,12 +8,10 @@ import numpy as np
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.codecs import EPOCH_BYTES
 from partial_unlearning.update_log.description import Description
-from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.folder import ROOT, Folder
 from partial_unlearning.update_log.history import FILE as HISTORY
 from partial_unlearning.update_log.history import History
 from partial_unlearning.update_log.row_files import Rows
-
-ROOT = "zarr.json"  # written last, so a log exists once it is complete
 
 
 def refuse_leavings(folder: Folder, *files: str) -> None:

@@ -193,7 +193,7 @@ class RowWriter(Rows):
         """Write the shard as far as it goes, and then how many rows there are."""
         if self._filled:
             end, index = self._filled * self.slot, self.index(self._filled)
-            self._memory[end : end + len(index)] = index
+            self._memory[end : end + len(index)] = index  # the next row will stand there
             self.folder.put(self._file(self._shard), self._memory[: end + len(index)].data)
         self._count(self._shard * self.per_shard + self._filled)
 
