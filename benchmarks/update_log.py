@@ -23,7 +23,7 @@ from partial_unlearning import create, forget, open_log
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.update_log.codecs import PositionCode
-from partial_unlearning.update_log.log import Batch, LogWriter
+from partial_unlearning.update_log.log import LogWriter
 from partial_unlearning.update_log.recording import Recording
 from reproduction.costs.public_notebook import NotebookScheme
 from reproduction.costs.timing import alternate, ratio
@@ -135,7 +135,7 @@ def fill(log: LogWriter, steps: int) -> None:
         ids = IDS[torch.randint(1, len(IDS), (BATCH,), generator=generator)]
         if step % 2 == 0:
             ids[0] = 0  # the person who will ask
-        log.announce(step, Batch(step // 469, ids))
+        log.announce(step, step // 469, ids)
         log.record(step, positions, values[None])
     log.close()
 
@@ -236,7 +236,7 @@ def memory(folder: Path) -> dict[str, object]:
         fill(log, per_shard)
         _lengthen(path, -(-steps // per_shard))
         opened = open_log(path)
-        ids = torch.cat([next(opened.batches()).ids, torch.tensor([0])])
+        ids = torch.cat([opened.plan().epochs[0][0], torch.tensor([0])])
         seconds = time.perf_counter()
         found[str(len(opened))] = {
             "peak_mb": peak_memory(partial(forget, opened, model, ids, unfinished=True)) / 2**20,
@@ -261,10 +261,10 @@ def against_zarr(folder: Path, steps: int = 210) -> dict[str, dict[str, float]]:
         dtype="uint8",
         compressors=[zarr.codecs.Crc32cCodec()],
     )
-    batch, count = Batch(0, IDS[:BATCH]), iter(range(steps))
+    count = iter(range(steps))
 
     def write_ours() -> None:
-        log.announce(step := next(count), batch)
+        log.announce(step := next(count), 0, IDS[:BATCH])
         log.record(step, positions, values[None])
 
     def write_theirs() -> None:

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,13 +29,6 @@ UNCHANGED = (
     "later steps, and not found: call step() once after each optimizer.step(), with the ids of all "
     "its micro-batches"
 )
-
-
-class Batch(NamedTuple):
-    """The samples of one step: its epoch, counted from 0, and sample ids, int64."""
-
-    epoch: int
-    ids: Tensor
 
 
 class StoredLog(LogFiles):
@@ -88,19 +80,18 @@ class StoredLog(LogFiles):
         with one_thread():
             return self.description.updates.sum(blocks)
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield the :class:`Batch` of each step, in order; InputError if a row is damaged."""
+    def plan(self) -> BatchPlan:
+        """The batch plan that was trained along, as far as it was recorded.
+
+        Raises:
+            InputError: a batch's row is damaged.
+        """
+        epochs: list[list[Tensor]] = []
         for _, rows in self._batches.blocks(np.arange(len(self))):
             for row in self.description.batches.decode(rows):
-                ids = row["ids"][: abs(row["count"])].astype(np.int64)
-                yield Batch(int(row["epoch"]), torch.from_numpy(ids))
-
-    def plan(self) -> BatchPlan:
-        """The batch plan that was trained along, as far as it was recorded."""
-        epochs: list[list[Tensor]] = []
-        for batch in self.batches():
-            epochs.extend([] for _ in range(batch.epoch + 1 - len(epochs)))
-            epochs[batch.epoch].append(batch.ids)
+                epoch, ids = int(row["epoch"]), row["ids"][: abs(row["count"])]
+                epochs.extend([] for _ in range(epoch + 1 - len(epochs)))
+                epochs[epoch].append(torch.from_numpy(ids.astype(np.int64)))
         return BatchPlan(tuple(map(tuple, epochs)))
 
     def affected_steps(self, ids: Tensor | Sequence[int]) -> list[int]:
@@ -186,10 +177,10 @@ class LogWriter(StoredLog):
         if os.getpid() != self._process:
             raise InputError("another process records this log; call step() and close() there")
 
-    def announce(self, step: int, batch: Batch) -> None:
+    def announce(self, step: int, epoch: int, ids: Tensor) -> None:
         """Say which samples a step saw, before it is recorded; InputError if there is no room."""
         self.refuse_if_closed()
-        self._batch_of[step] = self.description.batches.encode(batch.epoch, batch.ids)
+        self._batch_of[step] = self.description.batches.encode(epoch, ids)
 
     def record(self, first: int, positions: Tensor, values: Tensor) -> None:
         """Append updates of the next steps (Eq. 6): positions int64 ``(k,)``, values ``(n, k)``.
