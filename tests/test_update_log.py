@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -384,6 +385,27 @@ def test_a_log_can_be_read_while_it_grows(tmp_path):
             assert log.written == len(log) == len(reader) == step + 1
     log.flush()
     assert reader.sum(range(STEPS)).sum() == 0.5 * log.description.kept * STEPS
+
+
+def test_a_log_can_be_saved_while_another_thread_records(tmp_path):
+    model = nn.Linear(4, 3)
+    ends = {"sparsity_first": 0, "sparsity_last": 0}
+    log = create(tmp_path / "log", model, ids=IDS, batch_size=2, **ends)
+    values = torch.arange(1, 301)[:, None] * torch.ones(log.size)
+
+    def write() -> None:
+        for step, row in enumerate(values):
+            log.announce(step, 0, IDS[:2])
+            log.record(step, log.mask.kept(), row[None])
+
+    writer = Thread(target=write)
+    writer.start()
+    while writer.is_alive():
+        log.flush()
+        assert list(open_log(tmp_path / "log").verify()) == []
+    log.close()
+    found = [kept for _, kept in open_log(tmp_path / "log").updates(range(300))]
+    assert torch.equal(torch.stack(found), stored(values, "bfloat16"))
 
 
 def every_file(path: Path) -> list[Path]:

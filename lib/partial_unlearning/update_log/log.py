@@ -161,7 +161,7 @@ class LogWriter(StoredLog):
 
     @property
     def written(self) -> int:
-        """Number of steps that survive the end of this process."""
+        """Number of steps that survive the end of this process; :meth:`flush` saves them all."""
         return self._updates.saved
 
     def cut(self, steps: int) -> None:
