@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Recording:
     """Records every step of a training loop in ``log``; :func:`record` makes one and says of what.
 
-    So far ``steps`` are recorded, and ``log.written`` of them survive if the process is killed: a
-    few megabytes wait in memory. The loop begins or goes on with ``epoch``.
+    So far ``steps`` are recorded, and ``log.written`` of them survive if the process is killed;
+    the last few hundred may wait in memory. The loop begins or goes on with ``epoch``.
     """
 
     def __init__(
