@@ -23,7 +23,7 @@ from partial_unlearning import create, forget, open_log
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.update_log.codecs import PositionCode
-from partial_unlearning.update_log.log import Batch, LogWriter
+from partial_unlearning.update_log.log import LogWriter
 from partial_unlearning.update_log.recording import Recording
 from reproduction.costs.public_notebook import NotebookScheme
 from reproduction.costs.timing import alternate, ratio
@@ -135,7 +135,7 @@ def fill(log: LogWriter, steps: int) -> None:
         ids = IDS[torch.randint(1, len(IDS), (BATCH,), generator=generator)]
         if step % 2 == 0:
             ids[0] = 0  # the person who will ask
-        log.announce(step, Batch(step // 469, ids))
+        log.announce(step, step // 469, ids)
         log.record(step, positions, values[None])
     log.close()
 
@@ -217,10 +217,12 @@ def unlearning(folder: Path) -> dict[str, object]:
 
 def _lengthen(path: Path, shards: int) -> None:
     """Make a log of one full shard long by linking that shard, without the bytes on disk."""
-    for part in ("updates", "batches"):
-        (path / part / "c.1.0").unlink()
+    log = open_log(path)
+    for part, _ in log.parts:
         for number in range(1, shards):
-            os.link(path / part / "c.0.0", path / part / f"c.{number}.0")
+            os.link(path / part.name / "c.0.0", path / part.name / f"c.{number}.0")
+        rows = shards * part.per_shard
+        log.folder.put_json(f"{part.name}/zarr.json", rows, part._metadata)
 
 
 def memory(folder: Path) -> dict[str, object]:
@@ -234,10 +236,10 @@ def memory(folder: Path) -> dict[str, object]:
         fill(log, per_shard)
         _lengthen(path, -(-steps // per_shard))
         opened = open_log(path)
-        ids = torch.cat([next(opened.batches()).ids, torch.tensor([0])])
+        ids = torch.cat([opened.plan().epochs[0][0], torch.tensor([0])])
         seconds = time.perf_counter()
         found[str(len(opened))] = {
-            "peak_mb": peak_memory(lambda log=opened, ids=ids: forget(log, model, ids)) / 2**20,
+            "peak_mb": peak_memory(partial(forget, opened, model, ids, unfinished=True)) / 2**20,
             "seconds": time.perf_counter() - seconds,
         }
     allowed = (4 * 4 * Layout.of(model).size + (64 << 20)) / 2**20
@@ -259,10 +261,10 @@ def against_zarr(folder: Path, steps: int = 210) -> dict[str, dict[str, float]]:
         dtype="uint8",
         compressors=[zarr.codecs.Crc32cCodec()],
     )
-    batch, count = Batch(0, IDS[:BATCH]), iter(range(steps))
+    count = iter(range(steps))
 
     def write_ours() -> None:
-        log.announce(step := next(count), batch)
+        log.announce(step := next(count), 0, IDS[:BATCH])
         log.record(step, positions, values[None])
 
     def write_theirs() -> None:

@@ -6,12 +6,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from partial_unlearning.batching import (
-    confined_plan,
-    expected_affected_fraction,
     shuffled_plan,
     together_plan,
 )
 from partial_unlearning.errors import InputError
+from reproduction.study.runs.target_placement import confined_plan
+from reproduction.study.shuffling import expected_affected_fraction
 
 
 def same_ids(plan, ids) -> bool:

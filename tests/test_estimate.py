@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from partial_unlearning import build, create
-from partial_unlearning.update_log.log import Batch
 from reproduction.chapters import people
 from reproduction.costs import estimate
 from reproduction.costs.cost_figures import size_lines
@@ -20,7 +19,7 @@ def filled(path, model: nn.Module, *, steps: int, ids: torch.Tensor, **settings)
     update = torch.rand(log.size, generator=torch.Generator().manual_seed(0))
     positions = log.mask.kept(update)
     for step in range(steps):
-        log.announce(step, Batch(0, ids[: settings["batch_size"]]))
+        log.announce(step, 0, ids[: settings["batch_size"]])
         log.record(step, positions, update[positions][None])
     log.close()
     return log

@@ -257,7 +257,7 @@ def test_true_statements_of_the_chapter_about_other_training_loops(tmp_path):
     names |= {name: getattr(partial_unlearning, name) for name in ("record", "open_log")}
     exec(cell.partition("\n")[2], names)  # after the tags of the cell
     log, model, average = names["varied"], names["small"], names["average"]
-    batches = [set(batch.ids.tolist()) for batch in log.batches()]
+    batches = [set(ids.tolist()) for _, _, ids in log.plan()]
     assert batches == [set(range(8)), set(range(8, 16))] * (names["steps"] // 2)
     with pytest.raises(InputError, match="neither those at the end of recording"):
         forget(log, average.module, [0])

@@ -256,7 +256,7 @@ def test_fuzzed_state_dicts(trained, data):
     assert contents(path / "log") == held
 
 
-FILES = ["zarr.json", "requests.json", "cut.json", "checkpoint.bin"]
+FILES = ["zarr.json", "requests.json", "checkpoint.bin"]
 FILES += [
     f"{part}/{name}" for part in ("updates", "batches") for name in ("zarr.json", "c.0.0", "c.1.0")
 ]

@@ -8,8 +8,10 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.metrics.features import fit_probe
-from partial_unlearning.metrics.membership import (
+from partial_unlearning.models import build
+from partial_unlearning.state import Layout
+from reproduction.study.measures.features import fit_probe
+from reproduction.study.measures.membership import (
     auc,
     label_logits,
     log_ratios,
@@ -18,8 +20,6 @@ from partial_unlearning.metrics.membership import (
     roc,
     tpr_at,
 )
-from partial_unlearning.models import build
-from partial_unlearning.state import Layout
 
 
 def drawn(seed: int = 0) -> torch.Generator:

@@ -8,13 +8,13 @@ import torch
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import keep_all
-from partial_unlearning.metrics.membership import auc, roc
 from partial_unlearning.models import MODELS, build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
 from reproduction.datasets.sets import load
 from reproduction.study.experiments import configs_of
+from reproduction.study.measures.membership import auc, roc
 from reproduction.study.profiles import Training, load_profile
 from reproduction.study.runs import membership, membership_crowd, persons
 from reproduction.study.runs.membership_arms import endings, mean_logit

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from partial_unlearning.batching import BatchPlan, confined_plan, shuffled_plan
+from partial_unlearning.batching import BatchPlan, shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
@@ -31,6 +31,7 @@ from partial_unlearning.unlearners.replay import replay, without
 from partial_unlearning.update_log.checkpoint import read_checkpoint, restore, write_checkpoint
 from partial_unlearning.update_log.folder import Folder
 from reproduction.datasets.sets import load
+from reproduction.study.runs.target_placement import confined_plan
 
 RATE = 0.1
 

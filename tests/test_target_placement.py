@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from partial_unlearning.batching import confined_plan, shuffled_plan
+from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
-from reproduction.study.runs.target_placement import plan_batches
+from reproduction.study.runs.target_placement import confined_plan, plan_batches
 
 OPTIONS = {"batch_size": 16, "epochs": 3, "seed": 0}
 IDS, TARGET = torch.arange(100), torch.arange(10, 60)

@@ -5,12 +5,13 @@ import torch
 
 from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
-from partial_unlearning.metrics import History, accuracy, predict
+from partial_unlearning.metrics import accuracy, predict
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback, fit, make_optimizer
 from reproduction.datasets.sets import load
+from reproduction.study.measures.history import History
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,12 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.metrics.features import evaluated, features, fit_probe, linear_cka, probe
-from partial_unlearning.metrics.twin import (
+from partial_unlearning.metrics import evaluated
+from partial_unlearning.models import build
+from partial_unlearning.state import Layout
+from reproduction.datasets.sets import load
+from reproduction.study.measures.features import features, fit_probe, linear_cka, probe
+from reproduction.study.measures.twin import (
     agreement,
     average_gap,
     destinations,
@@ -18,9 +22,6 @@ from partial_unlearning.metrics.twin import (
     total_variation,
     tug_of_war,
 )
-from partial_unlearning.models import build
-from partial_unlearning.state import Layout
-from reproduction.datasets.sets import load
 
 METHOD = {"forget": 0.5, "retain": 0.9, "test": 0.7}
 TWIN = {"forget": 0.0, "retain": 1.0, "test": 0.9}

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 import torch
 
-from partial_unlearning.batching import confined_plan, shuffled_plan
+from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.masks import FixedMask, SelectionMask, build_mask, keep_all
 from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
@@ -20,6 +20,7 @@ from partial_unlearning.unlearners.gradient import (
 )
 from reproduction.datasets.sets import load
 from reproduction.study.runs.epoch_sums import EpochSums
+from reproduction.study.runs.target_placement import confined_plan
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ except PackageNotFoundError:  # a checkout that was not installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "batching": "BatchPlan confined_plan shuffled_plan together_plan",
+    "batching": "BatchPlan shuffled_plan together_plan",
     "masks": "FixedMask Mask SelectionMask build_mask keep_all",
     "metrics": "accuracy",
     "models": "build",

@@ -101,10 +101,8 @@ class UpdateRecorder(Callback):
 
     def moved(self, model: nn.Module) -> int:
         """How many kept entries of the model are not as read last."""
-        now, last = (
-            Reader(model, self._positions.to(next(model.parameters()).device), 1),
-            len(self._steps),
-        )
+        device, last = next(model.parameters()).device, len(self._steps)
+        now = Reader(model, self._positions.to(device), 1)
         now(0)
         pairs = zip(now.runs, self._reader.runs, strict=True)
         return sum(int(unequal(one.slots[0], other.slots[last]).sum()) for one, other in pairs)

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,19 +10,6 @@ from pathlib import Path
 from partial_unlearning.errors import InputError
 
 UNFINISHED = ".new"
-
-
-def make_folder(path: Path) -> Path:
-    """Create ``path`` with its parents and return it; InputError if it cannot be written to."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            return path
-    except OSError as error:
-        raise InputError(
-            f"cannot write to the folder {path}: {error.strerror or error}; "
-            "choose another folder or change its permissions"
-        ) from error
 
 
 @contextmanager
@@ -38,14 +24,14 @@ def reported() -> Iterator[None]:
 
 
 @reported()
-def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> Path:
+def write_atomic(path: Path, content: str | bytes | memoryview, mode: int = 0o666) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
 
     A process that is killed meanwhile may leave a file that ends in :data:`UNFINISHED`. The file's
     ``mode`` is less what the umask takes, as of any new file. InputError if it cannot be written.
     """
     target = Path(os.path.realpath(path))  # what a link stands for, not the link
-    make_folder(target.parent)
+    target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and not target.is_file():
         raise InputError(f"{path} is a folder or a device; name a file")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{UNFINISHED}")

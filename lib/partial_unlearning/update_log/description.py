@@ -6,8 +6,6 @@ from typing import Any
 
 from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, PositionCode
 
-TOGETHER_BYTES, TOGETHER_STEPS = 1 << 20, 16  # written together: quicker than one by one
-
 
 @dataclass(frozen=True)
 class Description:
@@ -68,9 +66,3 @@ class Description:
     def row_bytes(self) -> dict[str, int]:
         """Bytes of a row in each of the two arrays that a log has."""
         return {"updates": self.update_bytes, "batches": self.batches.row.itemsize}
-
-    @property
-    def together(self) -> int:
-        """How many steps are written together, first their batches, at most."""
-        fitting = TOGETHER_BYTES // self.update_bytes
-        return max(1, min(fitting, TOGETHER_STEPS, self.per_shard))

@@ -1,4 +1,4 @@
-"""One folder, on this disk or behind any fsspec URL: whole files, and files that grow."""
+"""One folder, on this disk or behind any fsspec URL: files are written whole."""
 
 import fcntl
 import hashlib
@@ -17,18 +17,23 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import UNFINISHED, reported, write_atomic
 
 T = TypeVar("T")
-Row = bytes | np.ndarray
-"""A row of bytes; an array is uint8 and read-only. (Type checkers know no array as a buffer.)"""
+Metadata = Callable[[Any], dict[str, Any]]
+"""From the content of a ``zarr.json`` to what else stands in it."""
 
-FORMAT = 5
+ROOT = "zarr.json"  # written last, so a log exists once it is complete
+FORMAT = 6
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
 
-def _document(content: Any) -> dict[str, Any]:  # noqa: ANN401 (anything that JSON can hold)
-    """The ``zarr.json`` of a Zarr group with content, and its SHA-256 in one fixed spelling."""
+def _group(_: object) -> dict[str, Any]:
+    return {"node_type": "group"}
+
+
+def _document(content: Any, metadata: Metadata) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
+    """The ``zarr.json`` of a content, with its SHA-256 in one fixed spelling."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     attributes = {"format": FORMAT, "content": content, "digest": digest}
-    return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    return {"zarr_format": 3, **metadata(content), "attributes": attributes}
 
 
 class Folder:
@@ -103,20 +108,20 @@ class Folder:
         return np.frombuffer(bytearray().join(parts), dtype=np.uint8)
 
     @reported()
-    def put(self, name: str, content: bytes) -> None:
+    def put(self, name: str, content: bytes | memoryview) -> None:
         """Write a file whole: a reader sees the old one or the new one."""
         path = self.path(name)
         if self.local:
             write_atomic(Path(path), content)
         else:
             self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-            self.fs.pipe_file(path, content)
+            self.fs.pipe_file(path, bytes(content))
 
-    def put_json(self, name: str, content: dict[str, Any]) -> None:
+    def put_json(self, name: str, content: Any, metadata: Metadata = _group) -> None:  # noqa: ANN401
         """Write JSON that notices when it was changed."""
-        self.put(name, json.dumps(_document(content)).encode())
+        self.put(name, json.dumps(_document(content, metadata)).encode())
 
-    def read_json(self, name: str, load: Callable[[dict[str, Any]], T]) -> T:
+    def read_json(self, name: str, load: Callable[[Any], T], metadata: Metadata = _group) -> T:
         """Load such JSON; InputError if missing, damaged, or of another format."""
         path = self.path(name)
         try:
@@ -129,7 +134,7 @@ class Folder:
         try:
             found = json.loads(text)
             version, content = found["attributes"]["format"], found["attributes"]["content"]
-            if found == _document(content):
+            if found == _document(content, metadata):
                 return load(content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
@@ -155,7 +160,7 @@ class Folder:
                 self.remove(f"{folder}/{name}")
 
     @reported()
-    def lock(self, name: str) -> None:
+    def lock(self) -> None:
         """Be the only writer, until unlocked or the process ends; InputError if there is one.
 
         A file system without locks (any that is not local) is left to its user's care.
@@ -164,7 +169,7 @@ class Folder:
             return
         if self._lock:
             raise InputError(f"the log {self.root} is still being recorded; close it first")
-        self._lock = open(self.path(name), "rb")  # noqa: SIM115 (held, not read)
+        self._lock = open(self.path(ROOT), "rb")  # noqa: SIM115 (held, not read)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -174,9 +179,9 @@ class Folder:
             ) from error
 
     @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Be the only writer inside a ``with`` block; raises as :meth:`lock`."""
-        self.lock(name)
+        self.lock()
         try:
             yield
         finally:
@@ -198,66 +203,3 @@ def _read_ranges(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:
             file.seek(start)
             end += file.readinto(buffer[end : end + stop - start].data)
     return buffer[:end]
-
-
-class LocalTail:
-    """The first bytes of a file on this disk; every append goes to the operating system at once.
-
-    Nothing is held back that a forked process could write a second time. A log is not read while
-    training: what is on the disk leaves the system's memory, as getting ever new memory can cost
-    more than all else about recording.
-    """
-
-    @reported()
-    def __init__(self, folder: Folder, name: str, length: int) -> None:
-        self._file = open(folder.path(name), "ab", buffering=0)  # noqa: SIM115 (held)
-        self.saved = self._file.truncate(length)
-
-    def append(self, *parts: Row) -> None:
-        """Add parts to the end."""
-        for part in parts:
-            rest = memoryview(part)  # type: ignore[arg-type]
-            while rest:  # a full disk takes a part, and then nothing
-                rest = rest[self._file.write(rest) :]
-            self.saved += len(part)
-
-    @reported()
-    def flush(self) -> None:
-        """Ask the disk as well, so that the content survives a power cut."""
-        os.fsync(self._file.fileno())
-        if hasattr(os, "posix_fadvise"):  # Linux has it
-            os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-    def close(self) -> None:
-        """Save everything and let the file go."""
-        self.flush()
-        self._file.close()
-
-
-class RemoteTail:
-    """Where files cannot grow: kept in memory and written whole at each flush."""
-
-    def __init__(self, folder: Folder, name: str, length: int) -> None:
-        self._folder, self._name, self.saved = folder, name, length
-        self._content = bytearray(folder.read(name, (0, length)) if length else b"")
-
-    def append(self, *parts: Row) -> None:
-        """Add parts to the end."""
-        self._content += b"".join(parts)  # type: ignore[arg-type]
-
-    def flush(self) -> None:
-        """Write the file."""
-        if self._content:
-            self._folder.put(self._name, bytes(self._content))
-        self.saved = len(self._content)
-
-    close = flush
-
-
-Tail = LocalTail | RemoteTail
-"""The first ``saved`` bytes are kept, even if the process is killed."""
-
-
-def open_tail(folder: Folder, name: str, length: int) -> Tail:
-    """The first ``length`` bytes of a file, to be appended to."""
-    return (LocalTail if folder.local else RemoteTail)(folder, name, length)

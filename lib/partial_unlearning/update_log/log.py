@@ -3,9 +3,8 @@
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import NamedTuple
+from threading import Lock
 
 import numpy as np
 import torch
@@ -18,9 +17,9 @@ from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
 from partial_unlearning.update_log.codecs import BatchCodec, sample_ids, whole_number
-from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.folder import ROOT, Folder
 from partial_unlearning.update_log.history import Entry, History
-from partial_unlearning.update_log.log_files import CUT, ROOT, LogFiles, refuse_leavings
+from partial_unlearning.update_log.log_files import LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
 
@@ -30,13 +29,6 @@ UNCHANGED = (
     "later steps, and not found: call step() once after each optimizer.step(), with the ids of all "
     "its micro-batches"
 )
-
-
-class Batch(NamedTuple):
-    """The samples of one step: its epoch, counted from 0, and sample ids, int64."""
-
-    epoch: int
-    ids: Tensor
 
 
 class StoredLog(LogFiles):
@@ -49,10 +41,6 @@ class StoredLog(LogFiles):
     def mask(self) -> Mask:
         """The pruning mask, rebuilt from its seed."""
         return self.description.mask
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Be the only writer inside a ``with`` block; InputError if somebody is writing."""
-        return self.folder.locked(ROOT)
 
     def known(self, steps: Iterable[int]) -> np.ndarray:
         """Sorted distinct steps; raises InputError if one is not in the log, or purged."""
@@ -92,19 +80,18 @@ class StoredLog(LogFiles):
         with one_thread():
             return self.description.updates.sum(blocks)
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield the :class:`Batch` of each step, in order; InputError if a row is damaged."""
+    def plan(self) -> BatchPlan:
+        """The batch plan that was trained along, as far as it was recorded.
+
+        Raises:
+            InputError: a batch's row is damaged.
+        """
+        epochs: list[list[Tensor]] = []
         for _, rows in self._batches.blocks(np.arange(len(self))):
             for row in self.description.batches.decode(rows):
-                ids = row["ids"][: abs(row["count"])].astype(np.int64)
-                yield Batch(int(row["epoch"]), torch.from_numpy(ids))
-
-    def plan(self) -> BatchPlan:
-        """The batch plan that was trained along, as far as it was recorded."""
-        epochs: list[list[Tensor]] = []
-        for batch in self.batches():
-            epochs.extend([] for _ in range(batch.epoch + 1 - len(epochs)))
-            epochs[batch.epoch].append(batch.ids)
+                epoch, ids = int(row["epoch"]), row["ids"][: abs(row["count"])]
+                epochs.extend([] for _ in range(epoch + 1 - len(epochs)))
+                epochs[epoch].append(torch.from_numpy(ids.astype(np.int64)))
         return BatchPlan(tuple(map(tuple, epochs)))
 
     def affected_steps(self, ids: Tensor | Sequence[int]) -> list[int]:
@@ -165,27 +152,23 @@ class LogWriter(StoredLog):
     _batches: RowWriter
 
     def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
-        folder.lock(ROOT)
+        folder.lock()
         super().__init__(folder)
-        about = self.description
-        self._batch_of = {step: about.batches.encode(epoch, ids) for step, epoch, ids in plan or ()}
-        self._next, self._closed, self._process = len(self), False, os.getpid()
-        self._memory = np.zeros((about.together, about.update_bytes), dtype=np.uint8)
-        if self._batches.count() > self._next or self._cut_to() is not None:
-            self.cut(self._next)  # killed after a batch, or while shortening
+        encode = self.description.batches.encode
+        self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
+        self._closed, self._process, self._turn = False, os.getpid(), Lock()
+        self.cut(len(self))
 
     @property
     def written(self) -> int:
-        """Number of steps that survive the end of this process."""
-        return min(self._updates.saved, self._batches.saved)
+        """Number of steps that survive the end of this process; :meth:`flush` saves them all."""
+        return self._updates.saved
 
     def cut(self, steps: int) -> None:
         """Keep the first ``steps`` steps and go on from there."""
-        self.folder.put_json(CUT, {"steps": steps})
         self._next = steps
         self._updates.cut(steps)
-        self._batches.cut(steps)
-        self.folder.remove(CUT)
+        self._batches.cut(steps)  # last, so that there never are fewer
 
     def refuse_if_closed(self) -> None:
         """Raise InputError if nothing can be recorded any more, or not by this process."""
@@ -194,10 +177,10 @@ class LogWriter(StoredLog):
         if os.getpid() != self._process:
             raise InputError("another process records this log; call step() and close() there")
 
-    def announce(self, step: int, batch: Batch) -> None:
+    def announce(self, step: int, epoch: int, ids: Tensor) -> None:
         """Say which samples a step saw, before it is recorded; InputError if there is no room."""
         self.refuse_if_closed()
-        self._batch_of[step] = self.description.batches.encode(batch.epoch, batch.ids)
+        self._batch_of[step] = self.description.batches.encode(epoch, ids)
 
     def record(self, first: int, positions: Tensor, values: Tensor) -> None:
         """Append updates of the next steps (Eq. 6): positions int64 ``(k,)``, values ``(n, k)``.
@@ -212,17 +195,17 @@ class LogWriter(StoredLog):
         for step in range(first, first + len(values)):
             if step not in self._batch_of:
                 raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
-        for part in values.split(self.description.together):
-            self._write(self.description.updates.encode(positions, part, self._memory))
+        with self._turn:
+            self._extend(self.description.updates.encode(positions, values))
 
-    def _write(self, updates: np.ndarray) -> None:
-        """Write rows of the next steps: first their batches, then their updates."""
+    def _extend(self, updates: np.ndarray) -> None:
+        """Add rows of the next steps: first their batches, then their updates."""
         steps = range(self._next, self._next + len(updates))
         batches = [self._batch_of.pop(step) for step in steps]
         for batch, update in zip(batches, updates, strict=True):
             if self.description.updates.unchanged(update):
                 batch["count"] *= -1
-        self._next = -1  # nothing can follow until everything is written
+        self._next = -1  # nothing can follow until all of it is added
         try:
             self._batches.extend([batch.tobytes() for batch in batches])
             self._updates.extend(updates)
@@ -236,8 +219,9 @@ class LogWriter(StoredLog):
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
         self.refuse_if_closed()
-        self._batches.flush()
-        self._updates.flush()
+        with self._turn:  # a recorder may be adding rows
+            self._batches.flush()
+            self._updates.flush()
 
     def close(self, model: nn.Module | None = None, **held: list[list[int]]) -> None:
         """End recording. Requests will know the weights of ``model``; without one it has no end.
@@ -251,8 +235,6 @@ class LogWriter(StoredLog):
             digest = self.description.digest(model)
             self.history.append(Entry("trained", 0, [[0, steps]], digest, **held))  # type: ignore[arg-type]
         self._closed = True
-        self._batches.close()
-        self._updates.close()
         self.folder.unlock()
         if still:  # last, as a warning may be made an error
             warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
@@ -328,9 +310,9 @@ def create(
         buffers=buffers,
     )
     folder = Folder(path)
-    refuse_leavings(folder, CUT, CHECKPOINT)
+    refuse_leavings(folder, CHECKPOINT)
     for name, nbytes in description.row_bytes.items():
-        RowWriter(folder, name, nbytes, description.per_shard).close()
+        RowWriter(folder, name, nbytes, description.per_shard).cut(0)
     History(folder).write(())
     folder.put_json(ROOT, asdict(description))
     return LogWriter(folder, plan)

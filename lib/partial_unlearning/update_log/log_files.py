@@ -8,13 +8,10 @@ import numpy as np
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.codecs import EPOCH_BYTES
 from partial_unlearning.update_log.description import Description
-from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.folder import ROOT, Folder
 from partial_unlearning.update_log.history import FILE as HISTORY
 from partial_unlearning.update_log.history import History
 from partial_unlearning.update_log.row_files import Rows
-
-ROOT = "zarr.json"  # written last, so a log exists once it is complete
-CUT = "cut.json"  # there while a log is shortened, saying to how many steps
 
 
 def refuse_leavings(folder: Folder, *files: str) -> None:
@@ -47,21 +44,18 @@ class LogFiles:
         return self.description.size
 
     def __len__(self) -> int:
-        """Number of steps in the files: those from 0 on whose batch and update are both whole.
+        """Number of steps in the files: those from 0 on whose batch and update are both there.
 
         Raises:
             InputError: a file in between, or at the end of a finished log, is missing.
         """
-        before, updates = self._batches.count(), self._updates.count()
-        after, cut = self._batches.count(), self._cut_to()
-        # Batches are written just before their updates; a log may grow while it is counted.
-        ahead = self.description.together if self.folder.local else self.description.per_shard
-        if cut is None and (before - updates > ahead or updates > after):
+        steps = self._updates.count()
+        batches = self._batches.count()  # now, as they are written first
+        if steps > batches:
             raise InputError(
-                f"the log {self.folder.root} holds {updates} updates but {after} batches; restore "
+                f"the log {self.folder.root} holds {steps} updates but {batches} batches; restore "
                 "what is missing from a copy"
             )
-        steps = min(updates, before, updates if cut is None else cut)
         least = self.history.trained_steps
         if steps < least:
             raise InputError(
@@ -75,12 +69,6 @@ class LogFiles:
         """Whether recording was closed with a model, and nothing was recorded since."""
         last = self.history.since_training[:1]
         return bool(last) and last[0].kind == "trained" and last[0].asked[-1][1] == len(self)
-
-    def _cut_to(self) -> int | None:
-        """To how many steps a killed process was shortening the log, None if none was."""
-        if self.folder.size(CUT) is None:
-            return None
-        return self.folder.read_json(CUT, lambda content: int(content["steps"]))
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""

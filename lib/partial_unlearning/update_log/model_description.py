@@ -19,7 +19,8 @@ from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, Positi
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.update_rows import UpdateCodec
 
-SHARD_BYTES = 8 << 20  # memory a reader needs; many steps of a small model, one of a large one
+SHARD_BYTES = 8 << 20  # memory that a reader or a writer needs, or one step of a large model
+SHARD_STEPS = 256  # most steps that wait in memory, and are lost if the process is killed
 BUFFERS = ("subtract", "keep")
 USED = ("torch", "numpy", "fsspec", "google-crc32c")
 WRAPPERS = {"_orig_mod", "module", "model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
@@ -203,4 +204,5 @@ def _with_mask(draft: ModelDescription) -> ModelDescription:
         mask_digest=_positions_digest(kept) if mask.fixed else "",
         positions="seeded" if mask.fixed else PositionCode.smallest(size, len(kept)).name,
     )
-    return replace(described, per_shard=max(1, SHARD_BYTES // sum(described.row_bytes.values())))
+    fitting = SHARD_BYTES // sum(described.row_bytes.values())
+    return replace(described, per_shard=max(1, min(fitting, SHARD_STEPS)))

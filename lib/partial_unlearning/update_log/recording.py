@@ -15,7 +15,7 @@ from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.codecs import sample_ids, whole_number
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, to_ranges
-from partial_unlearning.update_log.log import Batch, LogWriter, append_to, create, exists
+from partial_unlearning.update_log.log import LogWriter, append_to, create, exists
 from partial_unlearning.update_log.optimizer_watch import OptimizerWatch
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Recording:
     """Records every step of a training loop in ``log``; :func:`record` makes one and says of what.
 
-    So far ``steps`` are recorded; the loop begins or goes on with ``epoch``.
+    So far ``steps`` are recorded, and ``log.written`` of them survive if the process is killed;
+    the last few hundred may wait in memory. The loop begins or goes on with ``epoch``.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Recording:
         elif known:
             self._held["subtracted"] = to_ranges(history.subtracted(digest))
             self._held["inseparable"] = to_ranges(history.inseparable)
-            self.epoch = 1 + max(batch.epoch for batch in self.log.batches())
+            self.epoch = len(self.log.plan().epochs)
             self._cut(history.trained_steps)
         elif self.steps:
             raise InputError(self._no_way_on())
@@ -116,7 +117,7 @@ class Recording:
                 "anything else. Go on from a checkpoint; or restart(), and no step so far can be "
                 "subtracted any more"
             )
-        self.log.announce(self.steps, Batch(epoch, ids))
+        self.log.announce(self.steps, epoch, ids)
         self._recorder.on_step_end(self.steps, self.model)
         self._watch.note()
         self.steps += 1

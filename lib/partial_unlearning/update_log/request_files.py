@@ -141,7 +141,7 @@ def answer(
     tensors, metadata = read_weights(weights)
     named = log.description.unwrapped(tensors) if wrapped else tensors
     mode = weights.stat().st_mode & 0o777  # private weights stay private
-    with log.locked():  # from the plan to its end: nobody changes the history in between
+    with log.folder.locked():  # from the plan to its end: nobody changes the history in between
         plan = _look(log, named, request, unfinished)
         if out is None:
             return None

@@ -179,7 +179,7 @@ def forget(
         InputError: ids that were not trained on, weights that the log does not know, recording
             has not ended, or another process is writing to the log.
     """
-    with _opened(log).locked():
+    with _opened(log).folder.locked():
         plan = preview(log, weights, ids, unfinished=unfinished)
         entry = carry_out(log, weights, plan)
     if plan.unchanged:  # last, as a warning may be made an error
@@ -193,7 +193,7 @@ def undo(log: StoredLog, weights: State, request: int) -> Entry:
     The ``request`` is given by its number, see :attr:`Entry.request`. Arguments, result and errors
     are else those of :func:`forget`; InputError as well if no such request stands.
     """
-    with _opened(log).locked():
+    with _opened(log).folder.locked():
         return carry_out(log, weights, preview_undo(log, weights, request))
 
 
@@ -214,7 +214,7 @@ def purge(log: StoredLog, request: int) -> Entry:
     Raises:
         InputError: no such request, a file that cannot be changed, or another process writes.
     """
-    with _opened(log).locked():
+    with _opened(log).folder.locked():
         asked, held = _standing(log, request)[request], asdict(log.history.entries[-1])
         if log.history.announced:
             raise InputError(f"a {log.history.announced.kind} was cut short; repeat it first")

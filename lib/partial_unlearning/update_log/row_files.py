@@ -1,14 +1,11 @@
 """Rows of bytes, one a step, each with its checksum: a Zarr array that can be appended to.
 
 The array is uint8 of shape (rows, bytes of a row), in version 3 of the Zarr format, a shard a
-file and in it an inner chunk a row, each ending in its CRC32C. Uncompressed rows have a known
-place, so the last shard is an append-only file that needs nothing but the index at its end to be
-a whole one; ``zarr.json`` speaks of whole ones only. A row is written once, a process killed at
-any moment leaves whole rows, and any Zarr library can read the whole shards.
+file and in it an inner chunk a row, each ending in its CRC32C. A shard is written whole, and again
+while it is the last one and grows; then ``zarr.json`` counts its rows. So a process killed at any
+moment leaves whole rows, and any Zarr library can read them.
 """
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,38 +13,14 @@ import numpy as np
 from google_crc32c import value as crc32c
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.update_log.folder import Folder, Row, Tail, open_tail
+from partial_unlearning.update_log.folder import Folder
 
 _SUM = 4  # bytes of a CRC32C
-_SHARD = re.compile(r"c\.(\d+)\.0")
 
 
-def _checksum(content: Row) -> bytes:
-    checksum: int = crc32c(content)
-    return checksum.to_bytes(_SUM, "little")
-
-
-def document(rows: int, row_bytes: int, per_shard: int) -> dict[str, Any]:
-    """The ``zarr.json`` of such an array."""
-    little = {"name": "bytes", "configuration": {"endian": "little"}}
-    sharding = {
-        "chunk_shape": [1, row_bytes],
-        "codecs": [{"name": "bytes"}, {"name": "crc32c"}],
-        "index_codecs": [little, {"name": "crc32c"}],
-        "index_location": "end",
-    }
-    grid = {"name": "regular", "configuration": {"chunk_shape": [per_shard, row_bytes]}}
-    return {
-        "zarr_format": 3,
-        "node_type": "array",
-        "shape": [rows, row_bytes],
-        "data_type": "uint8",
-        "chunk_grid": grid,
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
-        "fill_value": 0,
-        "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
-        "attributes": {},
-    }
+def _checksum(content: bytes | np.ndarray) -> np.ndarray:
+    """Four bytes; an array is uint8 and read-only."""
+    return np.frombuffer(int(crc32c(content)).to_bytes(_SUM, "little"), dtype=np.uint8)
 
 
 class Rows:
@@ -56,7 +29,27 @@ class Rows:
     def __init__(self, folder: Folder, name: str, row_bytes: int, per_shard: int) -> None:
         self.folder, self.name = folder, name
         self.row_bytes, self.per_shard = row_bytes, per_shard
-        self.slot = row_bytes + _SUM
+        self.slot, self._counted = row_bytes + _SUM, f"{name}/zarr.json"
+
+    def _metadata(self, rows: int) -> dict[str, Any]:
+        """What ``zarr.json`` says of this array when it has so many rows."""
+        little = {"name": "bytes", "configuration": {"endian": "little"}}
+        sharding = {
+            "chunk_shape": [1, self.row_bytes],
+            "codecs": [{"name": "bytes"}, {"name": "crc32c"}],
+            "index_codecs": [little, {"name": "crc32c"}],
+            "index_location": "end",
+        }
+        shard = [self.per_shard, self.row_bytes]
+        return {
+            "node_type": "array",
+            "shape": [rows, self.row_bytes],
+            "data_type": "uint8",
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": shard}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
+            "fill_value": 0,
+            "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+        }
 
     def _file(self, shard: int) -> str:
         return f"{self.name}/c.{shard}.0"
@@ -66,20 +59,18 @@ class Rows:
         steps = f"steps {first} to {first + self.per_shard - 1}"
         return InputError(f"{path} is missing, with {steps} of the log; restore it from a copy")
 
-    def shards(self) -> int:
-        """Number of files; InputError if one is missing before the last."""
-        matches = map(_SHARD.fullmatch, self.folder.names(self.name))
-        numbers = {int(match[1]) for match in matches if match}
-        for number in range(max(numbers, default=0)):
-            if number not in numbers:
-                raise self._missing(number)
-        return len(numbers)
+    def _files(self, rows: int) -> list[str]:
+        """The files of the first ``rows`` rows."""
+        return [self._file(shard) for shard in range(-(-rows // self.per_shard))]
 
     def count(self) -> int:
-        """Number of whole rows that are in the files."""
-        last = max(0, self.shards() - 1)
-        size = self.folder.size(self._file(last)) or 0
-        return last * self.per_shard + min(size // self.slot, self.per_shard)
+        """Number of rows; InputError if what counts them is damaged, or a file is missing."""
+        rows = self.folder.read_json(self._counted, int, self._metadata)
+        found = {f"{self.name}/{name}" for name in self.folder.names(self.name)}
+        for shard, name in enumerate(self._files(rows)):
+            if name not in found:
+                raise self._missing(shard)
+        return rows
 
     def _slots(self, shard: int, places: np.ndarray) -> np.ndarray:
         """Rows with their checksums at sorted ``places`` of a shard, as far as it goes."""
@@ -123,115 +114,89 @@ class Rows:
             for place in (steps[steps // self.per_shard == shard] % self.per_shard).tolist():
                 slot = content[place * self.slot : (place + 1) * self.slot]
                 slot[keep : self.row_bytes] = 0
-                checksum = _checksum(slot[: self.row_bytes].tobytes())
-                slot[self.row_bytes :] = np.frombuffer(checksum, dtype=np.uint8)
-            self.folder.put(self._file(shard), content.tobytes())
+                slot[self.row_bytes :] = _checksum(slot[: self.row_bytes].tobytes())
+            self.folder.put(self._file(shard), content.data)
 
-    def index(self) -> bytes:
-        """The end of a whole shard: where each row lies, and a checksum."""
-        starts = np.arange(self.per_shard, dtype="<u8") * self.slot
-        places = np.stack([starts, np.full_like(starts, self.slot)], axis=1).tobytes()
-        return places + _checksum(places)
-
-    def _end(self, shard: int) -> bytes:
-        """What stands behind the rows of a shard: the index, if it is whole."""
-        name, rows = self._file(shard), self.per_shard * self.slot
-        size = self.folder.size(name) or 0
-        return self.folder.read(name, (rows, size)).tobytes() if size > rows else b""
+    def index(self, rows: int) -> np.ndarray:
+        """The end of a shard of some rows, uint8: where each lies, and a checksum."""
+        places = np.full((self.per_shard, 2), -1, dtype="<i8")  # of rows that are not there
+        places[:rows, 0] = np.arange(rows) * self.slot
+        places[:rows, 1] = self.slot
+        content = places.tobytes()
+        return np.concatenate([np.frombuffer(content, dtype=np.uint8), _checksum(content)])
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is not as it should be."""
-        shards, total, index = self.shards(), self.count(), self.index()
-        for shard in range(-(-total // self.per_shard)):
+        total = self.count()
+        for shard, name in enumerate(self._files(total)):
+            rows = min(self.per_shard, total - shard * self.per_shard)
             try:
-                self.at(shard, np.arange(min(self.per_shard, total - shard * self.per_shard)))
+                self.at(shard, np.arange(rows))
             except InputError as error:
                 yield str(error)
-        ends = [self._end(shard) for shard in range(shards)]
-        for shard, end in enumerate(ends):
-            if end != index and (shard < shards - 1 or not index.startswith(end)):
-                path = self.folder.path(self._file(shard))
-                yield f"{path} is damaged in its index; restore it from a copy"
-        yield from self._verify_document(ends.count(index))
+            if not self._indexed(name, rows):
+                yield f"{self.folder.path(name)} is damaged in its index; restore it from a copy"
 
-    def _verify_document(self, whole: int) -> Iterator[str]:
-        path = self.folder.path(f"{self.name}/zarr.json")
-        try:
-            found = json.loads(self.folder.read(f"{self.name}/zarr.json").tobytes())
-            rows = found["shape"][0]
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
-            yield f"{path} is missing or damaged; restore it from a copy"
-            return
-        # The shape is brought up to date at each flush; until then it says less than there is.
-        known = isinstance(rows, int) and rows in range(0, whole * self.per_shard + 1)
-        if not known or found != document(rows, self.row_bytes, self.per_shard):
-            yield f"{path} is damaged: it does not describe this array; restore it from a copy"
+    def _indexed(self, name: str, rows: int) -> bool:
+        """Whether a shard ends in its index; a killed process may leave more rows than counted."""
+        size = self.folder.size(name) or 0
+        held = (size - len(self.index(0))) // self.slot
+        if not rows <= held <= self.per_shard:
+            return False
+        return np.array_equal(self.folder.read(name, (held * self.slot, size)), self.index(held))
 
 
 class RowWriter(Rows):
-    """Appends rows. What a killed process left half done is put in order when it opens."""
+    """Appends rows, beginning with :meth:`cut`; so far ``saved`` survive the end of this process.
 
-    def __init__(self, folder: Folder, name: str, row_bytes: int, per_shard: int) -> None:
-        super().__init__(folder, name, row_bytes, per_shard)
-        self._begin(self.count())
+    Rows wait in memory until their shard is full, or for a flush.
+    """
 
-    @property
-    def saved(self) -> int:
-        """Rows that survive the end of this process."""
-        in_tail = min(self._tail.saved // self.slot, self.per_shard)
-        return self._number * self.per_shard + in_tail
+    saved = 0
 
     def cut(self, rows: int) -> None:
-        """Keep the first ``rows`` rows and go on from there."""
-        self._tail.close()
-        self._begin(rows)
+        """Keep the first ``rows`` rows, and go on from there; InputError if the last are damaged.
 
-    def _begin(self, rows: int) -> None:
-        """Open the shard that holds the last of the first ``rows`` rows, and remove all beyond.
-
-        Killed in between, this leaves a log that is longer, never one with a hole.
+        Killed in between, this leaves files that nothing counts, or not as many rows any more.
         """
-        self._number, self._filled = divmod(rows, self.per_shard)
-        if rows and not self._filled:  # a killed process may have left the last one without index
-            self._number, self._filled = self._number - 1, self.per_shard
-        self._describe()  # before anything goes: it must not say more than there is
+        self._shard, self._filled = divmod(rows, self.per_shard)
+        size = self.per_shard * self.slot + len(self.index(0))
+        self._memory = np.empty(size, dtype=np.uint8)
         if self._filled:
-            self.at(self._number, np.arange(self._filled))  # refuses damaged rows
+            self.at(self._shard, np.arange(self._filled))
+            held = self.folder.read(self._file(self._shard), (0, self._filled * self.slot))
+            self._memory[: len(held)] = held
+        self._count(rows)
         self.folder.remove_unfinished(self.name)
-        for shard in reversed(range(self._number + (self._filled > 0), self.shards())):
-            self.folder.remove(self._file(shard))
-        end = self._filled * self.slot
-        self._tail: Tail = open_tail(self.folder, self._file(self._number), end)
-        if self._filled == self.per_shard:
-            self._complete()
+        for name in self.folder.names(self.name):
+            if name.startswith("c.") and f"{self.name}/{name}" not in self._files(rows):
+                self.folder.remove(f"{self.name}/{name}")
+        self._write()
 
-    def extend(self, rows: Sequence[Row] | np.ndarray) -> None:
-        """Write rows."""
-        while len(rows):
-            part = rows[: self.per_shard - self._filled]
-            self._tail.append(*(piece for row in part for piece in (row, _checksum(row))))
-            self._filled, rows = self._filled + len(part), rows[len(part) :]
+    def extend(self, rows: Sequence[bytes] | np.ndarray) -> None:
+        """Add rows: bytes, or uint8 arrays that are read-only."""
+        for row in rows:
+            slot = self._memory[self._filled * self.slot :][: self.slot]
+            slot[: self.row_bytes] = np.frombuffer(row, dtype=np.uint8)
+            slot[self.row_bytes :] = _checksum(row)
+            self._filled += 1
             if self._filled == self.per_shard:
-                self._complete()
-
-    def _complete(self) -> None:
-        """Put the index behind a full shard and begin the next."""
-        self._tail.append(self.index())
-        self._tail.close()
-        self._tail = open_tail(self.folder, self._file(self._number + 1), 0)
-        self._number, self._filled = self._number + 1, 0  # last: saved must not run ahead
+                self._write()
+                self._shard, self._filled = self._shard + 1, 0
 
     def flush(self) -> None:
-        """Save all rows, and say in ``zarr.json`` how many are in whole shards."""
-        self._tail.flush()
-        self._describe()
+        """Save all rows, from a power cut as well."""
+        if self._shard * self.per_shard + self._filled > self.saved:
+            self._write()
 
-    def _describe(self) -> None:
-        rows = self._number * self.per_shard
-        content = json.dumps(document(rows, self.row_bytes, self.per_shard))
-        self.folder.put(f"{self.name}/zarr.json", content.encode())
+    def _write(self) -> None:
+        """Write the shard as far as it goes, and then how many rows there are."""
+        if self._filled:
+            end, index = self._filled * self.slot, self.index(self._filled)
+            self._memory[end : end + len(index)] = index  # the next row will stand there
+            self.folder.put(self._file(self._shard), self._memory[: end + len(index)].data)
+        self._count(self._shard * self.per_shard + self._filled)
 
-    def close(self) -> None:
-        """Save all rows and let the files go."""
-        self.flush()
-        self._tail.close()
+    def _count(self, rows: int) -> None:
+        self.folder.put_json(self._counted, rows, self._metadata)
+        self.saved = rows

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from partial_unlearning.batching import expected_affected_fraction
 from reproduction.chapters.figures import look, side_by_side
 from reproduction.chapters.forgotten import METHODS, by_method
 from reproduction.chapters.membership import (
@@ -26,6 +25,7 @@ from reproduction.checking.measurements import Record, tidy
 from reproduction.datasets.embedded import SIZES
 from reproduction.datasets.sources import official_counts
 from reproduction.study.intervals import Interval, interval
+from reproduction.study.shuffling import expected_affected_fraction
 from reproduction.study.stored_runs import Result
 
 BATCHES = {"shuffled": "plainly shuffled", "together": "a person together"}

@@ -20,7 +20,7 @@ STAIR: dict[str, dict[tuple[str, ...], str]] = {
             "batch plans, networks, images; weights as one vector"
         ),
         ("masks", "training"): "which updates are kept; a plain training loop",
-        ("metrics", "recorders"): "measures; the update of each step",
+        ("metrics", "recorders"): "accuracies; the update of each step",
         ("unlearners", "update_log"): "the methods; the log that answers requests",
         ("__init__", "__main__"): "what one imports; the commands log and forget",
     },

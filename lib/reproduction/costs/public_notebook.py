@@ -9,8 +9,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from partial_unlearning.system.files import make_folder
 from partial_unlearning.training import Callback
+from reproduction.machine.folders import make_folder
 
 
 def _clone(model: nn.Module) -> dict[str, Tensor]:

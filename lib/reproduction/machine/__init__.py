@@ -1,1 +1,1 @@
-"""Memory and processes of the machine that runs the book."""
+"""Memory, folders and processes of the machine that runs the book."""

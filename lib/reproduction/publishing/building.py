@@ -16,12 +16,13 @@ import yaml
 from tqdm import tqdm
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.system.files import make_folder, write_atomic
+from partial_unlearning.system.files import write_atomic
 from reproduction import places
 from reproduction.chapters import explorer
 from reproduction.chapters.claim_pages import generated
 from reproduction.chapters.complete import complete
 from reproduction.chapters.social_card import social_card
+from reproduction.machine.folders import make_folder
 from reproduction.publishing import sphinx_pages
 from reproduction.publishing.edition import edition
 from reproduction.publishing.environment import own_environment

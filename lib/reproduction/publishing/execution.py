@@ -16,8 +16,9 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.system.files import make_folder, write_atomic
+from partial_unlearning.system.files import write_atomic
 from reproduction import places
+from reproduction.machine.folders import make_folder
 from reproduction.machine.workers import worker_pool
 from reproduction.publishing import rerun, sources
 from reproduction.publishing.environment import own_environment

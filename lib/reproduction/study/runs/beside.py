@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from partial_unlearning.metrics.features import features, linear_cka, probe
-from partial_unlearning.metrics.twin import (
+from partial_unlearning.samples import Split
+from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import ForgottenConfig
+from reproduction.study.measures.features import features, linear_cka, probe
+from reproduction.study.measures.twin import (
     agreement,
     average_gap,
     destinations,
@@ -15,9 +18,6 @@ from partial_unlearning.metrics.twin import (
     total_variation,
     tug_of_war,
 )
-from partial_unlearning.samples import Split
-from reproduction.datasets.sets import Dataset
-from reproduction.study.configs import ForgottenConfig
 from reproduction.study.runs.paths import Record, evenly
 from reproduction.study.runs.relearning import recognised, relearning_curve
 

@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from partial_unlearning.metrics.membership import (
+from partial_unlearning.samples import Split
+from reproduction.datasets.sets import Dataset
+from reproduction.study.configs import MembershipConfig
+from reproduction.study.measures.membership import (
     auc,
     label_logits,
     population_accuracy,
     roc,
     tpr_at,
 )
-from partial_unlearning.samples import Split
-from reproduction.datasets.sets import Dataset
-from reproduction.study.configs import MembershipConfig
 from reproduction.study.runs.membership_arms import endings
 from reproduction.study.runs.paths import Record, Scale, evenly
 from reproduction.study.runs.recorded_training import record_training

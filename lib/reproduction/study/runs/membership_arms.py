@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from partial_unlearning.metrics.membership import label_logits
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.amnesiac import prune
 from reproduction.study.configs import ArmsConfig
+from reproduction.study.measures.membership import label_logits
 from reproduction.study.runs.forgotten import NAMES
 from reproduction.study.runs.gradient import gradient_path
 from reproduction.study.runs.paths import subtraction

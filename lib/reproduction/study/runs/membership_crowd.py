@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from partial_unlearning.metrics import predict
-from partial_unlearning.metrics.membership import label_logits, log_ratios, rmia, roc, tpr_at
 from partial_unlearning.models import MODELS
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import CrowdConfig
+from reproduction.study.measures.membership import label_logits, log_ratios, rmia, roc, tpr_at
 from reproduction.study.runs.membership import rates
 from reproduction.study.runs.membership_arms import Ending, endings, mean_logit
 from reproduction.study.runs.membership_draw import REFERENCES, Draw, draw, plan_of

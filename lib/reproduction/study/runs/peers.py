@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from partial_unlearning.batching import BatchPlan
-from partial_unlearning.metrics import features, twin
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback, fit, make_optimizer
@@ -22,6 +21,7 @@ from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.folder import Folder
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import Config, PeersConfig, PeerTrials
+from reproduction.study.measures import features, twin
 from reproduction.study.runs.epoch_sums import EpochSums
 from reproduction.study.runs.gradient import gradient_path
 from reproduction.study.runs.paths import Record, Scale, evenly, subtraction

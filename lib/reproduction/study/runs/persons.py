@@ -12,17 +12,16 @@ from torch import Tensor, nn
 
 from partial_unlearning.batching import (
     BatchPlan,
-    expected_affected_fraction,
     shuffled_plan,
     together_plan,
 )
 from partial_unlearning.metrics import predict
-from partial_unlearning.metrics.membership import auc, label_logits, roc
-from partial_unlearning.metrics.twin import agreement, log_probabilities, total_variation
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import PersonsConfig
+from reproduction.study.measures.membership import auc, label_logits, roc
+from reproduction.study.measures.twin import agreement, log_probabilities, total_variation
 from reproduction.study.runs.epoch_sums import EpochSums
 from reproduction.study.runs.membership_arms import (
     SUBTRACTED,
@@ -33,6 +32,7 @@ from reproduction.study.runs.membership_arms import (
 )
 from reproduction.study.runs.paths import Record
 from reproduction.study.runs.setup import fresh_model, load_data, train
+from reproduction.study.shuffling import expected_affected_fraction
 
 BATCHES = ("shuffled", "together")
 """Plainly shuffled, or with each person's images together."""

@@ -11,16 +11,17 @@ from torch import Tensor, nn
 
 from partial_unlearning.batching import BatchPlan, shuffled_plan
 from partial_unlearning.masks import Mask, build_mask
-from partial_unlearning.metrics import Accuracy, History, accuracy
+from partial_unlearning.metrics import Accuracy, accuracy
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.system.files import make_folder
 from partial_unlearning.training import Callback, fit, make_optimizer
 from reproduction.datasets import sets as data_sets
 from reproduction.datasets.sets import Dataset
+from reproduction.machine.folders import make_folder
 from reproduction.study.cache import weights_file
 from reproduction.study.configs import Config
+from reproduction.study.measures.history import History
 from reproduction.study.profiles import Pruning, TargetPlacement
 from reproduction.study.runs.target_placement import plan_batches
 from reproduction.study.stored_runs import run_hash

@@ -1,28 +1,14 @@
 """What a model's layers know, whatever it answers."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from partial_unlearning.errors import InputError
+from partial_unlearning.metrics import evaluated
 from partial_unlearning.state import Layout
-
-
-@contextmanager
-def evaluated(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; then each part is in the mode that it had before."""
-    modes = {part: part.training for part in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
 
 
 def features(model: nn.Module, images: Tensor, *, chunk: int = 100) -> dict[str, Tensor]:

@@ -9,7 +9,8 @@ from torch.distributions import Normal
 from torch.nn.functional import one_hot, softplus
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.metrics.features import evaluated, fit_probe
+from partial_unlearning.metrics import evaluated
+from reproduction.study.measures.features import fit_probe
 
 
 def label_logits(model: nn.Module, images: Tensor, labels: Tensor, *, chunk: int = 100) -> Tensor:

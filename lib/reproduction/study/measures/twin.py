@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import kl_div
 
-from partial_unlearning.metrics.features import evaluated
+from partial_unlearning.metrics import evaluated
 
 
 def log_probabilities(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:

@@ -1,5 +1,7 @@
 """Accuracy on the target data D_t, on the retained data D_r, and on each class."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -7,10 +9,21 @@ from torch import Tensor, nn
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.samples import Split
-from partial_unlearning.training import Callback
 
 
-@torch.no_grad()
+@contextmanager
+def evaluated(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; then each part is in the mode that it had before."""
+    modes = {part: part.training for part in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
 def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
     """Predicted labels; the model's mode is left as it was.
 
@@ -23,11 +36,8 @@ def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
     Returns:
         Labels, int64, shape ``(n,)``.
     """
-    was_training = model.training
-    model.eval()
-    labels = [model(part).argmax(dim=1) for part in images.split(chunk)]
-    model.train(was_training)
-    return torch.cat(labels)
+    with evaluated(model):
+        return torch.cat([model(part).argmax(dim=1) for part in images.split(chunk)])
 
 
 FORGOTTEN = 0.001
@@ -104,24 +114,3 @@ def accuracy(model: nn.Module, data: Split, *, target: int, classes: int) -> Acc
     right = data.labels[predict(model, data.images) == data.labels]
     counts = torch.bincount(right, minlength=classes).to(torch.float64)
     return Accuracy(counts.cpu(), total.to(torch.float64).cpu(), target)
-
-
-class History(Callback):
-    """D_t and D_r after each epoch of a training run.
-
-    Args:
-        data: test images, on the model's device.
-        target: the target class.
-        classes: number of classes.
-
-    Attributes:
-        curve: one :class:`Accuracy` an epoch.
-    """
-
-    def __init__(self, data: Split, *, target: int, classes: int) -> None:
-        self.data, self.target, self.classes = data, target, classes
-        self.curve: list[Accuracy] = []
-
-    def on_epoch_end(self, epoch: int, model: nn.Module) -> None:
-        """Measure the model and append to the curve."""
-        self.curve.append(accuracy(model, self.data, target=self.target, classes=self.classes))
