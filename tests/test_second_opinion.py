@@ -45,6 +45,14 @@ def seeds_of_the_profile() -> dict[tuple[str, str], set[int]]:
     }
 
 
+def is_variation(config: dict) -> bool:
+    """Whether a run is of another training, or another width, than the tables'."""
+    full = yaml.safe_load((places.profiles() / "full.yaml").read_text())
+    own = full["datasets"][config["dataset"]]["models"][config["model"]]
+    same = all(config["training"][name] == value for name, value in full["training"].items())
+    return not same or own.get("width", config["width"]) != config["width"]
+
+
 def stored() -> pd.DataFrame:
     """One row a table, placement, model, seed, method and reading: D_r, D_t, or not there."""
     wanted, rows, known = seeds_of_the_profile(), [], {}
@@ -55,7 +63,7 @@ def stored() -> pd.DataFrame:
         at = (config["dataset"], config["model"])
         if config["experiment"] == "trained":
             known[(*at, config["seed"])] = run["rows"][0]["d_t"]
-        if key not in TABLE or config["seed"] not in wanted[at]:
+        if key not in TABLE or config["seed"] not in wanted[at] or is_variation(config):
             continue
         placement = config.get("target_placement", {})
         head = {
