@@ -50,13 +50,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process makes all tests of the built book, so that it is built once."""
-    for item in items:
-        if "html" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("html"))
-
-
 @pytest.fixture(autouse=True)
 def _the_book_shows_what_is_said(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
