@@ -44,8 +44,7 @@ tables = [run for number in (1, 2) for run in access.stored(f"table_{number}", "
 display(Markdown(unfinished("rule_of_thumb", "full")), Markdown(answer(points)))
 
 # %% [markdown]
-# Partial amnesiac unlearning takes back a part of what was learnt from batches that held the data to forget. How near it comes to a
-# model that never saw that data depends, before all else, on how many batches those were.
+# Partial amnesiac unlearning takes back a part of what was learnt from batches that held the data to forget.
 
 # %% mystnb={"image": {"alt": "Three maps of LeNet: accuracy on the target class, and the distance to the retrained model, for each share of steps affected and each part of an update kept."}, "figure": {"caption": "LeNet on the complete MNIST: accuracy on the class to forget, and the gap to a model retrained without it, where everything kept is subtracted and where 1 % of the target images are still recognised. Paler is better; a dash: never there.", "name": "fig-map-lenet"}}
 map_figure(points, "LeNet")
