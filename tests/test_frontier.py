@@ -121,7 +121,7 @@ def test_a_run_has_every_arm_and_counts_weights_only(model):
     assert len(layers) == {"MLP": 2, "ResNet9": 9}[model]
     arms = {r["method"] for r in result["levels"]} - {*layers}
     assert arms == {
-        *("proposed", "depth", *frontier.BLOCKS, "rows", "last_layers", "early"),
+        *("proposed", "depth", *masks.BLOCKS, "rows", "last_layers", "early"),
         *("layer_magnitude", "global_magnitude", "salient"),
     }
     network = build(model, classes=10, seed=0, width=base["width"])

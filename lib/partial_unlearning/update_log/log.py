@@ -289,7 +289,7 @@ def create(
         sparsity_first: fraction of the first layer's update that is pruned away, 0..1.
         sparsity_last: that of the last layer; layers between lie on a straight line.
         seed: of the mask.
-        block: neighbours that ``random`` keeps or prunes together; more are quicker to record.
+        block: neighbours that ``random`` keeps or prunes together.
         values: type of the stored values: ``bfloat16``, ``float16`` or ``float32``.
         buffers: whether requests ``keep`` running statistics, or ``subtract`` as from weights.
 

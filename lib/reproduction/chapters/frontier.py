@@ -12,7 +12,6 @@ from reproduction.chapters.tables import NONE, Table, signed, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.frontier import (
     AFTER,
-    BLOCKS,
     MARGIN,
     OWN,
     PAPER,
@@ -27,6 +26,7 @@ from reproduction.checking.frontier import (
     standings,
 )
 from reproduction.study.intervals import interval
+from reproduction.study.runs.frontier_masks import BLOCKS
 
 NAMES = {
     PAPER: "the paper's masks",

@@ -114,7 +114,7 @@ def answer(points: pd.DataFrame) -> str:
     most, least = (pick(left, key=lambda m: left[m].auc) for pick in (max, min))
     retrained = [m for m in left if at.loc[m, "U-LiRA"].auc_low > CHANCE]
     parts = [
-        f"**After unlearning, {len(found)} of {len(left)} methods still give away who was in the "
+        f"**In the MLP, {len(found)} of {len(left)} methods still give away who was in the "
         f"training data.** An attack with {right.per_side.iloc[0]} models a side tells images "
         f"that an MLP was trained on from others with an AUC of {bounds(trained)} (50 is chance; "
         f"MNIST is hardly memorised), and with {bounds(twin)} where the model was retrained "
@@ -192,7 +192,9 @@ def roc_figure(results: Sequence[Result], attack: str) -> Figure:
 
     def draw(axis: Axes, result: Result) -> None:
         rows = {row["method"]: row for row in result.attacks if row["attack"] == attack}
-        for order, method in enumerate(m for m in DRAWN if m in rows):
+        for order, method in enumerate(DRAWN):  # its colour, whoever else is there
+            if method not in rows:
+                continue
             true = np.array(rows[method]["curve"])
             false = 100 * 10 ** np.linspace(-3, 0, len(true))
             style = look(

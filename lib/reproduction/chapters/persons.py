@@ -227,11 +227,11 @@ def affected_table(points: pd.DataFrame, *, caption: str) -> Table:
         caption: says what the table shows.
     """
     rows = [
-        [str(images), BATCHES[batches], f"{100 * found.expected.iloc[0]:.2f}"]
+        [BATCHES[batches], str(images), f"{100 * found.expected.iloc[0]:.2f}"]
         + [spread((100 * found.measured).tolist())]
-        for (images, batches), found in cases(points, "images", "batches")
+        for (batches, images), found in cases(points, "batches", "images")
     ]
-    heads = ["Images", "Batches", "In closed form", "Measured"]
+    heads = ["Batches", "Images", "In closed form", "Measured"]
     return simple_table(rows, headings=heads, caption=caption, labels=2)
 
 

@@ -22,6 +22,7 @@ import pandas as pd
 from reproduction import paper
 from reproduction.checking.claims import limits
 from reproduction.study.intervals import Interval, interval
+from reproduction.study.runs.frontier_masks import BLOCKS
 from reproduction.study.stored_runs import Result
 
 MARGIN = 0.5
@@ -30,7 +31,6 @@ MARGIN = 0.5
 PAPER, TABLES = "paper", "tables"
 """The paper's masks as an arm, and the one of their settings that Tables 1 and 2 have."""
 
-BLOCKS = ("blocks of 16", "blocks of 32", "blocks of 64")
 OWN = ("last_layers", "one_layer", "rows", *BLOCKS, "early")
 """Masks of our own that a log can record, known before training or after its first steps."""
 

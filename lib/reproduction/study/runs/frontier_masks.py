@@ -14,8 +14,8 @@ from partial_unlearning.masks import (
 )
 from partial_unlearning.state import Layout
 
-BLOCKS = (16, 32, 64)
-"""Neighbours that a random mask keeps or prunes together: quicker to record than single entries."""
+BLOCKS = {f"blocks of {size}": size for size in (16, 32, 64)}
+"""Name of a mask -> neighbours that it keeps or prunes together, at random."""
 LEAST = 1e-8
 """Added to the size of an entry's updates, so that one that never moved is not divided by zero."""
 
@@ -78,14 +78,12 @@ def known_before(layout: Layout, kept: int, *, seed: int) -> dict[str, Tensor]:
     depth = depth_counts(layout, kept)
     last = last_layers(layout.layer_sizes, kept)
     drawn = {
-        "depth": FixedMask.of_counts(layout, depth, seed=seed),
-        **{
-            f"blocks of {n}": FixedMask.of_counts(layout, depth, seed=seed, block=n) for n in BLOCKS
-        },
-        "last_layers": FixedMask.of_counts(layout, last, seed=seed),
+        name: FixedMask.of_counts(layout, depth, seed=seed, block=block).kept()
+        for name, block in {"depth": 1, **BLOCKS}.items()
     }
-    return {name: mask.kept() for name, mask in drawn.items()} | {
-        "rows": rows(layout, depth, seed=seed)
+    return drawn | {
+        "rows": rows(layout, depth, seed=seed),
+        "last_layers": FixedMask.of_counts(layout, last, seed=seed).kept(),
     }
 
 
