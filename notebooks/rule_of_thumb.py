@@ -23,15 +23,7 @@ from IPython.display import Markdown, display
 
 from reproduction.chapters.figures import apply_style
 from reproduction.chapters.provenance_table import command, provenance, unfinished
-from reproduction.chapters.rule_of_thumb import (
-    answer,
-    map_figure,
-    map_table,
-    mapped,
-    no_if,
-    yes_if,
-)
-from reproduction.checking.frontier import measured
+from reproduction.chapters.rule_of_thumb import answer, map_figure, map_table, mapped
 from reproduction.study import results as access
 
 apply_style()
@@ -39,8 +31,6 @@ changes = {"models": models, "seeds": seeds}
 runs = access.results("rule_of_thumb", profile, **changes)
 complete = access.stored("rule_of_thumb", "full")
 points = mapped(complete)
-least = measured(access.stored("frontier", "full"))
-tables = [run for number in (1, 2) for run in access.stored(f"table_{number}", "full")]
 display(Markdown(unfinished("rule_of_thumb", "full")), Markdown(answer(points)))
 
 # %% [markdown]
@@ -53,20 +43,8 @@ map_figure(points, "LeNet")
 map_figure(points, "MLP")
 
 # %% [markdown]
-# ## Yes, if
-
-# %% tags=["remove-input"]
-display(Markdown("\n".join(f"- {line}" for line in yes_if(points, least, tables))))
-
-# %% [markdown]
-# How the smallest rows were found: [Better than the paper's masks?](frontier.ipynb)
+# What that means for you: [yes if, no if](../book/path/use.md).
 #
-# ## No, if
-
-# %% tags=["remove-input"]
-display(Markdown("\n".join(f"- {line}" for line in no_if(points, least, tables))))
-
-# %% [markdown]
 # ## How to read the maps
 #
 # A field is a training in which so many steps (across) held images of the class 3, undone with so much of each update (down): random

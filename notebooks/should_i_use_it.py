@@ -11,10 +11,9 @@
 # ---
 
 # %% [markdown]
-# # Should I use it on my own model?
+# # On a model of your own: ten requests, and what it would cost
 #
-# **Yes**, to take data back quickly and roughly, if each person's samples sit in few batches and you can store the updates. **No**, if batches are
-# shuffled plainly, or if you need proof. Below: what that rests on, a request that visibly works, and what it would cost you.
+# [Yes if, no if](../book/path/use.md) says when. Here is a request that visibly works, in fifteen lines to copy, and what it would cost you.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"
@@ -27,11 +26,9 @@ from time import perf_counter
 import torch
 
 from partial_unlearning import accuracy, build, undo
-from reproduction.chapters.advice import advice_table
 from reproduction.chapters.figures import apply_style
 from reproduction.chapters.people import outcome, request_map
 from reproduction.chapters.tables import signed
-from reproduction.checking.measurements import gather
 from reproduction.costs.cost_figures import size_lines
 from reproduction.costs.estimate import estimate_table, in_words, lasting, log_bytes, measured_rates
 from reproduction.datasets.sets import load
@@ -41,11 +38,8 @@ torch.set_num_threads(1)
 epochs, every, rate_weights = {"smoke": (1, 8, 10**6)}.get(profile, (5, 1, 10**7))
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
-advice_table(gather("full"))
 
 # %% [markdown]
-# [Maps of how much depends on the share of steps](rule_of_thumb.ipynb) say more on the first and the fourth line.
-#
 # ## Something is forgotten: ten people, ten requests
 #
 # Ten people sign, each with a sign of their own, and a model learns to say who signed. Digits of the repository stand for the signs: about 500
@@ -193,7 +187,7 @@ estimate_table(models, rates, affected=0.2)
 # Training again without the data would repeat all steps.
 #
 # Three ways to make it cheaper: record only the steps that a request can touch (all data of those who may ask in few batches); train adapters; or record the
-# last layers alone (`sparsity_first=1`), which in the table at the top does well.
+# last layers alone (`sparsity_first=1`), which [does well](../book/path/helps.md).
 #
 # ## What this does not show
 #

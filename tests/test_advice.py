@@ -2,7 +2,9 @@
 
 import pandas as pd
 
+from reproduction.chapters import peers
 from reproduction.chapters.advice import CONDITIONS, advice_table, distances
+from reproduction.chapters.complete import complete_runs
 from reproduction.checking.measurements import COLUMNS, gather
 
 
@@ -33,11 +35,11 @@ def test_the_distance_to_training_again_is_taken_where_both_have_forgotten():
 
 
 def test_all_conditions_are_there_with_numbers_of_the_complete_data():
-    lines = advice_table(gather("full")).text.splitlines()
+    lines = advice_table(gather("full"), peers.points(complete_runs("peers"))).text.splitlines()
     assert len(lines) == 2 + len(CONDITIONS)
     assert not any(word in "\n".join(lines) for word in ("nan", "–", "{"))
 
 
 def test_what_was_not_run_is_a_dash():
-    text = advice_table(measurements([point("trained", 98)])).text
+    text = advice_table(measurements([point("trained", 98)]), peers.points([])).text
     assert "everything else is – points" in text and "0 of 0 trainings" in text

@@ -14,7 +14,7 @@ from partial_unlearning.errors import InputError
 from reproduction import paper, places
 from reproduction.chapters import claim_pages
 from reproduction.checking import claims, comparing, judging, verdicts
-from reproduction.checking.comparing import How, by_model
+from reproduction.checking.comparing import ALONE, How, by_model
 from reproduction.checking.measurements import COLUMNS, tidy
 from reproduction.checking.samples import grouped, sample
 from reproduction.checking.verdicts import (
@@ -206,7 +206,7 @@ def test_margins_are_those_of_the_data_set() -> None:
 def test_inconclusive_says_how_many_seeds_it_would_take() -> None:
     # Mean 1, sd 2.108: alpha .025 / 3 has the quantile 2.394: (2.394 + .8416)^2 * 4.444 + 2.866.
     found = compared(sides([3.0, -1.0] * 5))
-    assert found.finding.note == "would take 50 seeds"
+    assert found.finding.note == "would take 50 pairs, 10 are there"
 
 
 def test_a_seed_on_which_a_side_never_gets_there_is_named_and_left_out() -> None:
@@ -332,7 +332,7 @@ def test_a_family_leaves_out_and_names_models_that_cannot_be_compared() -> None:
     points += [row("proposed", s, 90.0, model="LeNet") for s in TEN]
     ledger = judged(points)
     assert ledger.equal["table-1-all"] == CONFIRMED
-    assert ledger.equal_note["table-1-all"] == "without Table 1 LeNet"
+    assert ledger.equal_note["table-1-all"] == f"without Table 1 LeNet; {ALONE}"
     assert ledger.equal["amnesiac"] == CONFIRMED
     assert ledger.equal["table-2-all"] == NOT_RUN
 

@@ -251,20 +251,6 @@ def test_labels_stand_apart_and_within_the_panel() -> None:
     assert (np.diff(heights) >= 10).all()
 
 
-def test_returns_are_read_from_fine_tuned_rows() -> None:
-    head = {"table": 1, "end": "train", "reached": True, "model": "MLP"}
-    rows = [
-        {**head, "method": "proposed, 50 steps", "d_t": 4.0},
-        {**head, "method": "proposed, 50 steps", "d_t": 6.0},
-        {**head, "method": "proposed", "d_t": 1.0},
-        {**head, "method": "baseline, 200 steps", "d_t": 9.0, "reached": False},
-    ]
-    found = answer.returns(Complete({**NOTHING, "points": pd.DataFrame(rows)}))
-    assert found.to_dict("records") == [
-        {"of": "proposed", "table": 1, "model": "MLP", "after": 50.0, "d_t": 5.0}
-    ]
-
-
 # Time to read
 
 

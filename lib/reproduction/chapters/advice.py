@@ -4,14 +4,20 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from reproduction.chapters.peers import by_model
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import Measurements
 from reproduction.study.kinds import TABLES
+from reproduction.study.shuffling import expected_affected_fraction
 
 PROPOSED_MASK = "random, decreasing with depth"
 KEYS = ["table", "model"]
 WHERE_ALL_ARE_AFFECTED = (("amnesiac", "d_r"), (PROPOSED_MASK, "d_t"))
+REQUESTS = (1, 100, 600)
+MNIST, BATCH = 60_000, 128
+"""Images to forget, of so many, in batches of so many."""
+
 CONDITIONS = {
     "Yes, if the samples of one person, or of one class, sit in few batches, because you batch "
     "them so": "with at most 1 % of the class still recognised, accuracy on everything else is "
@@ -20,11 +26,15 @@ CONDITIONS = {
     "method gets down to 1 % in {reached} trainings, and not in the others",
     "Yes, if an answer is needed in seconds, and roughly will do": "it is one sum over the "
     "affected steps and one subtraction: 0 training steps",
-    "No, if batches are shuffled plainly and a request is large, such as a whole class": "with "
+    "No, if batches are shuffled plainly and a request is large, such as a whole class": "1, 100 "
+    "and 600 of MNIST's images stand in {shares} of the steps; with "
     "every batch affected, taking back all leaves {whole} accuracy on everything else, and taking "
     "back the pruned part leaves {pruned} on the class: nothing kept, or nothing forgotten",
     "No, if you need a proof that no trace is left": "trained on for some steps without the class, "
     "a model answers up to {back} of it again; only training again is exact",
+    "No, if you still hold the other training images": "training the last layer anew on them "
+    "(EU-k) ends {anew} points beside training again, and needs no log",
+    "No, if training again is cheap": "it is exact; here it took {minutes} minutes of one core",
     "Think again, if the last layer alone would do": "taking back its updates and no others is "
     "{last} points below training again, with no mask, and no log of the other layers",
 }
@@ -33,7 +43,8 @@ CONDITIONS = {
 def _span(values: Iterable[float], unit: str = "") -> str:
     """The least and the most of some numbers, ``0.6 to 7.3``; a dash for none."""
     ends = sorted({f"{value:.1f}" for value in values if pd.notna(value)}, key=float)
-    return f"{' to '.join(dict.fromkeys((ends[0], ends[-1])))}{unit}" if ends else NONE
+    said = " to ".join(dict.fromkeys((ends[0], ends[-1]))) if ends else NONE
+    return f"{said}{unit}".replace("-", "−") if ends else NONE
 
 
 def _at_level(points: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -76,8 +87,27 @@ def _come_back(gathered: Measurements) -> pd.Series:
     return tuned.groupby([*KEYS, "method"]).d_t.mean()
 
 
-def advice_table(gathered: Measurements) -> Table:
-    """Yes-if and no-if, each with its number from the runs on the complete data."""
+def _last_layer_anew(found: pd.DataFrame) -> pd.Series:
+    """Points of D_r of EU-k beside the twin, by model, of :func:`peers.points`."""
+    kept = by_model(found)
+    return kept.loc["last_layer"].kept if len(kept) else pd.Series(dtype=float)
+
+
+def _shares() -> str:
+    """Of the steps that random requests affect under plain shuffling."""
+    found = (100 * expected_affected_fraction(MNIST, BATCH, count) for count in REQUESTS)
+    return ", ".join(f"{share:.1f} %" for share in found)
+
+
+def advice_table(gathered: Measurements, peers: pd.DataFrame) -> Table:
+    """Yes-if and no-if, each with its number from the runs on the complete data.
+
+    Args:
+        gathered: of :func:`reproduction.checking.measurements.gather`.
+        peers: of :func:`reproduction.chapters.peers.points`.
+    """
+    points = _amnesiac(gathered)
+    again = points[points.method == "retrained"].groupby(KEYS).seconds.mean() / 60
     whole, pruned = (_everywhere(gathered, *pair) for pair in WHERE_ALL_ARE_AFFECTED)
     measured = {
         "distance": _span(distances(gathered, "proposed")),
@@ -86,8 +116,11 @@ def advice_table(gathered: Measurements) -> Table:
         "whole": _span(whole, " %"),
         "pruned": _span(pruned, " %"),
         "back": _span([_come_back(gathered).max()], " %"),
+        "shares": _shares(),
+        "anew": _span(_last_layer_anew(peers)),
+        "minutes": _span(again),
     }
     rows = [(when, found.format(**measured)) for when, found in CONDITIONS.items()]
-    caption = "Numbers from the complete data: Tables 1 and 2, and Figure 4"
+    caption = "Numbers from the complete data: Tables 1 and 2, Figure 4, and today's methods"
     headings = ("Use it?", "What was measured here")
     return simple_table(rows, headings=headings, caption=caption, cards=True)

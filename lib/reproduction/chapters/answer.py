@@ -1,6 +1,6 @@
 """The result in five sentences, and the answers to four questions, with numbers from the runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -10,11 +10,12 @@ from reproduction import paper
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import last_hidden
 from reproduction.chapters.forgotten import METHODS, TWIN
+from reproduction.chapters.membership import crowds, single
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
-from reproduction.checking.comparing import Comparison, How, by_model, of_family, printed
+from reproduction.checking.comparing import Comparison, How, Model, by_model, of_family, printed
 from reproduction.checking.measurements import tidy
-from reproduction.checking.verdicts import NOT_RUN
+from reproduction.checking.verdicts import CONFIRMED, CONTRADICTED, NOT_RUN
 from reproduction.study.experiments import configs_of
 from reproduction.study.profiles import load_profile
 from reproduction.study.stored_runs import find
@@ -39,10 +40,12 @@ ASCENT = Family((5, 6), "optimization", "going uphill on the loss")
 LAST_LAYER = How(("last_layer", "proposed"))
 
 
-def comparable(found: Complete, tables: Iterable[int], reading: str, how: How) -> list[Comparison]:
-    """Each model's comparison, where it was run and can be made."""
-    each = [c for t in tables for c in by_model(found.evidence, t, reading, how).values()]
-    return [comparison for comparison in each if comparison.pairs]
+def comparable(
+    found: Complete, tables: Iterable[int], reading: str, how: How
+) -> dict[Model, Comparison]:
+    """The comparison of each table and model, where it was run and can be made."""
+    each = {t: by_model(found.evidence, t, reading, how) for t in tables}
+    return {(t, model): one for t in each for model, one in each[t].items() if one.pairs}
 
 
 def more(value: float) -> str:
@@ -51,17 +54,24 @@ def more(value: float) -> str:
     return f"{points} points {'more' if value > 0 else 'less'}"
 
 
-def span(each: list[Comparison]) -> str:
+def span(each: Mapping[Model, Comparison]) -> str:
     """The smallest and the largest mean of several models, and how many they are."""
-    means = [comparison.mean for comparison in each]
+    means = [comparison.mean for comparison in each.values()]
     if len(means) == 1:
         return "in 1 network"
     return f"{one_decimal(min(means))} to {one_decimal(max(means))} in {len(means)} networks"
 
 
-def paper_mean(tables: Iterable[int]) -> float:
-    """What the paper's own tables say on average, in points."""
-    return fmean(printed(*pair) for pair in paper.comparisons() if pair[0] in tables)
+def paper_mean(models: Iterable[Model]) -> float:
+    """What the paper's own tables say of these models on average, in points."""
+    return fmean(printed(*model) for model in models)
+
+
+def trainings(each: Mapping[Model, Comparison]) -> str:
+    """In how many trainings both methods come as far down as is compared; empty where in all."""
+    pairs = sum(comparison.pairs for comparison in each.values())
+    seeds = sum(comparison.seeds for comparison in each.values())
+    return "" if pairs == seeds else f", in the {pairs} of {seeds} trainings where both get there"
 
 
 def _published(found: Complete) -> str:
@@ -70,7 +80,7 @@ def _published(found: Complete) -> str:
     return (
         "**At the paper’s own end.** To forget a class, taking back a part of each training step "
         f"keeps {more(whole.mean)} accuracy on everything else than taking back all of it "
-        f"({span(each)}; the paper prints {one_decimal(paper_mean(AMNESIAC.tables))} on average)."
+        f"({span(each)}; the paper prints {one_decimal(paper_mean(each))} there)."
     )
 
 
@@ -79,7 +89,8 @@ def _equal(found: Complete) -> str:
     each = comparable(found, AMNESIAC.tables, "equal", How())
     return (
         "**At equal forgetting.** Stopped as soon as both have forgotten the class, the part "
-        f"keeps {more(whole.mean)} ({span(each)}): {found.judged.loc['amnesiac', 'equal']}."
+        f"keeps {more(whole.mean)} ({span(each)}{trainings(each)}): "
+        f"{found.judged.loc['amnesiac', 'equal']}."
     )
 
 
@@ -92,7 +103,7 @@ def _others(found: Complete) -> str:
             parts.append(f"{family.name}: not run yet")
             continue
         each = comparable(found, family.tables, "equal", How())
-        mean = one_decimal(paper_mean(family.tables))
+        mean = one_decimal(paper_mean(each))
         parts.append(
             f"{family.name} it keeps {more(whole.mean)} ({span(each)}; the paper {mean}): {word}"
         )
@@ -102,42 +113,57 @@ def _others(found: Complete) -> str:
 def _last_layer(found: Complete) -> str:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", LAST_LAYER)
     each = comparable(found, AMNESIAC.tables, "equal", LAST_LAYER)
-    lead = "No mask is needed" if whole.mean >= 0 else "The masks help"
+    leads = {CONFIRMED: "No mask is needed.", CONTRADICTED: "The masks help."}
+    parts = [f"{model} {one_decimal(one.mean)}{_itself(one)}" for (_, model), one in each.items()]
     return (
-        f"**{lead}.** Taking back all of the last layer and nothing else keeps "
-        f"{more(whole.mean)} than the paper’s masks ({span(each)})."
+        f"**{leads.get(whole.finding.word, 'Is a mask needed?')}** Taking back all of the last "
+        f"layer and nothing else keeps {more(whole.mean)} than the paper’s masks "
+        f"({', '.join(parts)})."
     )
 
 
-def returns(found: Complete) -> pd.DataFrame:
-    """D_t after fine-tuning from equal forgetting: a row a method, model and number of steps."""
-    points = found.data["points"]
-    mine = points[points.table.isin(AMNESIAC.tables) & (points.end == "train") & points.reached]
-    named = mine.method.str.extract(r"^(baseline|proposed), (\d+) steps$")
-    tuned = mine.assign(of=named[0], after=named[1].astype(float))
-    keys = ["of", "table", "model", "after"]
-    return tuned.dropna(subset=["of"]).groupby(keys, as_index=False).d_t.mean()
+def _itself(one: Comparison) -> str:
+    """Says so where the mask that was chosen is what it is compared with."""
+    return ", where the chosen mask is the last layer" if one.low == one.high == 0 else ""
 
 
 def remaining(found: Complete) -> float:
     """Mean test D_t of the proposed method at equal forgetting, over models."""
     each = comparable(found, AMNESIAC.tables, "equal", How())
-    return fmean(comparison.d_t[0] for comparison in each)
+    return fmean(comparison.d_t[0] for comparison in each.values())
 
 
 def _forgotten(found: Complete) -> str:
-    back = returns(found)
-    mine = back[back.of == "proposed"]
-    said = (
-        f"**Is it forgotten?** By its answers: {remaining(found):.1f} % of the class’s test images "
-        "are still named."
-    )
-    if mine.empty:
-        return said
-    worst = mine.loc[mine.d_t.idxmax()]
     return (
-        f"{said} After the part was taken back, training on the other classes alone brings back "
-        f"{worst.d_t:.1f} % at most ({worst.model}, {worst.after:.0f} steps, mean over trainings)."
+        f"**Is it forgotten?** By its answers, as was asked: {remaining(found):.1f} % of the "
+        f"class’s test images are still named.{_brought_back()}{_attacked()}"
+    )
+
+
+def _brought_back() -> str:
+    """What training on the other classes alone brings back at most."""
+    points = tidy(complete_runs("forgotten"), lambda result: result.fine_tuned)
+    if points.empty:
+        return ""
+    means = points.groupby(["model", "method", "steps"]).d_t.mean()
+    model, method, steps = means.idxmax()
+    return (
+        f" Training on the other classes alone brings back up to {means.max():.0f} % of it "
+        f"({method} on {model}, {steps} steps)."
+    )
+
+
+def _attacked() -> str:
+    """What an attack finds of the MLP's single images: before, after the part, and of the twin."""
+    points = single(crowds(complete_runs("membership")))
+    mine = points[(points.crowd == "MLP") & (points.attack == "LiRA")] if len(points) else points
+    if mine.empty:
+        return ""
+    auc = mine.set_index("method").auc
+    return (
+        f" An attack on the MLP tells who was trained on in {auc['trained']:.1f} % of pairs "
+        f"before, {auc['partial amnesiac']:.1f} % after the part was taken back, and "
+        f"{auc[TWIN]:.1f} % in a network that never saw them (50 is chance)."
     )
 
 
@@ -179,11 +205,11 @@ def reproduces(found: Complete, table: int) -> str:
     each = comparable(found, [table], "equal", How())
     models = sum(number == table for number, _ in paper.comparisons())
     whole = of_family(found.evidence, [table], "equal", How())
-    run = f"{len(each)} of {models} networks"
+    run = f"{len(each)} of its {models} networks"
     return (
         f"{word.capitalize()}: at equal forgetting the paper’s method keeps {more(whole.mean)} "
-        f"accuracy on everything else than the known one, mean of {run}; the paper prints "
-        f"{one_decimal(paper_mean([table]))}."
+        f"accuracy on everything else than the known one (mean of {run}; the paper prints "
+        f"{one_decimal(paper_mean(each))} there)."
     )
 
 
@@ -207,16 +233,35 @@ def storage(found: Complete) -> str:
         return NOTHING
     return (
         f"The pruned log takes {shares.min():.1f} to {shares.max():.1f} % of the bytes of one that "
-        "keeps every update whole; a factor of two of that is shorter numbers, not pruning."
+        f"keeps every update whole{_example(shares)}. A factor of two of that is shorter numbers, "
+        "not pruning."
     )
+
+
+def _example(shares: pd.Series) -> str:
+    """What that is for the first network of the first table, in bytes."""
+    from reproduction.chapters.pictures.storage import whole_log  # torch is slow
+
+    table, model = shares.index[0]
+    run = next(r for r in complete_runs(f"table_{table}") if r.config.model == model)
+    whole = whole_log(model, run.config.width, run.config.dataset, run.facts["steps"])
+    mine = shares.iloc[0] / 100 * whole
+    return f": for the {model} {mine / 1e9:.2f} GB in place of {whole / 1e9:.1f}"
+
+
+def _there(found: Complete) -> pd.DataFrame:
+    """The proposed method in each training where it first comes to the level, or does not."""
+    mine = _of_tables(found)
+    return mine[
+        (mine.method == "proposed") & (mine.end == "train") & (mine.level == limits().level)
+    ]
 
 
 def lost(found: Complete) -> pd.Series:
     """D_r of the trained model minus that of the proposed method at equal forgetting, by model."""
-    mine, keys = _of_tables(found), ["table", "model"]
+    mine, there, keys = _of_tables(found), _there(found), ["table", "model"]
     known = mine[mine.method == "trained"].groupby(keys).d_r.mean()
-    here = (mine.method == "proposed") & (mine.end == "train") & (mine.level == limits().level)
-    return (known - mine[here & mine.reached].groupby(keys).d_r.mean()).dropna()
+    return (known - there[there.reached.astype(bool)].groupby(keys).d_r.mean()).dropna()
 
 
 def touched() -> str:
@@ -231,10 +276,12 @@ def price(found: Complete) -> str:
     points = lost(found)
     if points.empty:
         return NOTHING
+    there = _there(found).reached
+    never = f" In {(~there).sum()} of {len(there)} trainings the class was never forgotten."
     return (
         f"If a request touches few training steps. Where it touched {touched()} of them, "
         f"forgetting a class cost {max(0.0, points.min()):.1f} to {points.max():.1f} points of "
-        "accuracy on everything else."
+        f"accuracy on everything else.{'' if there.all() else never}"
     )
 
 

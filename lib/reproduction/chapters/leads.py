@@ -18,6 +18,7 @@ from reproduction.chapters.answer import (
     reproduces,
     span,
     storage,
+    trainings,
 )
 from reproduction.chapters.complete import Complete, complete
 from reproduction.chapters.tables import NONE, Table
@@ -38,8 +39,8 @@ def family(found: Complete, which: Family) -> str:
     each = comparable(found, which.tables, "equal", How())
     return (
         f"{word.capitalize()}: {which.name} in part keeps {more(whole.mean)} accuracy on "
-        f"everything else at equal forgetting than in whole ({span(each)}; the paper prints "
-        f"{one_decimal(paper_mean(which.tables))} on average)."
+        f"everything else at equal forgetting than in whole ({span(each)}{trainings(each)}; "
+        f"the paper prints {one_decimal(paper_mean(each))} there)."
     )
 
 

@@ -49,12 +49,17 @@ def crowd_name(config: CrowdConfig) -> str:
 
 
 def single(results: Iterable[Result]) -> pd.DataFrame:
-    """Attacks on single images, a row a run, method and attack; ``crowd`` names the run."""
+    """Attacks on single images, a row a run, method and attack.
+
+    ``crowd`` names the run, ``there`` is the percentage of requests in which the method came to
+    its level.
+    """
 
     def records(result: Result) -> Iterator[Record]:
         known = {"crowd": crowd_name(result.config), "request": result.config.request}
         known |= {"batches": result.config.batches, "per_side": result.config.models // 2}
-        return ({**known, **attack} for attack in result.attacks)
+        there = {row["method"]: row["reached"] for row in result.levels}
+        return ({**known, **a, "there": there.get(a["method"])} for a in result.attacks)
 
     return tidy(results, records)
 
@@ -119,11 +124,30 @@ def answer(points: pd.DataFrame) -> str:
         f"that an MLP was trained on from others with an AUC of {bounds(trained)} (50 is chance; "
         f"MNIST is hardly memorised), and with {bounds(twin)} where the model was retrained "
         f"without them: {beside_chance(twin.auc_low, twin.auc_high)}. At equal forgetting it is "
-        f"between {bounds(left[least])} ({least}) and {bounds(left[most])} ({most}).",
+        f"between {bounds(left[least])} ({least}) and {bounds(left[most])} ({most})."
+        f"{_seldom(left)}",
         f"Beside *retrained* models {len(retrained)} of {len(left)} methods are told: such models "
         f"differ in more than in the images that were to be forgotten.",
     ]
-    return " ".join([*parts, _planted(points), f"This rests on {coverage('membership')}."])
+    parts += [_planted(points), *_hidden(points), f"This rests on {coverage('membership')}."]
+    return " ".join(parts)
+
+
+def _seldom(found: Mapping[str, pd.Series]) -> str:
+    """The methods that came to their level in less than half of the requests."""
+    few = [f"{method} in {row.there:.0f} %" for method, row in found.items() if row.there < 50]
+    return f" Not all forget that much: {', '.join(few)} of the requests." if few else ""
+
+
+def _hidden(points: pd.DataFrame) -> Iterator[str]:
+    """The networks in which the attack finds nothing before unlearning, so that it says nothing."""
+    mine = points[(points.attack == "LiRA") & (points.method == "trained")]
+    for row in mine[mine.auc_low <= CHANCE].itertuples():
+        yield (
+            f"In the {row.crowd} ({row.per_side} models a side) the attack is at chance before "
+            f"anything is forgotten ({row.auc:.1f} [{row.auc_low:.1f}, {row.auc_high:.1f}]), so "
+            "that it says nothing of unlearning there."
+        )
 
 
 def _planted(points: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""What the page "Rule of thumb" shows: a map, and the numbers behind each advice."""
+"""What the page "Rule of thumb" shows: a map of what is kept and how many steps are affected."""
 
 import math
 from collections.abc import Sequence
@@ -11,9 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from reproduction.chapters.figures import INK, PALETTE, side_by_side
-from reproduction.chapters.fine_tuning import tuned
 from reproduction.chapters.tables import NONE, Table, simple_table
-from reproduction.checking import frontier
 from reproduction.checking.claims import limits
 from reproduction.study.stored_runs import Result
 
@@ -121,21 +119,6 @@ def _cell(rows: pd.DataFrame) -> str:
     return f"{there.gap.mean():.1f} ({there.d_t.mean():.1f}, {there.d_r.mean():.1f}{count})"
 
 
-def steps_affected(samples: int, *, of: int, batch_size: int) -> float:
-    """The fraction of steps whose batch holds any of ``samples`` random samples, in closed form.
-
-    A batch of ``batch_size`` out of ``of`` samples holds none with probability
-    C(of - samples, batch_size) / C(of, batch_size).
-
-    >>> round(steps_affected(1, of=60000, batch_size=128), 5)
-    0.00213
-    """
-    if samples > of - batch_size:
-        return 1.0
-    logs = np.log1p(-batch_size / (of - np.arange(samples)))
-    return 1 - math.exp(logs.sum())
-
-
 def answer(points: pd.DataFrame) -> str:
     """How near to the twin the last layer alone comes, with few and with many steps affected.
 
@@ -169,104 +152,3 @@ def _gap(points: pd.DataFrame, affected: float, end: str, name: str) -> str:
     each = there.groupby("model", sort=False).gap.mean()
     said = " and ".join(f"{value:.1f} ({model})" for model, value in each.items())
     return f"{said} points" if said else "nowhere near, as it does not get there,"
-
-
-def yes_if(points: pd.DataFrame, least: pd.DataFrame, tables: Sequence[Result]) -> list[str]:
-    """When to use it, each with its number.
-
-    Args:
-        points: of :func:`mapped`.
-        least: of :func:`reproduction.checking.frontier.measured`.
-        tables: runs of Tables 1 and 2.
-    """
-    said = []
-    if len(points):
-        few = points.affected.min()
-        said.append(
-            f"**what is to go stands in few batches.** With {100 * few:g} % of the steps affected, "
-            f"the last layer alone ends {_gap(points, few, 'equal', LAST)} from a model trained "
-            "anew, in the mean of target and retained accuracy."
-        )
-        whole = max(points[points.name != LAST].kept)
-        said.append(
-            "**you can measure while you forget.** Stopped at "
-            f"{limits().level:g} % of the target images, the whole update ends "
-            f"{_gap(points, few, 'equal', f'{100 * whole:g} %')} from the twin; everything "
-            f"subtracted, {_gap(points, few, 'published', f'{100 * whole:g} %')}."
-        )
-    found = frontier.standings(least)
-    arm = frontier.best(found)
-    if arm is not None:
-        sizes = [f"{model} {arms[arm].row_bytes:,.0f}" for model, arms in found.items()]
-        said.append(
-            "**you record from the first step on.** It is cheap: the smallest rows that held on "
-            f"held-out images take so many bytes a step: {', '.join(sizes)}, ids included "
-            "([how they were found](frontier.ipynb))."
-        )
-    return said + _back(tables)
-
-
-def no_if(points: pd.DataFrame, least: pd.DataFrame, tables: Sequence[Result]) -> list[str]:
-    """When not to use it, each with its number.
-
-    Args:
-        points: of :func:`mapped`.
-        least: of :func:`reproduction.checking.frontier.measured`.
-        tables: runs of Tables 1 and 2.
-    """
-    shares = {n: 100 * steps_affected(n, of=60000, batch_size=128) for n in (1, 100, 600)}
-    listed = ", ".join(f"{n} image{'s' * (n > 1)} {part:.1f} %" for n, part in shares.items())
-    said = [
-        "**what is to go is scattered.** Under plain shuffling so many of MNIST's 60,000 images "
-        f"stand in this share of the steps, of 128 images each: {listed}."
-    ]
-    if len(points):
-        many = points.affected.max()
-        said[0] += (
-            f" With {100 * many:g} % affected and everything subtracted, the whole update ends "
-            f"{_gap(points, many, 'published', '100 %')} from the twin; stopped at equal "
-            f"forgetting, the last layer alone {_gap(points, many, 'equal', LAST)}."
-        )
-    alike = least[(least.arm == "last_layers") & ~least.trial & (least.strength > 0)]
-    if len(alike):
-        said.append(
-            "**the features have to forget.** A mask in the last layer moves nothing else: after "
-            "the cheapest one, retained images are represented as before to "
-            f"{alike[alike.kept == alike.kept.min()].representation.mean():.1f} %, and whatever "
-            "the layers below know of the class, they still know."
-        )
-    return said + _retraining(tables)
-
-
-def _back(tables: Sequence[Result]) -> list[str]:
-    """What brief training on retained data brings back of the target."""
-    found = tuned([run for run in tables if run.config.experiment == "amnesiac"])
-    if found.empty:
-        return []
-    mine = found[(found.method == "proposed") & (found.end == "equal")]
-    counts = sorted(steps for steps in mine.steps.unique() if steps)
-    parts = [
-        " to ".join(f"{rows[rows.steps == at].d_t.mean():.1f}" for at in (counts[0], counts[-1]))
-        for _, rows in mine.groupby("model", sort=False)
-    ]
-    listed = ", ".join(f"{m} {part}" for m, part in zip(mine.model.unique(), parts, strict=True))
-    return [
-        "**training goes on with what is retained.** The class does not come back by itself: after "
-        f"{counts[0]:g} to {counts[-1]:g} steps on retained images alone so many percent of it are "
-        f"recognised: {listed}."
-    ]
-
-
-def _retraining(tables: Sequence[Result]) -> list[str]:
-    """What training anew takes."""
-    spent: dict[str, list[float]] = {}
-    for run in tables:
-        if run.config.experiment == "retrained":
-            spent.setdefault(run.config.model, []).append(run.provenance["seconds"])
-    if not spent:
-        return []
-    parts = ", ".join(f"{model} {fmean(seconds):.0f}" for model, seconds in spent.items())
-    return [
-        "**training anew is cheap.** It is exact, needs no log, and took so many seconds on one "
-        f"core here: {parts}."
-    ]

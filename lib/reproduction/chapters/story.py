@@ -5,7 +5,8 @@ from statistics import fmean
 
 import pandas as pd
 
-from reproduction.chapters import answer, features
+from reproduction.chapters import answer, features, peers
+from reproduction.chapters.advice import advice_table
 from reproduction.chapters.answer import AMNESIAC, ASCENT, FLIPPING, Family
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.controls import arms_of
@@ -62,6 +63,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
         "forgotten-inside.md": f"{features.answer(complete_runs('forgotten'))}\n",
         "use.md": found_here(answer.price(found)) + raw(storage.storage_picture(storage.dots())),
         "storage.md": f"{answer.storage(found)}\n",
+        "advice.md": raw(advice_table(found.data, peers.points(complete_runs("peers")))),
     }
 
 
@@ -115,14 +117,19 @@ def family_table(found: Complete) -> Table:
             whole = of_family(found.evidence, family.tables, at, How())
             word = found.judged.loc[family.claim, at]
             cells.append(f"{one_decimal(whole.mean)}: {word}" if whole.pairs else word)
-        rows.append([_named(family), one_decimal(answer.paper_mean(family.tables)), *cells])
+        mine = answer.comparable(found, family.tables, "equal", How())
+        printed = one_decimal(answer.paper_mean(mine)) if mine else NONE
+        rows.append([_named(family), printed, *cells])
     heads = (
         "Method, moved in part",
         "The paper",
         "Here, as published",
         "Here, at equal forgetting",
     )
-    caption = "Points of accuracy on everything else that the part keeps above the whole, mean."
+    caption = (
+        "Points of accuracy on everything else that the part keeps above the whole, mean of the "
+        "networks run here."
+    )
     return simple_table(rows, headings=heads, caption=caption)
 
 

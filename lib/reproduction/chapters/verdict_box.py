@@ -168,7 +168,7 @@ def _html(verdict: Verdict) -> str:
 def _finding(verdict: Verdict, at: str) -> str:
     """A badge with the reading; with what was measured where no line of a model says it."""
     word, note, measured = verdict.findings[at]
-    further = "" if verdict.models else note or measured
+    further = note or ("" if verdict.models else measured)
     below = f"<small>{with_symbols(further)}</small>" if further else ""
     return f"<li>{badge(word)} <span>{SAID.get(at, '')}</span>{below}</li>"
 

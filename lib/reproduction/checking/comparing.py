@@ -28,6 +28,7 @@ from reproduction.study.intervals import interval
 from reproduction.study.kinds import TABLES
 
 PAPER_SIDES = ("proposed", "baseline")
+ALONE = "of one network, not corrected for several as that network's own is"
 PLACEMENTS = {"amnesiac": ("tables", "kept_images")}
 
 Model = tuple[int, str]
@@ -131,11 +132,19 @@ def _compared(
     elif word == INCONCLUSIVE and difference.n > 1:
         spread, alpha = stdev(found.values.values()), limits().alpha / models
         needed = pairs_needed(difference.mean, spread, alpha, limits().power)
-        note = f"would take {needed:.0f} seeds" if math.isfinite(needed) else "the mean is 0"
+        note = _would_take(needed, found)
     parts = [f"{difference}, {_described(p_values, difference.n, found.d_t)}", found.left_out]
     finding = Finding(word, note, "; ".join(filter(None, parts)))
     bounds = difference.mean, difference.low, difference.high, difference.n
     return Comparison(finding, *bounds, *p_values, found.d_t, found.seeds)
+
+
+def _would_take(needed: float, found: Sample) -> str:
+    """How many pairs of trainings would tell, beside those that are there, and what they cost."""
+    if not math.isfinite(needed):
+        return "the mean is 0"
+    cost = "" if math.isnan(found.minutes) else f", {found.minutes:.0f} core minutes each"
+    return f"would take {needed:.0f} pairs, {len(found.values)} are there{cost}"
 
 
 def _not_compared(samples: Mapping[Model, Sample]) -> Finding:
@@ -169,7 +178,8 @@ def of_family(evidence: Evidence, tables: Sequence[int], reading: str, how: How)
     if not usable:
         return Comparison(_not_compared(samples))
     out = {key: found for key, found in samples.items() if key not in usable and found.seeds}
-    note = f"without {', '.join(f'Table {t} {m}' for t, m in out)}" if out else ""
+    left_out = [f"without {', '.join(f'Table {t} {m}' for t, m in out)}"] if out else []
+    note = "; ".join(left_out + [ALONE] * (len(usable) == 1 < len(samples)))
     p_values, pairs = _tests(usable, how), sum(len(found.values) for found in usable.values())
     mean = fmean(found.interval.mean for found in usable.values())
     d_t = tuple(map(fmean, zip(*(found.d_t for found in usable.values()), strict=True)))

@@ -26,7 +26,7 @@ steps, epochs             until it gets there, one more than all where it never 
 passes                    target images passed over, as a part of retraining's images
 density                   of the proposed method's updates, the fraction stored
 representation            similarity of retained images' activations to before, in percent
-finished                  when the run ended
+finished, run, seconds    when the run ended, its name, and how long it took on one core
 ========================  ======================================================================
 """
 
@@ -46,8 +46,19 @@ METHODS = ("baseline", "proposed")
 _FROM_CONFIG = ("dataset", "model", "seed", "target", "affected_fraction")
 _OF_SISA = ("partition", "shards", "slices")
 COLUMNS = (
-    *("table", "placement", "family", *_FROM_CONFIG, "finished", "method", "end", "level"),
-    *("reached", "d_t", "d_r", "class_a", "class_b", "class_c", "worst", "strength", "steps"),
+    *("table", "placement", "family", *_FROM_CONFIG, "finished", "run", "seconds", "method", "end"),
+    *(
+        "level",
+        "reached",
+        "d_t",
+        "d_r",
+        "class_a",
+        "class_b",
+        "class_c",
+        "worst",
+        "strength",
+        "steps",
+    ),
     *("epochs", "passes", "density", "similarity", "representation"),
 )
 """What every table of :func:`gather` has, empty ones too."""
@@ -171,6 +182,8 @@ def _head(result: Result) -> Record:
         "family": config.experiment,
         "placement": _placement(config),
         "finished": result.provenance.get("finished"),
+        "run": run_name(config),
+        "seconds": result.provenance.get("seconds"),
     }
 
 

@@ -54,6 +54,7 @@ class Sample:
         runs: how many there are in which the trained model knows the class.
         censored: side -> runs in which it does not get there.
         unknown: runs whose trained model does not know the class.
+        minutes: of one core that a run of all sides took, mean.
     """
 
     values: dict[int, float]
@@ -62,6 +63,7 @@ class Sample:
     runs: int
     censored: dict[str, list[Run]]
     unknown: list[Run]
+    minutes: float = math.nan
 
     @property
     def left_out(self) -> str:
@@ -151,4 +153,12 @@ def sample(
         runs=len(known),
         censored={name: lost for name, lost in zip(sides, missing, strict=True) if lost},
         unknown=unknown,
+        minutes=_minutes(found, runs),
     )
+
+
+def _minutes(found: Sequence[Mapping[Run, Record]], runs: Sequence[Run]) -> float:
+    """Of one core, mean over runs; sides that share a stored run take it once."""
+    took = [{one[run].get("run"): one[run].get("seconds") for one in found} for run in runs]
+    known = [sum(seconds.values()) for seconds in took if None not in seconds.values()]
+    return fmean(known) / 60 if known else math.nan

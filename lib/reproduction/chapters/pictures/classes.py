@@ -22,7 +22,7 @@ STATES = (
 Means = Mapping[str, Sequence[float]]
 
 
-def _states(result: Result) -> Iterator[tuple[str, Row]]:
+def states_of(result: Result) -> Iterator[tuple[str, Row]]:
     """The rows of the map that a run has something for."""
     for row in result.rows:
         whole = row["method"] in ("trained", "retrained")
@@ -41,7 +41,7 @@ def class_means(results: Iterable[Result]) -> dict[str, Means]:
     found: dict[str, dict[str, list[Sequence[float]]]] = {}
     for result in results:
         of_model = found.setdefault(result.config.model, {})
-        for state, row in _states(result):
+        for state, row in states_of(result):
             of_model.setdefault(state, []).append(row["classes"])
     return {
         model: {

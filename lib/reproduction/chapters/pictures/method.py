@@ -42,7 +42,7 @@ def _svg(width: int, height: int, parts: Sequence[str]) -> str:
 
 def _wide() -> str:
     parts = [
-        _at(4, 14, _batches("1  Train, and keep the steps that saw the class", HELD)),
+        _at(4, 14, _batches("1  Train, and keep what each step changed", HELD)),
         _at(4, 178, _batches("The same, plainly shuffled", SHUFFLED)),
         _at(392, 14, _mask()),
         _at(392, 190, _subtraction()),
@@ -56,7 +56,7 @@ def _wide() -> str:
 
 def _narrow() -> str:
     parts = [
-        _at(4, 14, _batches("1  Train, and keep the steps that saw the class", HELD)),
+        _at(4, 14, _batches("1  Train, and keep what each step changed", HELD)),
         _text(4, 150, "3 of 12 steps are affected: 9 are left alone."),
         _at(4, 186, _mask()),
         _at(4, 360, _subtraction()),

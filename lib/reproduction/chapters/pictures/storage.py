@@ -52,13 +52,21 @@ class Dot:
 
 def stored_share(model: str, width: int | None, dataset: str, setting: Setting) -> float:
     """Bytes of a pruned log in percent of a whole one; a seeded mask itself takes none."""
-    network = build(model, classes=len(class_names(dataset)), seed=0, width=width)
-    layout = Layout.of(network)
+    layout = _layout(model, width, dataset)
     ends = setting["sparsity_first"], setting["sparsity_last"]
     schedule = depth_schedule(*ends, len(layout.layers))
     pairs = zip(schedule, layout.layer_sizes, strict=True)
     kept = sum(kept_count(pruned, size) for pruned, size in pairs)
     return 100 * kept / layout.size * BITS / DENSE
+
+
+def whole_log(model: str, width: int | None, dataset: str, steps: int) -> float:
+    """Bytes of a log that keeps every update of so many steps whole."""
+    return _layout(model, width, dataset).size * steps * DENSE / 8
+
+
+def _layout(model: str, width: int | None, dataset: str) -> Layout:
+    return Layout.of(build(model, classes=len(class_names(dataset)), seed=0, width=width))
 
 
 def dots() -> dict[str, list[Dot]]:

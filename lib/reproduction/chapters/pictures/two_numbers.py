@@ -1,12 +1,13 @@
 """The two numbers that decide, for each of the models that stand side by side."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from reproduction.chapters.figures import INK, PALETTE, SOFT
-from reproduction.chapters.pictures.classes import STATES, class_means
+from reproduction.chapters.pictures.classes import STATES, class_means, states_of
 from reproduction.chapters.pictures.svg import LETTER, NARROW, PAGE, WIDE, Picture, picture
 from reproduction.study.stored_runs import Result
 
@@ -15,7 +16,7 @@ ALT = (
     "Training knows both; a model retrained without the class knows the others alone. {values}"
 )
 CAPTION = (
-    '{model}, mean over {seeds} trainings. <span class="sign">○</span> the class to forget, '
+    '{model}, mean over {seeds} trainings{fewer}. <span class="sign">○</span> the class to forget, '
     '<span class="sign">●</span> everything else. Unlearning should get from the first line to '
     "the last, without training again."
 )
@@ -38,10 +39,13 @@ def two_numbers_picture(results: Sequence[Result], model: str) -> Picture:
     }
     values = "; ".join(f"{name}: {t:.0f} and {r:.0f} percent" for name, (t, r) in pairs.items())
     seeds = len({result.config.seed for result in mine})
+    there = Counter(state for result in mine for state, _ in states_of(result))
+    few = [f"{name}: {there[s]}" for s, name in STATES if 0 < there[s] < seeds]
+    fewer = f" ({'; '.join(few)}, in the others it never gets there)" if few else ""
     return picture(
         lambda narrow: _draw(pairs, narrow=narrow),
         alt=ALT.format(model=model, values=values),
-        caption=CAPTION.format(model=model, seeds=seeds),
+        caption=CAPTION.format(model=model, seeds=seeds, fewer=fewer),
     )
 
 
