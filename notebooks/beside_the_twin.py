@@ -94,7 +94,7 @@ beside_table(whole, ON_TARGET, caption="Answers to images of the target class, c
 beside_table(whole, ON_RETAINED, caption="Answers to images of retained classes, complete data")
 
 # %% [markdown]
-# ## This run
+# ## The same on this machine
 #
 # The same from the runs of this page's profile.
 

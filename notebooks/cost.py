@@ -209,7 +209,7 @@ Markdown(
 # %% [markdown]
 # The log is read once, in order, so memory does not grow with its length.
 #
-# ## The claim
+# ## What the paper claims
 
 # %%
 chapter_claims(COMPLETE, "cost")

@@ -103,7 +103,7 @@ returned_table(complete, caption="Fine-tuned on retained data alone, complete da
 # %% [markdown]
 # [Partial amnesiac unlearning](partial_amnesiac.ipynb) has the same for more steps, and from the published end.
 #
-# ## This run
+# ## The same on this machine
 #
 # The same from the runs of this page's profile.
 

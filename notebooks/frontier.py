@@ -109,7 +109,7 @@ frontier_figure(points, (PAPER, "last_layers", *AFTER))
 grid_table(points, caption="Complete data: d_r minus that of the paper's mask, at each size")
 
 # %% [markdown]
-# ## This profile's runs
+# ## The same on this machine
 #
 # The same from the runs of this page's profile; with few images and one seed they show that it runs.
 

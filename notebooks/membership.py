@@ -91,7 +91,7 @@ chapter.class_figure(found)
 chapter.class_table(found, caption="Population attacks on forgotten classes, complete data")
 
 # %% [markdown]
-# ## This run
+# ## The same on this machine
 #
 # The same from the runs of this page's profile.
 

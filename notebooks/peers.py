@@ -148,7 +148,7 @@ display(Markdown(chapter.replayed(complete)))
 chapter.model_table(found, "equal", "Every method at equal forgetting, complete data.")
 
 # %% [markdown]
-# ## As they come
+# ## At the end of each method
 #
 # The same methods at their own end: after all 60 steps, or with all of their closed form. Methods that see retained images may go on to mend
 # what forgetting broke; some only then forget, and some forget far more than asked.

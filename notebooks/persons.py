@@ -89,7 +89,7 @@ chapter.attack_table(attacked, caption="Attacks on single images by size of requ
 #   first affected step does that, and the log keeps what is needed for it.
 # - **Do not push one image until the model is unsure of it.** Most single images are easy, seen or not; a model that has become unsure of one tells that somebody asked.
 #
-# ## This run
+# ## The same on this machine
 #
 # The same from the runs of this page's profile.
 

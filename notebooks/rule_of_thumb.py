@@ -57,7 +57,7 @@ map_figure(points, "MLP")
 map_table(points, caption="Complete MNIST: the numbers of the maps, mean over seeds")
 
 # %% [markdown]
-# ## This profile's runs
+# ## The same on this machine
 
 # %% tags=["nbval-check-output"]
 map_table(mapped(runs), caption=f"The same, profile {profile}")

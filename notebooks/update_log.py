@@ -322,7 +322,7 @@ print(f"largest gap to the trained weights {gap:.0e}")
 assert gap < 1e-5
 
 # %% [markdown]
-# ## For good
+# ## Deleting for good
 #
 # So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is {py:func}`~partial_unlearning.purge`:
 #
