@@ -137,7 +137,8 @@ def test_every_strategy_of_the_library_can_be_asked_for():
 def test_the_command_to_copy_is_for_this_page_and_profile():
     code = shown("table_1", "smoke").get_text().split("```")[1].splitlines()
     assert code[1:] == [
-        ".venv/bin/python -m reproduction execute table_1 --profile smoke -p affected_fraction=0.5",
+        ".venv/bin/python -m reproduction execute table_1 --profile smoke"
+        " -p sparsity_first=0.95 -p sparsity_last=0.3",
         ".venv/bin/python -m reproduction build --profile smoke",
     ]
 

@@ -152,12 +152,15 @@ def _in_words(results: Sequence[Result]) -> str:
     d_r = accuracies(results).d_r.loc["iid"]
     gap = d_r.xs("trained", level="method") - d_r.xs("ensemble", level="method")
     return (
-        f"With random shards, forgetting one sample exactly costs {one.min():.0f} to "
-        f"{one.max():.0f} % of training again, one per cent of the data {many.min():.0f} to "
-        f"{many.max():.0f} %; before any request the ensemble is {gap.min():.1f} to "
-        f"{gap.max():.1f} "
-        "points less accurate than one model."
+        f"With random shards, forgetting one sample exactly costs {_ends(one)} % of training "
+        f"again, one per cent of the data {_ends(many)} %; before any request the ensemble is "
+        f"{gap.min():.1f} to {gap.max():.1f} points less accurate than one model."
     )
+
+
+def _ends(values: pd.Series) -> str:
+    """The least and the most in whole numbers, once where they are the same."""
+    return " to ".join(dict.fromkeys((f"{values.min():.0f}", f"{values.max():.0f}")))
 
 
 def limitation_table(results: Sequence[Result]) -> Table:

@@ -23,6 +23,9 @@ OF_CHAPTERS = {
 """The experiments that a page shows which is not named after one."""
 
 
+PRUNING = ("sparsity_first", "sparsity_last")
+"""What is most often asked of a page that has them."""
+
 TEXT = """## Run this page with other values
 
 {table}
@@ -125,8 +128,9 @@ def section(page: str, own: Values, profile: str) -> str:
     """
     names = [name for name in own if name in PARAMETERS]
     under = f" --profile {profile}" if profile != own.get("profile", profile) else ""
-    changed = next((name for name in names if name not in LISTS), *names[:1]) if names else ""
-    example = f" -p {changed}={PARAMETERS[changed].example}" if changed else ""
+    single = [name for name in names if name not in LISTS] or names
+    changed = [name for name in single if name in PRUNING] or single[:1]
+    example = "".join(f" -p {name}={PARAMETERS[name].example}" for name in changed)
     return TEXT.format(
         table=_table(names, own, _configs(page, profile)).html,
         execute=f"execute {page}{under}{example}",
