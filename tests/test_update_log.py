@@ -172,15 +172,21 @@ def test_position_codes_return_the_positions(size, data):
 def test_batch_rows_return_epoch_and_ids(largest):
     codec = BatchCodec.holding([0, largest], 5)
     for ids in (torch.tensor([largest, 0, 1]), torch.tensor([2, 1, 0, largest, 3])):
-        row = np.frombuffer(codec.encode(7, ids).tobytes(), np.uint8)
+        row = np.frombuffer(codec.encode(7, ids), np.uint8)
         assert len(row) == codec.row.itemsize == 8 + 5 * np.dtype(codec.ids).itemsize
         (found,) = codec.decode(row[None])
         assert found["epoch"] == 7
         assert found["ids"][: found["count"]].tolist() == ids.tolist()
         assert set(found["ids"]) == set(ids.tolist())  # room that is left over holds one of them
-    for bad in (torch.arange(6), torch.tensor([], dtype=torch.int64)):
+        still = np.frombuffer(codec.unchanging(row.tobytes()), np.uint8)
+        (after,) = codec.decode(still[None])
+        assert after["count"] == -len(ids)
+        assert (after["epoch"], *after["ids"]) == (found["epoch"], *found["ids"])
+    above = 2 ** (8 * np.dtype(codec.ids).itemsize - 1) * 2
+    bad = [range(6), torch.tensor([], dtype=torch.int64), [-1], *[[0, above]] * (above < 2**63)]
+    for ids in bad:
         with pytest.raises(InputError):
-            codec.encode(0, bad)
+            codec.encode(0, ids)
 
 
 @settings(max_examples=50, deadline=None)

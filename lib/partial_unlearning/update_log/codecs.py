@@ -6,6 +6,7 @@ magnitude mask are data, stored as one bit a weight or as packed indices, whiche
 
 from dataclasses import dataclass
 from functools import cached_property
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Types for stored values. At update sizes near 1e-8, float16 turns most of them to zero."""
 
 EPOCH_BYTES = 4  # at the start of a batch's row; the rest is about its samples
+HEAD = Struct("<Ii")  # of a batch's row: epoch, and how many ids follow
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,24 @@ def whole_number(name: str, given: object, least: int, most: int) -> int:
     raise InputError(f"{name} is {given!r}; give a whole number from {least} to {most}")
 
 
+STRANGE = (bytes, bytearray, np.ma.MaskedArray)
+"""What has whole numbers in it, but hides what they are or which of them count."""
+
+
 def sample_ids(given: Any) -> np.ndarray:  # noqa: ANN401 (whatever a person gives)
-    """Sample ids as int64 ``(n,)``, InputError if they are no whole numbers of an integer type."""
+    """Sample ids as int64 ``(n,)``, InputError if they are no whole numbers of an integer type.
+
+    It is called at every step, when training has emptied the caches: each operation counts.
+    """
     try:
-        array = given.detach().cpu().numpy() if hasattr(given, "detach") else given
+        array = given.cpu().numpy() if hasattr(given, "cpu") else given
         single = isinstance(array, np.ndarray)  # else one by one: a truth value is no number
-        parts = [array] if single else [np.asarray(number) for number in array]
+        parts = [] if single else [np.asarray(number) for number in array]
         ids = array if single else np.asarray(parts)
-        whole = ids.ndim == 1 and all(part.dtype.kind in "iu" for part in (ids, *parts))
-        strange = isinstance(given, bytes | bytearray | np.ma.MaskedArray)
-        signed = ids.dtype.kind == "i"  # spares a look at every id, at every step
-        if whole and not strange and (signed or ids.max(initial=0) < 2**63):
+        plain = ids.ndim == 1 and not isinstance(given, STRANGE)
+        whole = ids.dtype.kind in "iu" and all(part.dtype.kind in "iu" for part in parts)
+        signed = ids.dtype.kind == "i"  # spares a look at every id
+        if plain and whole and (signed or ids.max(initial=0) < 2**63):
             return ids.astype(np.int64, copy=False)
         found: object = f"{ids.dtype} of shape {ids.shape}"
     except (TypeError, ValueError, RuntimeError) as error:
@@ -123,24 +132,30 @@ class BatchCodec:
         head = [("epoch", "<u4"), ("count", "<i4")]
         return np.dtype([*head, ("ids", self.ids, (self.batch_size,))])
 
-    def encode(self, epoch: int, ids: object) -> np.ndarray:
-        """The row of a batch, shape (); InputError if there are no ids, too many, or too large."""
-        given, row = sample_ids(ids), np.zeros((), dtype=self.row)
-        row["epoch"] = whole_number("the epoch", epoch, 0, 2**32 - 1)
+    def encode(self, epoch: int, ids: object) -> bytes:
+        """The row of a batch; InputError if there are no ids, too many, too large or below 0."""
+        given = sample_ids(ids)
+        stored = given.astype(self.ids)
         if not 1 <= len(given) <= self.batch_size:
             raise InputError(
                 f"{len(given)} samples are no batch: declared were 1..{self.batch_size}; give the "
                 "ids of one step, or record to a new folder with a batch_size that has room for all"
             )
-        row["count"], row["ids"] = len(given), given[0]
-        row["ids"][: len(given)] = given
-        if (row["ids"][: len(given)] != given).any():
+        if (stored != given).any() or (stored.dtype.kind == "i" and given.min() < 0):
             largest = np.iinfo(self.ids).max
             raise InputError(
                 f"sample ids {given.min()}..{given.max()}: declared were 0..{largest}; record to a "
                 "new folder with the ids of all that may occur"
             )
-        return row
+        head = HEAD.pack(whole_number("the epoch", epoch, 0, 2**32 - 1), len(given))
+        filling = stored[:1].tobytes() * (self.batch_size - len(given))
+        return head + stored.tobytes() + filling
+
+    @staticmethod
+    def unchanging(row: bytes) -> bytes:
+        """The row of a batch whose step changed no weight."""
+        epoch, count = HEAD.unpack_from(row)
+        return HEAD.pack(epoch, -count) + row[HEAD.size :]
 
     def decode(self, rows: np.ndarray) -> np.ndarray:
         """The fields of uint8 rows ``(n, bytes of a row)`` by their names, shape ``(n,)``."""

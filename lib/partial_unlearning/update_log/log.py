@@ -202,12 +202,12 @@ class LogWriter(StoredLog):
         """Add rows of the next steps: first their batches, then their updates."""
         steps = range(self._next, self._next + len(updates))
         batches = [self._batch_of.pop(step) for step in steps]
-        for batch, update in zip(batches, updates, strict=True):
+        for n, update in enumerate(updates):
             if self.description.updates.unchanged(update):
-                batch["count"] *= -1
+                batches[n] = self.description.batches.unchanging(batches[n])
         self._next = -1  # nothing can follow until all of it is added
         try:
-            self._batches.extend([batch.tobytes() for batch in batches])
+            self._batches.extend(batches)
             self._updates.extend(updates)
         except (OSError, InputError) as error:
             raise InputError(
