@@ -132,22 +132,27 @@ class BatchCodec:
         head = [("epoch", "<u4"), ("count", "<i4")]
         return np.dtype([*head, ("ids", self.ids, (self.batch_size,))])
 
+    @cached_property
+    def bits(self) -> int:
+        """Of an id."""
+        return int(np.iinfo(self.ids).max).bit_length()
+
     def encode(self, epoch: int, ids: object) -> bytes:
         """The row of a batch; InputError if there are no ids, too many, too large or below 0."""
         given = sample_ids(ids)
-        stored = given.astype(self.ids)
         if not 1 <= len(given) <= self.batch_size:
             raise InputError(
                 f"{len(given)} samples are no batch: declared were 1..{self.batch_size}; give the "
                 "ids of one step, or record to a new folder with a batch_size that has room for all"
             )
-        if (stored != given).any() or (stored.dtype.kind == "i" and given.min() < 0):
+        if np.bitwise_or.reduce(given) >> self.bits:  # one look for too large and below 0
             largest = np.iinfo(self.ids).max
             raise InputError(
                 f"sample ids {given.min()}..{given.max()}: declared were 0..{largest}; record to a "
                 "new folder with the ids of all that may occur"
             )
         head = HEAD.pack(whole_number("the epoch", epoch, 0, 2**32 - 1), len(given))
+        stored = given.astype(self.ids)
         filling = stored[:1].tobytes() * (self.batch_size - len(given))
         return head + stored.tobytes() + filling
 

@@ -25,7 +25,8 @@ class OptimizerWatch:
     """
 
     def __init__(self, model: nn.Module, moved: Callable[[], int]) -> None:
-        self._weights = [weight for weight in model.parameters() if not weight.is_inference()]
+        weights = (weight for weight in model.parameters() if not weight.is_inference())
+        self._weights = {id(weight): weight for weight in weights}
         self._moved, own = moved, weakref.ref(self)
         self.note()
 
@@ -35,20 +36,21 @@ class OptimizerWatch:
 
         self.close = weakref.finalize(self, register_optimizer_step_pre_hook(look).remove)
 
-    def _now(self) -> dict[int, tuple[int, int]]:
-        return {id(weight): (weight._version, weight.data_ptr()) for weight in self._weights}
+    def _now(self, number: int) -> tuple[int, int]:
+        weight = self._weights[number]
+        return weight._version, weight.data_ptr()
 
     def note(self) -> None:
         """The model is as it should be: a step was recorded."""
-        self._noted, self.found = self._now(), ""
+        self._noted, self.found = {number: self._now(number) for number in self._weights}, ""
         self._stepped: set[int] = set()
 
     def _look(self, optimizer: Optimizer) -> None:
         given = (id(weight) for group in optimizer.param_groups for weight in group["params"])
         if self.found or not (mine := [number for number in given if number in self._noted]):
             return
-        again, now, moved = id(optimizer) in self._stepped, self._now(), 1
-        changed = len(mine) > 1 and all(now[number] != self._noted[number] for number in mine)
+        again, moved = id(optimizer) in self._stepped, 1
+        changed = len(mine) > 1 and all(self._now(n) != self._noted[n] for n in mine)
         if again or (changed and not self._stepped):
             with suppress(ValueError, RuntimeError):  # of another shape, say
                 moved = self._moved()
