@@ -6,9 +6,7 @@ while it is the last one and grows; then ``zarr.json`` counts its rows. So a pro
 moment leaves whole rows, and any Zarr library can read them.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,6 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
 
 _SUM = 4  # bytes of a CRC32C
-AHEAD = 2  # shards that are read while another is used
 
 
 def _checksum(content: bytes | np.ndarray) -> np.ndarray:
@@ -103,22 +100,10 @@ class Rows:
         return slots[:, : self.row_bytes]
 
     def blocks(self, steps: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (steps, rows) for each shard that sorted ``steps`` need; reads no other rows.
-
-        While one is used, the next ones are read and checked.
-        """
-        shards = steps // self.per_shard
-        parts = np.split(steps, np.flatnonzero(np.diff(shards)) + 1)
-        ahead: deque[tuple[np.ndarray, Future[np.ndarray]]] = deque()
-        with ThreadPoolExecutor(AHEAD) as pool:
-            for part in filter(len, parts):
-                shard, places = int(part[0]) // self.per_shard, part % self.per_shard
-                ahead.append((part, pool.submit(self.at, shard, places)))
-                if len(ahead) > AHEAD:
-                    part, rows = ahead.popleft()
-                    yield part, rows.result()
-            for part, rows in ahead:
-                yield part, rows.result()
+        """Yield (steps, rows) for each shard that sorted ``steps`` need; reads no other rows."""
+        parts = np.split(steps, np.flatnonzero(np.diff(steps // self.per_shard)) + 1)
+        for part in filter(len, parts):
+            yield part, self.at(int(part[0]) // self.per_shard, part % self.per_shard)
 
     def blank(self, steps: np.ndarray, keep: int) -> None:
         """Put zeros for the rows of ``steps``, but for their first ``keep`` bytes."""
