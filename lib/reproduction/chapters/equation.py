@@ -4,30 +4,16 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-
-@dataclass(frozen=True)
-class Equation:
-    """What a notebook shows: HTML on the page, the code elsewhere."""
-
-    html: str
-    text: str
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-    def __repr__(self) -> str:
-        """The code alone."""
-        return self.text
+from reproduction.chapters.shown import Shown
 
 
-def with_code(equation: str, *functions: Callable, number: str) -> Equation:
+def with_code(equation: str, *functions: Callable, number: str) -> Shown:
     """An equation of the paper beside the functions of the library that compute it.
 
     Args:
@@ -43,7 +29,7 @@ def with_code(equation: str, *functions: Callable, number: str) -> Equation:
         f"<figcaption>Equation {number}, and the code that computes it: "
         f"{names}</figcaption></figure>"
     )
-    return Equation(html, code)
+    return Shown(html, code)
 
 
 def _link(function: Callable) -> str:

@@ -1,9 +1,9 @@
 """Tables for pages, all in one style; aligned text where there is no page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import mean, stdev
 
+from reproduction.chapters.shown import Shown
 from reproduction.chapters.table_html import EMPTY, METHODS, Fold, Layout, badge, with_symbols
 from reproduction.chapters.table_html import table_html as _html
 from reproduction.checking.verdicts import NONE, Finding
@@ -12,19 +12,8 @@ __all__ = ["METHODS", "NONE", "Fold", "Table", "badge", "signed", "simple_table"
 __all__ += ["with_symbols"]
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table that a notebook shows: HTML on the page, aligned text elsewhere."""
-
-    html: str
-    text: str
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-    def __repr__(self) -> str:
-        """The same cells as plain text."""
-        return self.text
+class Table(Shown):
+    """A table; its text is aligned."""
 
 
 def signed(value: float) -> str:

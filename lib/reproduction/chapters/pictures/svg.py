@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 from typing import Any
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction.chapters.figures import INK, OTHERS, PALETTE, RULE, SOFT, apply_style
+from reproduction.chapters.shown import Shown
 
 WIDE, NARROW, LETTER = 7.5, 3.6, 8
 """Inches: about the text column, and a phone's; points."""
@@ -41,19 +41,8 @@ def shade(colour: str) -> str:
     return f"var({VARIABLES[colour]}, {colour})"
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A drawing that a notebook or a page shows."""
-
-    html: str
-    text: str
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-    def __repr__(self) -> str:
-        """What is drawn, in words."""
-        return self.text
+class Picture(Shown):
+    """A drawing, and in words what is drawn."""
 
 
 def picture(draw: Callable[[bool], Figure], *, alt: str, caption: str = "") -> Picture:
