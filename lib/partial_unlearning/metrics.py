@@ -40,24 +40,6 @@ def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
         return torch.cat([model(part).argmax(dim=1) for part in images.split(chunk)])
 
 
-FORGOTTEN = 0.001
-"""Fraction of the target data still recognised up to which a model counts as having forgotten."""
-
-
-def forgotten(model: nn.Module, images: Tensor, labels: Tensor) -> bool:
-    """Whether at most :data:`FORGOTTEN` of the target data is still recognised.
-
-    Whoever unlearns holds the target data, so that this needs no other images. The paper has no
-    such measure; it gives neither a number of unlearning steps nor how much to prune.
-
-    Args:
-        model: measured in evaluation mode.
-        images: the target data that was trained on, shape ``(n, ...)``.
-        labels: their true labels, int64, shape ``(n,)``.
-    """
-    return (predict(model, images) == labels).double().mean().item() <= FORGOTTEN
-
-
 @dataclass(frozen=True)
 class Accuracy:
     """How many test images of each class are recognised (Section 5).

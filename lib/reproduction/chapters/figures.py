@@ -30,7 +30,6 @@ SAME = {"amnesiac": "baseline", "random, decreasing with depth": "proposed"}
 OTHERS = ("#1d6b45", "#7d5a00", "#5a6472", "#7a3fa0")
 TARGET, RETAINED = (0, (4, 2)), "-"
 TICKS = (0, 1, 3, 10, 30, 100)
-NOTE = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5, "color": SOFT}
 DPI = 160
 WIDTH = 7.5  # inches, about the text column: letters come out at their size on every figure
 NARROW_WIDTH = 3.7  # inches, a phone's
