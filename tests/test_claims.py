@@ -209,6 +209,17 @@ def test_inconclusive_says_how_many_seeds_it_would_take() -> None:
     assert found.finding.note == "would take 50 pairs, 10 are there"
 
 
+@pytest.mark.parametrize(("runs", "cost"), [(("a", "a"), "2"), (("a", "b"), "4")])
+def test_what_more_pairs_cost_counts_a_run_that_both_sides_share_once(
+    runs: tuple, cost: str
+) -> None:
+    points = sides([3.0, -1.0] * 5)
+    for n, point in enumerate(points):
+        point |= {"run": f"{runs[n % 2]}{point['seed']}", "seconds": 120.0}
+    said = f"would take 50 pairs, 10 are there, {cost} core minutes each"
+    assert compared(points).finding.note == said
+
+
 def test_a_seed_on_which_a_side_never_gets_there_is_named_and_left_out() -> None:
     points = sides([5.0] * 8)
     points[1] = never("baseline", 0)

@@ -75,6 +75,17 @@ def test_the_answer_counts_methods_that_give_members_away(right, wrong):
     )
 
 
+def test_where_the_attack_tells_nothing_is_said(right):
+    right.levels[-1]["reached"] = 10.0  # not of the six methods, but of one to its end
+    assert "Not all forget" not in membership.answer(membership.single([right]))
+    next(row for row in right.levels if row["method"] == "amnesiac")["reached"] = 12.5
+    hidden = crowd(dict.fromkeys(EVERYONE, 50.5), model="LeNet")
+    said = membership.answer(membership.single([right, hidden]))
+    assert "Not all forget that much: amnesiac in 12 % of the requests." in said
+    assert "In the LeNet (" in said and "before anything is forgotten (50.5 [48.5, 52.5])" in said
+    assert "In the MLP (" not in said
+
+
 def test_what_is_missing_is_said(right):
     assert membership.answer(membership.single([])).startswith("Not to be told yet")
     assert "were not run yet" in membership.answer(membership.single([right]))

@@ -139,6 +139,16 @@ def test_nothing_run_is_said_and_drawn() -> None:
     assert class_means([]) == {}
 
 
+def test_the_paper_is_averaged_over_the_networks_that_were_run() -> None:
+    one = Comparison(Finding("confirmed"), 2.0, 1.0, 3.0, pairs=6, seeds=10)
+    other = Comparison(Finding("confirmed"), -1.0, -2.0, 0.0, pairs=10, seeds=10)
+    each = {(1, "MLP"): one, (2, "ConvNet"): other}
+    assert answer.paper_mean(each) == pytest.approx((42.54 + 58.53) / 2, abs=0.05)
+    assert answer.trainings(each) == ", in the 16 of 20 trainings where both get there"
+    assert answer.trainings({(2, "ConvNet"): other}) == ""
+    assert answer.span(each) == "−1.0 to +2.0 in 2 networks"
+
+
 def test_points_are_told_in_words() -> None:
     assert answer.more(-0.44) == "0.4 points less"
     assert answer.more(64.2) == "64 points more"
