@@ -237,7 +237,7 @@ simple_table(
 # It shows that all runs, and judges nothing.
 
 # %% tags=["this-machine"]
-runs = access.results("figure_4", profile, seeds=seeds)
+runs = access.of_page("figure_4", profile, seeds=seeds)
 own = strategies(runs)
 lines_picture(own[own.method == "amnesiac"], "d_r", "published")
 

@@ -38,7 +38,7 @@ from reproduction.study import results as access
 
 apply_style()
 changes = {"models": models, "seeds": seeds}
-runs = access.results("forgotten", profile, **changes)
+runs = access.of_page("forgotten", profile, **changes)
 complete = access.stored("forgotten", "full")
 points, whole = (tidy(found, lambda run: run.beside) for found in (runs, complete))
 display(Markdown(answer(whole)))

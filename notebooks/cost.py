@@ -32,13 +32,15 @@ from reproduction.chapters.tables import simple_table
 from reproduction.costs import cost_figures
 from reproduction.costs import measured as costs
 from reproduction.costs.timing import alternate, ratio
+from reproduction.study.results import measured_under
 from reproduction.study.runs.setup import load_data, measure
 
 apply_style()
 torch.set_num_threads(1)
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
-rounds = {"smoke": 1, "quick": 5, "full": 20}[profile]
+own = measured_under(profile)
+rounds = {"smoke": 1, "quick": 5, "full": 20}[own]
 
 # %% tags=["remove-input"]
 opening("cost")
@@ -85,7 +87,7 @@ simple_table(
 # One training of LeNet as in [Table 1](table_1.ipynb), a log for each setting beside it. Everything in the log's folder counts.
 
 # %%
-config = costs.table_1_config(profile, "LeNet")
+config = costs.table_1_config(own, "LeNet")
 prunings = (0.5, 0.8, 0.9, 0.95, 0.99)
 settings = {f"{pruning:.0%}": costs.uniform(pruning) for pruning in prunings}
 settings |= {
@@ -155,7 +157,7 @@ cost_figures.storage_curve(points, trained)
 
 # %%
 runs = {"LeNet": run}
-mlp = costs.table_1_config(profile, "MLP")
+mlp = costs.table_1_config(own, "MLP")
 types = {v: costs.schedule(mlp, values=v) for v in ("float32", "bfloat16", "float16")}
 runs["MLP"] = costs.record_run(mlp, folder, types)
 rows = []
@@ -179,7 +181,7 @@ simple_table(
 # %%
 rows = []
 for name in ("MLP", "LeNet"):
-    taken = costs.step_times(costs.table_1_config(profile, name), folder, rounds=rounds)
+    taken = costs.step_times(costs.table_1_config(own, name), folder, rounds=rounds)
     for side, seconds in taken.median().items():
         over = ratio(taken, side, "no recording")
         rows.append([name, side, f"{1000 * seconds:.2f}", f"{over:.2f}"])

@@ -34,8 +34,9 @@ from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 from reproduction.datasets.sources import official_counts
 from reproduction.study.profiles import load_profile
+from reproduction.study.results import measured_under
 
-settings = load_profile(profile)
+settings = load_profile(measured_under(profile))
 targets = {name: entry.target for name, entry in settings.datasets.items()}
 datasets = {name: load(name, source=settings.source) for name in targets}
 official = {name: official_counts(name) for name in targets}

@@ -40,7 +40,7 @@ changes = {
     "sparsity_first": sparsity_first,
     "sparsity_last": sparsity_last,
 }
-runs = access.results(f"table_{table}", profile, **changes)
+runs = access.of_page(f"table_{table}", profile, **changes)
 amnesiac = runs_with(runs, experiment="amnesiac")
 full = complete_runs(f"table_{table}")
 

@@ -39,7 +39,7 @@ from reproduction.study import results as access
 
 apply_style()
 changes = {"models": models, "seeds": seeds}
-runs = access.results("forgotten", profile, **changes)
+runs = access.of_page("forgotten", profile, **changes)
 complete = access.stored("forgotten", "full")
 display(Markdown(answer(complete)))
 

@@ -28,11 +28,11 @@ from reproduction.chapters.complete import COMPLETE, complete_runs
 from reproduction.chapters.figures import apply_style
 from reproduction.chapters.leads import opening
 from reproduction.chapters.provenance_table import command, provenance
-from reproduction.study.results import results
+from reproduction.study.results import of_page
 
 apply_style()
 changes = {"seeds": seeds, "sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
-runs, full = results("figure_3", profile, **changes), complete_runs("figure_3")
+runs, full = of_page("figure_3", profile, **changes), complete_runs("figure_3")
 first = {run.config.target: run for run in reversed(full or runs)}
 columns = {"trained": "before", "baseline": "amnesiac", "proposed": "partial"}
 columns["retrained"] = "retrained"

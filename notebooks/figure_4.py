@@ -32,7 +32,7 @@ from reproduction.chapters.settings_tables import mixing_table
 from reproduction.study import results as access
 
 changes = {"seeds": seeds, "sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
-runs = access.results("figure_4", profile, **changes)
+runs = access.of_page("figure_4", profile, **changes)
 full = complete_runs("figure_4")
 
 # %% tags=["remove-input"]

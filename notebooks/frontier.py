@@ -35,7 +35,7 @@ from reproduction.study import results as access
 
 apply_style()
 changes = {"models": models, "seeds": seeds}
-runs = access.results("frontier", profile, **changes)
+runs = access.of_page("frontier", profile, **changes)
 complete = access.stored("frontier", "full")
 points = measured(complete)
 display(Markdown(unfinished("frontier", "full")), Markdown(answer(points)))

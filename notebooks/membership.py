@@ -28,7 +28,7 @@ from reproduction.chapters.provenance_table import command, provenance
 from reproduction.study import results as access
 
 apply_style()
-runs = access.results("membership", profile, seeds=seeds)
+runs = access.of_page("membership", profile, seeds=seeds)
 complete = access.stored("membership", "full")
 many, classes = chapter.crowds(complete), chapter.populations(complete)
 display(Markdown(chapter.answer(chapter.single(many))))

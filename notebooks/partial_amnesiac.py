@@ -56,8 +56,8 @@ torch.set_num_threads(1)
 numbers = (1, 2)
 pruning = {"sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
 changes = {"models": models, "seeds": seeds, "affected_fraction": affected_fraction, **pruning}
-runs = {number: access.results(f"figure_{number}", profile, **changes) for number in numbers}
-placed = access.results("kept_images", profile, models=models, seeds=seeds)
+runs = {number: access.of_page(f"figure_{number}", profile, **changes) for number in numbers}
+placed = access.of_page("kept_images", profile, models=models, seeds=seeds)
 every = [*runs[1], *runs[2]]
 full = [run for number in numbers for run in complete_runs(f"figure_{number}")]
 full_placed = complete_runs("kept_images")

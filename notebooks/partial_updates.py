@@ -52,7 +52,7 @@ changes = {"models": models, "seeds": seeds, "learning_rate": learning_rate}
 changes |= {"fraction_first": fraction_first, "fraction_last": fraction_last}
 numbers = [table.number for table in TABLES.values() if table.family == family]
 names = (*(f"table_{number}" for number in numbers), f"controls_{family}")
-runs = [run for name in names for run in access.results(name, profile, **changes)]
+runs = [run for name in names for run in access.of_page(name, profile, **changes)]
 every = runs_with(runs, experiment=family)
 full = [run for name in names for run in complete_runs(name)]
 own = runs_with(full, experiment=family)

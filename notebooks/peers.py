@@ -162,7 +162,7 @@ chapter.model_table(
 # ## This page's own run
 
 # %%
-runs = access.results("peers", profile, models=models, seeds=seeds)
+runs = access.of_page("peers", profile, models=models, seeds=seeds)
 chapter.model_table(chapter.points(runs), "equal", f"At equal forgetting, profile {profile}.")
 
 # %% [markdown]

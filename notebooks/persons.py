@@ -28,7 +28,7 @@ from reproduction.chapters.provenance_table import command, provenance
 from reproduction.study import results as access
 
 apply_style()
-runs = access.results("persons", profile, seeds=seeds)
+runs = access.of_page("persons", profile, seeds=seeds)
 complete = access.stored("persons", "full")
 attacked = single(crowds(complete))
 display(Markdown(chapter.answer(complete, attacked)))

@@ -28,7 +28,7 @@ from reproduction.study import results as access
 
 apply_style()
 changes = {"models": models, "seeds": seeds}
-runs = access.results("rule_of_thumb", profile, **changes)
+runs = access.of_page("rule_of_thumb", profile, **changes)
 complete = access.stored("rule_of_thumb", "full")
 points = mapped(complete)
 display(Markdown(unfinished("rule_of_thumb", "full")), Markdown(answer(points)))

@@ -30,11 +30,11 @@ from reproduction.chapters.pictures.sisa import sisa_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
-from reproduction.study.results import results
+from reproduction.study.results import of_page
 from reproduction.study.runs.sisa import recipe_of
 
 apply_style()
-runs, full = results("sisa", profile, seeds=seeds), chapter.whole(complete_runs("sisa"))
+runs, full = of_page("sisa", profile, seeds=seeds), chapter.whole(complete_runs("sisa"))
 shown = full or runs
 config = shown[0].config
 

@@ -54,7 +54,7 @@ changes = {"models": models, "seeds": seeds, "affected_fraction": affected_fract
 changes |= {"sparsity_first": sparsity_first, "sparsity_last": sparsity_last}
 changes |= {"fraction_first": fraction_first, "fraction_last": fraction_last}
 changes |= {"learning_rate": learning_rate}
-runs = access.results(f"table_{table}", profile, **changes)
+runs = access.of_page(f"table_{table}", profile, **changes)
 full, points = complete_runs(f"table_{table}"), complete().points(table)
 found = complete().comparisons[complete().comparisons.table == table]
 

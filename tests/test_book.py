@@ -352,3 +352,16 @@ def test_a_failed_build_keeps_the_book_before_it(project):
     assert old.read_text() == "the book before"
     left = {path.name for path in (project / "_build" / "smoke").iterdir()}
     assert left == {"html", "source", "build.log"}
+
+
+@pytest.mark.parametrize("name", ["table_1", "persons", "rule_of_thumb", "cost"])
+def test_pages_of_the_complete_data_show_nothing_twice(name):
+    (source,) = sources.find([name])
+    whole, cut = sources.read(source), sources.read(source)
+    sources.without_own(cut)
+    assert not any(sources.OWN in cell.source for cell in cut.cells)
+    assert not any("this-machine" in cell.metadata.get("tags", []) for cell in cut.cells)
+    heads = [re.findall(r"^## .*$", c.source, re.M) for c in whole.cells if c.cell_type != "code"]
+    left = [re.findall(r"^## .*$", c.source, re.M) for c in cut.cells if c.cell_type != "code"]
+    assert sum(left, []) == [head for head in sum(heads, []) if head != sources.OWN]
+    assert (len(cut.cells) == len(whole.cells)) == (name == "cost")

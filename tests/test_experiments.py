@@ -282,3 +282,26 @@ def test_committed_runs_are_read_and_written_as_they_are(tmp_path, monkeypatch):
         assert store.run_name(config) == path.stem
         result = store.Result.model_validate({**stored, "config": config})
         assert json.loads(store.save("copy", result).read_text()) == stored
+
+
+def test_a_page_of_the_complete_data_shows_what_is_stored(monkeypatch, tmp_path):
+    monkeypatch.setattr(access, "run_missing", lambda *_, **__: pytest.fail("it was run"))
+    shown, found = (f("table_1", "full") for f in (access.of_page, access.stored))
+    assert [store.run_hash(run.config) for run in shown] == [
+        store.run_hash(run.config) for run in found
+    ]
+    assert len(shown) >= 20
+    with pytest.raises(pytest.fail.Exception, match="it was run"):
+        access.of_page("table_1", "full", sparsity_first=0.5)
+
+
+def test_a_page_trains_on_complete_data_only_where_somebody_names_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(places, "root", lambda: tmp_path)
+    monkeypatch.setattr(places, "profiles", lambda: places.ROOT / "profiles")
+    monkeypatch.setenv("UNLEARN_DATA", "")
+    assert [access.measured_under(name) for name in ("full", "smoke")] == ["quick", "smoke"]
+    (tmp_path / "data").mkdir()
+    assert access.measured_under("full") == "full"
+    (tmp_path / "data").rmdir()
+    monkeypatch.setenv("UNLEARN_DATA", str(tmp_path / "elsewhere"))
+    assert access.measured_under("full") == "full"

@@ -100,6 +100,12 @@ def main() -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
+MISSING = (
+    "The others need the complete data and hours: name their folder, or an empty one to download "
+    "them into, with --data (make book DATA=...) or UNLEARN_DATA"
+)
+
+
 def _check_data(profile: str) -> None:
     """Raise InputError for all data sets that cannot be had, before anything is run."""
     settings, problems = load_profile(profile), []
@@ -117,11 +123,19 @@ def _check_data(profile: str) -> None:
 @scheduler_option
 @strict_option
 def book(profile: str, jobs: int, scheduler: str | None, strict: bool) -> None:
-    """Run what is missing, execute every notebook, build the book and print its path."""
-    if not results.is_complete(profile):
-        _check_data(profile)
-    # all that the notebooks will look up
-    results.run_everything(profile, jobs=jobs, scheduler=scheduler)
+    """Run what is missing, execute every notebook, build the book and print its path.
+
+    Of a profile on the complete data it is run only where these are named: pages show what is
+    stored.
+    """
+    there, planned = results.standing(profile)
+    if there < planned and results.lacks_data(profile):
+        click.echo(f"{there} of {planned} runs are stored, and shown. {MISSING}", err=True)
+    else:
+        if there < planned:
+            _check_data(profile)
+        # all that the notebooks will look up
+        results.run_everything(profile, jobs=jobs, scheduler=scheduler)
     publishing.execute([], profile, {}, jobs=jobs)
     click.echo(publishing.build(profile, strict=strict))
 

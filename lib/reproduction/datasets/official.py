@@ -50,6 +50,11 @@ def data_root() -> Path:
     return Path(os.environ.get("UNLEARN_DATA") or places.root() / "data").expanduser()
 
 
+def data_named() -> bool:
+    """Whether somebody says where the official files are, or are to be put."""
+    return bool(os.environ.get("UNLEARN_DATA")) or data_root().exists()
+
+
 def check_file(folder: Path, file: str, remedy: str) -> None:
     """Compare a file below a folder with its digest.
 

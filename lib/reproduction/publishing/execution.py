@@ -22,6 +22,7 @@ from reproduction.machine.folders import make_folder
 from reproduction.machine.workers import worker_pool
 from reproduction.publishing import rerun, sources
 from reproduction.publishing.environment import own_environment
+from reproduction.study.profiles import load_profile
 from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
@@ -141,6 +142,8 @@ def _prepared(
     notebook = sources.read(source)
     own = sources.parameters(source, notebook)
     values = rerun.accepted(source.name, own, profile, parameters)
+    if not values and load_profile(profile).source == "complete":
+        sources.without_own(notebook)  # it would be the same twice
     if values:  # a reader has to know that the page was executed with other values
         listed = ", ".join(f"`{key}={value}`" for key, value in parameters.items())
         banner = (

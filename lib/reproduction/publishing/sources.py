@@ -29,6 +29,7 @@ from reproduction import places
 
 # The name, the title and the language: papermill asks for all three.
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+OWN = "## The same on this machine"
 MARK = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -102,6 +103,22 @@ def _filled(source: Source, mark: re.Match) -> str:
             "notebooks/templates.yaml has no text under 'substitutions'"
         )
     return json.dumps(str(source.substitutions[mark[1]]), ensure_ascii=False)[1:-1]
+
+
+def without_own(notebook: NotebookNode) -> None:
+    """Take out what a page shows of its own profile's runs, beside the complete data.
+
+    That is from the heading :data:`OWN` to the next text, and cells tagged ``this-machine``.
+    """
+    kept, inside = [], False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            before, inside = cell.source.partition(OWN)[:2]
+            cell.source = before.rstrip()
+        own = inside and cell.cell_type == "code"
+        if cell.source and not own and "this-machine" not in cell.metadata.get("tags", []):
+            kept.append(cell)
+    notebook.cells = kept
 
 
 def parameters(source: Source, notebook: NotebookNode) -> dict[str, Any]:

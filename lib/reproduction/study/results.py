@@ -6,6 +6,7 @@ import pandas as pd
 
 from partial_unlearning.system.files import write_atomic
 from reproduction import paper, places
+from reproduction.datasets.official import data_named
 from reproduction.study.configs import Config
 from reproduction.study.experiments import EXPERIMENTS, configs_of
 from reproduction.study.kinds import TABLES, Table
@@ -50,6 +51,27 @@ def results(
     return [find(profile, config) for config in configs]
 
 
+def lacks_data(profile: str) -> bool:
+    """Whether a profile is of the complete data, and nobody says where these are."""
+    return load_profile(profile).source == "complete" and not data_named()
+
+
+def measured_under(profile: str) -> str:
+    """The profile of what a page itself trains or reads images for: one whose data are there."""
+    return "quick" if lacks_data(profile) else profile
+
+
+def of_page(name: str, profile: str, **changes: Value) -> list[Result]:
+    """The results that a page shows, as :func:`results`; of the complete data those stored.
+
+    No page starts trainings of hours; :func:`run_everything` does before. With changes it does.
+    """
+    usual = not any(value is not None for value in changes.values())
+    if usual and load_profile(profile).source == "complete":
+        return stored(name, profile)
+    return results(name, profile, **changes)
+
+
 def stored(name: str, profile: str) -> list[Result]:
     """Those results of an experiment that exist already; nothing is computed."""
     _, configs = resolve(name, profile)
@@ -73,13 +95,10 @@ def _everything(profile: str) -> list[Config]:
     return [config for name in EXPERIMENTS for config in configs_of(name, settings)]
 
 
-def is_complete(profile: str) -> bool:
-    """Whether every run of a profile is stored, so that nothing needs its data.
-
-    Raises:
-        InputError: an unknown profile.
-    """
-    return all(find(profile, config) for config in _everything(profile))
+def standing(profile: str) -> tuple[int, int]:
+    """How many runs of a profile are stored, and how many there are; InputError if unknown."""
+    found = {run_name(config): find(profile, config) for config in _everything(profile)}
+    return sum(map(bool, found.values())), len(found)
 
 
 def _rows(table: Table, result: Result) -> list[dict[str, Any]]:
