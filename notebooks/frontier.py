@@ -88,6 +88,8 @@ choice_table(points, caption="Complete data: the setting that each kind of mask 
 # paper's random masks are searched in the same way. Then five further trainings are judged on the test images: *holds* means that the whole
 # interval of the difference lies above minus half a point.
 #
+# The library's log begins with the paper's kind of mask and single entries, not with blocks or last layers, until a kind holds in every model.
+#
 # ## Is a factor above one allowed?
 #
 # Equation (7) subtracts what was kept, once. With few entries that is too little, and $\lambda$ goes beyond 1: the little that is kept stands for all of
