@@ -64,7 +64,7 @@ opening(f"table_{table}")
 # %%
 result_picture(complete().comparisons, table)
 
-# %%
+# %% tags=["nbval-check-output"]
 accuracy_table(
     table, points, ACCURACIES, caption=f"Table {table}, complete data: accuracy in percent"
 )
