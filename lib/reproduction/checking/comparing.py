@@ -28,7 +28,7 @@ from reproduction.study.intervals import interval
 from reproduction.study.kinds import TABLES
 
 PAPER_SIDES = ("proposed", "baseline")
-ALONE = "of one network, not corrected for several as that network's own is"
+ALONE = "one network only: not corrected for several, as its own line is"
 PLACEMENTS = {"amnesiac": ("tables", "kept_images")}
 
 Model = tuple[int, str]
