@@ -49,6 +49,7 @@ UNSEEN = """() => [...document.querySelectorAll(
     const style = getComputedStyle(element);
     return style.outlineStyle === 'none' || parseFloat(style.outlineWidth) === 0;
   }).map((element) => element.outerHTML.slice(0, 120))"""
+STILL = "*, ::before, ::after { transition: none !important; animation: none !important }"
 FORMULA_STOPS = "() => document.querySelectorAll('mjx-container[tabindex]').length"
 CUT = """() => [...document.querySelectorAll('.bd-article pre')].filter(
   (code) => code.checkVisibility() && code.scrollWidth > code.clientWidth + 1
@@ -119,6 +120,7 @@ def inspect(page, name: str, address: str, html: Path, look: Look) -> None:
     look.painted[name] = page.evaluate(PAINTED)
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     page.evaluate(script)
+    page.add_style_tag(content=STILL)  # a colour on its way to another theme's is neither
     for width, theme in LOOKS:
         at = f"{name}, {width} px, {theme}"
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
