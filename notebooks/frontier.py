@@ -38,7 +38,7 @@ changes = {"models": models, "seeds": seeds}
 runs = access.of_page("frontier", profile, **changes)
 complete = access.stored("frontier", "full")
 points = measured(complete)
-display(Markdown(unfinished("frontier", "full")), Markdown(answer(points)))
+display(Markdown(f"{answer(points)}\n\n{unfinished('frontier', 'full')}"))
 
 # %% [markdown]
 # That is about the number of entries that a log must keep of each update. The price is said below: a mask in the last layer

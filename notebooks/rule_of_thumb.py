@@ -31,7 +31,7 @@ changes = {"models": models, "seeds": seeds}
 runs = access.of_page("rule_of_thumb", profile, **changes)
 complete = access.stored("rule_of_thumb", "full")
 points = mapped(complete)
-display(Markdown(unfinished("rule_of_thumb", "full")), Markdown(answer(points)))
+display(Markdown(f"{answer(points)}\n\n{unfinished('rule_of_thumb', 'full')}"))
 
 # %% [markdown]
 # Partial amnesiac unlearning takes back a part of what was learnt from batches that held the data to forget.

@@ -156,7 +156,7 @@ def test_no_page_shows_an_error_or_a_warning(html):
         f"{page.name}: {block.get_text()[:80]}"
         for page in pages(html)
         for block in parsed(page).select("div.output")
-        if re.search(r"Traceback \(most recent|\w+Warning:", block.get_text())
+        if re.search(r"Traceback \(most recent|\w+Warning:|<\S+ object", block.get_text())
     ]
     assert shown == []
 

@@ -29,9 +29,10 @@ CONDITIONS = {
     "No, if batches are shuffled plainly and a request is large, such as a whole class": "1, 100 "
     "and 600 of MNIST's images stand in {shares} of the steps; with "
     "every batch affected, taking back all leaves {whole} accuracy on everything else, and taking "
-    "back the pruned part leaves {pruned} on the class: nothing kept, or nothing forgotten",
-    "No, if you need a proof that no trace is left": "trained on for some steps without the class, "
-    "a model answers up to {back} of it again; only training again is exact",
+    "back the pruned part leaves {pruned} on the class: little kept, or little forgotten",
+    "No, if you need a proof that no trace is left": "trained on for some steps without the class "
+    "after partial amnesiac unlearning, a model answers up to {back} of it again on average; only "
+    "training again is exact",
     "No, if you still hold the other training images": "training the last layer anew on them "
     "(EU-k) ends {anew} points beside training again, and needs no log",
     "No, if training again is cheap": "it is exact; here it took {minutes} minutes of one core",

@@ -92,7 +92,8 @@ def answer(points: pd.DataFrame) -> str:
     ends = f"{_times(min(each.values()))} to {_times(max(each.values()))}"
     return (
         f"{_settled(found, arm)}: keeping the {NAMES[arm]} needs **{_times(factor)} times fewer "
-        f"entries a step** than the paper's masks, searched as hard ({ends} over {over}; "
+        f"entries a step** than the paper's masks, searched as hard (geometric mean; {ends} over "
+        f"{over}; "
         f"{_times(geometric(whole.values()))} times fewer bytes with the ids of the batch). "
         f"Whether it keeps as much accuracy on retained data, to within half a point of the masks "
         f"of Tables 1 and 2 at {limits().level:g} % of the target images still recognised: "
@@ -130,7 +131,7 @@ def _apart(points: pd.DataFrame, arm: str) -> str:
     if own is None:
         return ""
     return (
-        f" If each training is taken for itself, the factor is {_times(own.mean)} "
+        f" If each training chooses on its own test images, the factor is {_times(own.mean)} "
         f"[{_times(own.low)}, {_times(own.high)}] over {own.n} seeds."
     )
 

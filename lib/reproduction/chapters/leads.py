@@ -23,6 +23,7 @@ from reproduction.chapters.answer import (
 from reproduction.chapters.complete import Complete, complete
 from reproduction.chapters.tables import NONE, Table
 from reproduction.chapters.verdict_box import one_decimal, verdict_box
+from reproduction.checking.claims import limits
 from reproduction.checking.comparing import How, of_family
 from reproduction.checking.verdicts import NOT_RUN
 
@@ -95,17 +96,23 @@ def fractions(found: Complete) -> str:
         f"back leaves {whole['min']:.0f} to {whole['max']:.0f} % of everything else recognised, "
         f"the paper’s pruning {part['min']:.0f} to {part['max']:.0f} %."
     )
-    every = (
-        rows[(rows.affected_fraction == 1) & (rows.method == PART)].groupby("dataset").d_t.mean()
+    return f"{said}{_never_there(found.data['fractions'])}"
+
+
+def _never_there(rows: pd.DataFrame) -> str:
+    """Where the paper's pruning does not come down to the level in every training."""
+    at = (rows.end == "train") & (rows.level == limits().level) & (rows.method == PART)
+    parts = []
+    for (name, part), mine in rows[at].groupby(["dataset", "affected_fraction"]):
+        there = mine.reached.astype(bool).sum()
+        if there < len(mine):
+            parts.append(f"{there} of {len(mine)} with {100 * part:.0f} % on {paper.TITLES[name]}")
+    if not parts:
+        return ""
+    return (
+        f" Down to {limits().level:g} % of the class the pruning comes in all trainings but for: "
+        f"{', '.join(parts)}."
     )
-    if every.empty:
-        return said
-    return f"{said} With every batch affected {_class_left(every)}."
-
-
-def _class_left(d_t: pd.Series) -> str:
-    known = ", ".join(f"{value:.0f} % on {paper.TITLES[name]}" for name, value in d_t.items())
-    return f"the class stays recognised ({known})"
 
 
 def growing(found: Complete) -> str:

@@ -128,8 +128,11 @@ def answer(found: pd.DataFrame) -> str:
     ]
     return (
         f"At equal forgetting, mean over {over[0]} ({over[1]}), the best of "
-        f"today's methods beside the retrained twin is {kept[0]}, the best of the paper's "
-        f"{kept[1]}. Nearest to the twin in its answers to target images is {labels[near]}: they "
+        f"today's methods beside the retrained twin is {kept[0]}, the best of the paper's is "
+        f"{kept[1]}, of those that get there in every model. {labels[best[FIELD]]} takes "
+        f"{METHODS[best[FIELD]].images} images, {labels[best[PAPER]]} "
+        f"{METHODS[best[PAPER]].images} ones. Nearest to the twin in its answers to target images "
+        f"is {labels[near]}: they "
         f"differ by {means.variation_target[near]:.0f} % (total variation), those of two "
         f"retrainings by {means.variation_target['replay']:.0f} %, those of the farthest method by "
         f"{rest.variation_target.max():.0f} %. A linear probe of the last layer's "

@@ -130,18 +130,24 @@ def answer(points: pd.DataFrame) -> str:
     few, many = points.affected.min(), points.affected.max()
     last = points[(points.name == LAST) & (points.end == "equal") & points.reached]
     near, far = (last[last.affected == part].gap.mean() for part in (few, many))
-    opinion = (
-        "That depends on how many batches held what must go."
-        if far > near + 1 or math.isnan(far)
-        else "If you stop in time, it depends little on how many batches held what must go."
-    )
+    below = last[last.affected < 1].groupby("affected").gap.mean()
+    opinion = "If you stop in time, it depends little on how many batches held what must go."
+    if far > near + 1 or math.isnan(far):
+        little = len(below) > 1 and below.max() - below.min() <= 1
+        opinion = (
+            "If you stop in time, it hardly matters how many batches held what must go, as long "
+            "as others did not."
+            if little
+            else "How near you come depends on how many batches held what must go."
+        )
     return (
         f"**{opinion}** With {100 * few:g} % of the steps affected, taking back the last layer "
         f"until {limits().level:g} % of the class is still recognised ends "
         f"{_gap(points, few, 'equal', LAST)} from a model that never saw it; with "
         f"{100 * many:g} % it ends {_gap(points, many, 'equal', LAST)} from it. Whole updates, "
-        f"taken back without stopping, end {_gap(points, few, 'published', '100 %')} from it with "
-        f"{100 * few:g} %, and {_gap(points, many, 'published', '100 %')} with {100 * many:g} %."
+        f"stopped there too, end {_gap(points, few, 'equal', '100 %')} from it with "
+        f"{100 * few:g} %; taken back without stopping, "
+        f"{_gap(points, few, 'published', '100 %')} with {100 * few:g} %, and {_gap(points, many, 'published', '100 %')} with {100 * many:g} %."
     )
 
 
