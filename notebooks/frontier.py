@@ -133,5 +133,5 @@ choice_table(measured(runs), caption=f"The setting that each kind of mask takes,
 # %%
 provenance(complete, command("frontier", "full"))
 
-# %%
+# %% tags=["this-machine"]
 provenance(runs, command("frontier", profile, **changes))

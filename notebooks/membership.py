@@ -38,7 +38,7 @@ display(Markdown(chapter.answer(chapter.single(many))))
 #
 # An attack asks of one image: was the model trained on it? The strongest ones compare the model with many others of which that is known,
 # image by image {cite:p}`carlini2022`. Here each model is trained on 10,000 common images of MNIST and on a random half of a *pool* of 200 more:
-# its person, in one batch an epoch. It is then asked to forget that person. Of each image of the pool half of the models know nothing.
+# its person, in one batch an epoch. It is then asked to forget that person. Any one image of the pool has been seen by half of the models.
 #
 # - **LiRA** compares with models *of the same method* that never had the image: all that differs is whether this image was in.
 # - **U-LiRA** {cite:p}`hayes2025` compares with *retrained* models. It sees whatever unlearning has done to a model.

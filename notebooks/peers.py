@@ -159,7 +159,7 @@ chapter.model_table(
 )
 
 # %% [markdown]
-# ## This page's own run
+# ## The same on this machine
 
 # %%
 runs = access.of_page("peers", profile, models=models, seeds=seeds)

@@ -76,5 +76,5 @@ map_table(mapped(runs), caption=f"The same, profile {profile}")
 # %%
 provenance(complete, command("rule_of_thumb", "full"))
 
-# %%
+# %% tags=["this-machine"]
 provenance(runs, command("rule_of_thumb", profile, **changes))

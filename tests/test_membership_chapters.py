@@ -69,7 +69,7 @@ def test_the_answer_counts_methods_that_give_members_away(right, wrong):
     assert "AUC of 60.0 [58.0, 62.0]" in said
     assert "50.5 [48.5, 52.5] where the model was retrained without them: at chance" in said
     assert "between 47.0 [45.0, 49.0] (label flipping) and 55.0" in said
-    assert "Beside *retrained* models 6 of 6" in said
+    assert "From *retrained* models 6 of 6" in said
     assert (
         "trained model with an AUC of 80.0 [78.0, 82.0] and in the retrained one with 50.0" in said
     )

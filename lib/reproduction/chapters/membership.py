@@ -126,7 +126,7 @@ def answer(points: pd.DataFrame) -> str:
         f"without them: {beside_chance(twin.auc_low, twin.auc_high)}. At equal forgetting it is "
         f"between {bounds(left[least])} ({least}) and {bounds(left[most])} ({most})."
         f"{_seldom(left)}",
-        f"Beside *retrained* models {len(retrained)} of {len(left)} methods are told: such models "
+        f"From *retrained* models {len(retrained)} of {len(left)} methods can be told: such models "
         f"differ in more than in the images that were to be forgotten.",
     ]
     parts += [_planted(points), *_hidden(points), f"This rests on {coverage('membership')}."]

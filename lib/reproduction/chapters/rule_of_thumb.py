@@ -147,7 +147,8 @@ def answer(points: pd.DataFrame) -> str:
         f"{100 * many:g} % it ends {_gap(points, many, 'equal', LAST)} from it. Whole updates, "
         f"stopped there too, end {_gap(points, few, 'equal', '100 %')} from it with "
         f"{100 * few:g} %; taken back without stopping, "
-        f"{_gap(points, few, 'published', '100 %')} with {100 * few:g} %, and {_gap(points, many, 'published', '100 %')} with {100 * many:g} %."
+        f"{_gap(points, few, 'published', '100 %')} with {100 * few:g} %, and "
+        f"{_gap(points, many, 'published', '100 %')} with {100 * many:g} %."
     )
 
 
