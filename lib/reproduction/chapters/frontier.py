@@ -186,7 +186,7 @@ def choice_table(points: pd.DataFrame, *, caption: str) -> Table:
         for model, arms in found.items()
         for arm, one in arms.items()
     ]
-    heads = ("Model", "Kept", "Entries", "Bytes", "l", "d_t")
+    heads = ("Model", "Kept", "Entries", "Bytes", "λ", "d_t")
     heads += ("d_r − paper's", "Features", "Times fewer", "Half a point")
     return simple_table(rows, headings=heads, caption=caption, labels=2)
 

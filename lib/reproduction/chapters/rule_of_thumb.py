@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from reproduction.chapters.figures import INK, PALETTE, side_by_side
+from reproduction.chapters.pictures.svg import PAGE
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.checking.claims import limits
 from reproduction.study.stored_runs import Result
@@ -20,6 +21,9 @@ ENDS = {"published": "everything subtracted", "equal": "equal forgetting"}
 
 LAST = "last layer"
 """The line of the map that is no mask by depth."""
+
+DARK = 40
+"""Points from which on a field is so dark that its number is white."""
 
 _SHADES = LinearSegmentedColormap.from_list("gap", ["#ffffff", PALETTE["baseline"]])
 
@@ -87,7 +91,8 @@ def map_figure(points: pd.DataFrame, model: str) -> Figure:
         axis.imshow(table.to_numpy(), cmap=_SHADES, vmin=0, vmax=60, aspect="auto")
         for (row, column), value in np.ndenumerate(table.to_numpy()):
             text = NONE if math.isnan(value) else f"{value:.1f}"
-            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=INK)
+            ink = PAGE if value > DARK else INK
+            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
         shares = [f"{100 * part:g}" for part in table.columns]
         axis.set_xticks(range(len(shares)), shares)
         axis.set_yticks(range(len(table)), table.index)
