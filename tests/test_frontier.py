@@ -293,6 +293,20 @@ def test_the_map_marks_what_never_gets_there():
     assert thumb.map_panels(points, "LeNet") == {}
 
 
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [
+        ({0.12: 1.0, 0.5: 1.9, 1.0: 2.0}, "hardly matters how many batches held what must go."),
+        ({0.12: 1.0, 0.5: 1.9, 1.0: 30.0}, "as long as others did not."),
+        ({0.12: 1.0, 0.5: 1.9, 1.0: math.nan}, "as long as others did not."),
+        ({0.12: 1.0, 0.5: 2.1, 1.0: 30.0}, "How near you come depends"),
+        ({0.12: math.nan, 1.0: math.nan}, "How near you come depends"),
+    ],
+)
+def test_the_opinion_follows_the_gaps(gaps, said):
+    assert said in thumb._opinion(pd.Series(gaps))
+
+
 def test_nothing_stored_is_said():
     assert thumb.answer(thumb.mapped(thumb_runs(gap=3))).startswith("**")
     assert thumb.answer(thumb.mapped([])) == "Nothing is stored yet."

@@ -27,7 +27,7 @@ CONDITIONS = {
     "Yes, if an answer is needed in seconds, and roughly will do": "it is one sum over the "
     "affected steps and one subtraction: 0 training steps",
     "No, if batches are shuffled plainly and a request is large, such as a whole class": "1, 100 "
-    "and 600 of MNIST's images stand in {shares} of the steps; with "
+    "and 600 of MNIST's images stand in {shares} of the steps by the closed form; with "
     "every batch affected, taking back all leaves {whole} accuracy on everything else, and taking "
     "back the pruned part leaves {pruned} on the class: little kept, or little forgotten",
     "No, if you need a proof that no trace is left": "trained on for some steps without the class "
@@ -44,8 +44,10 @@ CONDITIONS = {
 def _span(values: Iterable[float], unit: str = "") -> str:
     """The least and the most of some numbers, ``0.6 to 7.3``; a dash for none."""
     ends = sorted({f"{value:.1f}" for value in values if pd.notna(value)}, key=float)
-    said = " to ".join(dict.fromkeys((ends[0], ends[-1]))) if ends else NONE
-    return f"{said}{unit}".replace("-", "−") if ends else NONE
+    if not ends:
+        return NONE
+    said = " to ".join(dict.fromkeys((ends[0], ends[-1])))
+    return f"{said}{unit}".replace("-", "−")
 
 
 def _at_level(points: pd.DataFrame, method: str) -> pd.DataFrame:

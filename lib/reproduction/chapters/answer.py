@@ -254,8 +254,8 @@ def storage(found: Complete) -> str:
     if shares.empty:
         return NOTHING
     return (
-        f"The pruned log takes {shares.min():.1f} to {shares.max():.1f} % of the bytes of one that "
-        f"keeps every update whole{_example(shares)}. A factor of two of that is shorter numbers, "
+        f"The values of the pruned log take {shares.min():.1f} to {shares.max():.1f} % of the "
+        f"bytes of one that keeps every update whole{_example(shares)}. A factor of two of that is shorter numbers, "
         "not pruning."
     )
 

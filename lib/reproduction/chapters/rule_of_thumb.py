@@ -133,21 +133,11 @@ def answer(points: pd.DataFrame) -> str:
     if points.empty:
         return "Nothing is stored yet."
     few, many = points.affected.min(), points.affected.max()
-    last = points[(points.name == LAST) & (points.end == "equal") & points.reached]
-    near, far = (last[last.affected == part].gap.mean() for part in (few, many))
-    below = last[last.affected < 1].groupby("affected").gap.mean()
-    opinion = "If you stop in time, it depends little on how many batches held what must go."
-    if far > near + 1 or math.isnan(far):
-        little = len(below) > 1 and below.max() - below.min() <= 1
-        opinion = (
-            "If you stop in time, it hardly matters how many batches held what must go, as long "
-            "as others did not."
-            if little
-            else "How near you come depends on how many batches held what must go."
-        )
+    last = points[(points.name == LAST) & (points.end == "equal")]
+    gaps = last.where(last.reached).gap.groupby(last.affected).mean()
     return (
-        f"**{opinion}** With {100 * few:g} % of the steps affected, taking back the last layer "
-        f"until {limits().level:g} % of the class is still recognised ends "
+        f"**{_opinion(gaps)}** With {100 * few:g} % of the steps affected, taking back the last "
+        f"layer until {limits().level:g} % of the class is still recognised ends "
         f"{_gap(points, few, 'equal', LAST)} from a model that never saw it; with "
         f"{100 * many:g} % it ends {_gap(points, many, 'equal', LAST)} from it. Whole updates, "
         f"stopped there too, end {_gap(points, few, 'equal', '100 %')} from it with "
@@ -155,6 +145,20 @@ def answer(points: pd.DataFrame) -> str:
         f"{_gap(points, few, 'published', '100 %')} with {100 * few:g} %, and "
         f"{_gap(points, many, 'published', '100 %')} with {100 * many:g} %."
     )
+
+
+def _opinion(gaps: pd.Series) -> str:
+    """Whether the mean gap depends on the fraction of the steps affected, its index."""
+    short = gaps[gaps.index < 1]
+    if not _alike(short):
+        return "How near you come depends on how many batches held what must go."
+    unless = "" if _alike(gaps) else ", as long as others did not"
+    return f"If you stop in time, it hardly matters how many batches held what must go{unless}."
+
+
+def _alike(gaps: pd.Series) -> bool:
+    """Whether they are known, and lie within a point."""
+    return bool(gaps.notna().all() and gaps.max() - gaps.min() <= 1)
 
 
 def _gap(points: pd.DataFrame, affected: float, end: str, name: str) -> str:

@@ -46,20 +46,9 @@ METHODS = ("baseline", "proposed")
 _FROM_CONFIG = ("dataset", "model", "seed", "target", "affected_fraction")
 _OF_SISA = ("partition", "shards", "slices")
 COLUMNS = (
-    *("table", "placement", "family", *_FROM_CONFIG, "finished", "run", "seconds", "method", "end"),
-    *(
-        "level",
-        "reached",
-        "d_t",
-        "d_r",
-        "class_a",
-        "class_b",
-        "class_c",
-        "worst",
-        "strength",
-        "steps",
-    ),
-    *("epochs", "passes", "density", "similarity", "representation"),
+    *("table", "placement", "family", *_FROM_CONFIG, "finished", "run", "seconds"),
+    *("method", "end", "level", "reached", "d_t", "d_r", "class_a", "class_b", "class_c"),
+    *("worst", "strength", "steps", "epochs", "passes", "density", "similarity", "representation"),
 )
 """What every table of :func:`gather` has, empty ones too."""
 
