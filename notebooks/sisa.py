@@ -66,7 +66,7 @@ sisa_picture(shown)
 everything = load(config.dataset, source="sample")
 few = everything.train.subset(everything.train.ids[::10].contiguous())
 recipe = recipe_of(config.model_copy(update={"width": 32}), everything)
-partition = make_partition(few, "iid", shards=3, slices=4, seed=0)
+partition = make_partition(few.ids, shards=3, slices=4, seed=0)
 request = partition.slices[1][2][:1]
 before = train(recipe, few, partition)
 after = forget(recipe, few, before, request)

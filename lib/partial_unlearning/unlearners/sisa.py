@@ -138,10 +138,11 @@ def forget(recipe: Recipe, data: Split, sisa: Sisa, request: Tensor) -> Sisa:
     Raises:
         InputError: an id is in no shard, or nothing would be left.
     """
-    sisa.partition.cost(request)  # refuses what cannot be done
-    partition = sisa.partition.without(request)
+    affected, partition = sisa.partition.first_affected(request), sisa.partition.without(request)
+    if not len(partition.ids):
+        raise InputError("the request names every sample, so that nothing is left to train on")
     states, visits = list(sisa.states), 0
-    for shard, first in sisa.partition.first_affected(request).items():
+    for shard, first in affected.items():
         kept = sisa.states[shard][: first + 1]
         states[shard], seen = _train_shard(recipe, data, partition, shard, kept)
         visits += seen

@@ -6,11 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from partial_unlearning.errors import InputError
+from partial_unlearning.samples import Split
 from partial_unlearning.training import make_optimizer
-from partial_unlearning.unlearners.partition import Partition, make_partition
+from partial_unlearning.unlearners.partition import Partition, make_partition, sliced
 from partial_unlearning.unlearners.sisa import Recipe, Sisa, aggregate, forget, train
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import SisaConfig
+from reproduction.study.measures.sisa_cost import cost_of
 from reproduction.study.runs.setup import fresh_model, load_data, rows_of, trained_model
 
 DRAWS = 1000
@@ -29,6 +32,31 @@ def recipe_of(config: SisaConfig, data: Dataset) -> Recipe:
     )
 
 
+def by_class(data: Split, shards: int) -> list[Tensor]:
+    """Whole classes, neighbouring labels together: each shard sees a part of the classes only.
+
+    Raises:
+        InputError: more shards than there are classes.
+    """
+    present = data.labels.unique().cpu()
+    if shards > len(present):
+        raise InputError(
+            f"{shards} shards by class need as many classes, there are {len(present)}; "
+            "choose fewer shards"
+        )
+    groups = present.tensor_split(shards)
+    return [data.ids[torch.isin(data.labels.cpu(), group)].cpu() for group in groups]
+
+
+def partition_of(config: SisaConfig, data: Split) -> Partition:
+    """The partition of a configuration: at random, or whole classes to a shard."""
+    if config.partition == "iid":
+        cut = {"shards": config.shards, "slices": config.slices, "seed": config.seed}
+        return make_partition(data.ids, **cut)
+    generator = torch.Generator().manual_seed(config.seed)
+    return sliced(by_class(data, config.shards), config.slices, generator)
+
+
 def _costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str, Any]]:
     """Retraining cost of one sample (every one tried), of 10, of 1 % and of a whole class.
 
@@ -44,8 +72,8 @@ def _costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str,
     requests["the target class"] = [target]
     found = []
     for name, drawn in requests.items():
-        each = [partition.cost(request) for request in drawn]
-        shares = [cost.cost_fraction for cost in each]
+        each = [cost_of(partition, request) for request in drawn]
+        shares = [cost.share for cost in each]
         counts = {"request": name, "samples": len(drawn[0]), "drawn": len(drawn)}
         span = {"share": mean(shares), "least": min(shares), "most": max(shares)}
         found.append({**counts, **span, "shards": mean(cost.shards for cost in each)})
@@ -54,7 +82,7 @@ def _costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str,
 
 def _executed(name: str, before: Sisa, after: Sisa, request: Tensor) -> dict[str, Any]:
     """What a request really cost, beside what the partition foretold."""
-    cost = before.partition.cost(request)
+    cost = cost_of(before.partition, request)
     epochs = before.visits // len(before.partition.ids)
     return {
         "request": name,
@@ -74,8 +102,7 @@ def run(config: SisaConfig) -> dict[str, Any]:
     """
     data = load_data(config)
     recipe, target = recipe_of(config, data), data.train.of_class(config.target).cpu()
-    cut = {"shards": config.shards, "slices": config.slices, "seed": config.seed}
-    partition = make_partition(data.train, config.partition, **cut)
+    partition = partition_of(config, data.train)
     sisa = train(recipe, data.train, partition)
     requests = {"one sample": target[:1], "the target class": target}
     after = {name: forget(recipe, data.train, sisa, ids) for name, ids in requests.items()}
