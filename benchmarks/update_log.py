@@ -129,7 +129,7 @@ def fill(log: LogWriter, steps: int) -> None:
     """Record noise. Bytes and times of reading do not depend on the values."""
     generator = torch.Generator().manual_seed(0)
     kept = log.description.kept
-    positions = log.mask.kept(torch.rand(log.size, generator=generator))
+    positions = log.mask.kept(torch.rand(log.description.size, generator=generator))
     values = 1e-3 * torch.randn(kept, generator=generator)
     for step in range(steps):
         ids = IDS[torch.randint(1, len(IDS), (BATCH,), generator=generator)]
@@ -159,7 +159,8 @@ def bytes_over_limit(folder: Path, steps: int = 500) -> dict[str, dict[str, floa
                 ends = {"sparsity_first": pruning, "sparsity_last": pruning}
                 log = new_log(folder / label, model, strategy=strategy, **ends)
                 fill(log, steps)
-                limit = steps * limit_bytes(log.size, 1 - pruning, magnitude=kind != "seeded")
+                fewest = limit_bytes(log.description.size, 1 - pruning, magnitude=kind != "seeded")
+                limit = steps * fewest
                 detail[label] = log.folder.total() / limit
     # At 99 % a step of LeNet is 2.5 kB, and its 128 sample ids, at 16 bits each, a tenth of that.
     worst = {

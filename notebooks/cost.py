@@ -99,7 +99,7 @@ settings |= {
     values: costs.schedule(config, values=values) for values in ("float32", "bfloat16", "float16")
 }
 run = costs.record_run(config, folder, settings)
-steps, size = len(run.logs["90%"]), run.logs["90%"].size
+steps, size = len(run.logs["90%"]), run.logs["90%"].description.size
 
 # %%
 written, kept = costs.notebook_bytes(run.model, folder)

@@ -157,16 +157,16 @@ print(in_words(size))
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Bytes a step against the number of weights trained, both logarithmic: four parallel lines, from every weight in 32 bits at the top to 99 percent pruned at the bottom. Two measured logs lie on the lines of their prunings."}, "figure": {"caption": "Bytes that one training step adds to the log, by the formula, for batches of 128; dots are logs that this page wrote.", "name": "fig-log-size"}}
 rates = measured_rates(folder, weights=rate_weights, steps=40)
-pruned = 1 - log.description.kept / log.size
+pruned = 1 - log.description.kept / log.description.size
 logs = {
     f"LeNet above, {pruned:.0%} pruned": log,
     "one layer, 90% pruned": open_log(folder / "rates"),
 }
-real = {name: (one.size, one.folder.total() / len(one)) for name, one in logs.items()}
+real = {name: (one.description.size, one.folder.total() / len(one)) for name, one in logs.items()}
 size_lines(real)
 
 # %% tags=["remove-input"]
-foretold = log_bytes(log.size, len(log), pruned=pruned, batch_size=32, id_bytes=2)
+foretold = log_bytes(log.description.size, len(log), pruned=pruned, batch_size=32, id_bytes=2)
 assert abs(log.folder.total() / foretold - 1) < 0.02
 models = {
     "LeNet, this book's Table 1": (61_706, 8 * 469),

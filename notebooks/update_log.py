@@ -259,7 +259,7 @@ steps = log.affected_steps(mine)
 expected = layout.vector(model) - log.sum(steps)
 gap = (layout.vector(load_file(folder / "new.safetensors")) - expected).abs().max().item()
 print(f"{len(steps)} steps subtracted, largest gap {gap:.0e}")
-print(f"{log.description.kept / log.size:.0%} of each step's entries were recorded")
+print(f"{log.description.kept / log.description.size:.0%} of each step's entries were recorded")
 assert gap < 1e-6
 
 # %% [markdown]

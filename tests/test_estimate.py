@@ -16,7 +16,7 @@ from reproduction.costs.cost_figures import size_lines
 def filled(path, model: nn.Module, *, steps: int, ids: torch.Tensor, **settings):
     """A log of so many steps of noise; its size does not depend on the values."""
     log = create(path, model, ids=ids, **settings)
-    update = torch.rand(log.size, generator=torch.Generator().manual_seed(0))
+    update = torch.rand(log.description.size, generator=torch.Generator().manual_seed(0))
     positions = log.mask.kept(update)
     for step in range(steps):
         log.announce(step, 0, ids[: settings["batch_size"]])
@@ -42,9 +42,9 @@ def test_the_formula_is_the_size_of_a_log(tmp_path, name, ends, values, batch, m
     settings = {"sparsity_first": first, "sparsity_last": last, "values": values}
     log = filled(tmp_path / "log", model, steps=300, ids=ids, batch_size=batch, **settings)
     foretold = estimate.log_bytes(
-        log.size,
+        log.description.size,
         300,
-        pruned=1 - log.description.kept / log.size,
+        pruned=1 - log.description.kept / log.description.size,
         batch_size=batch,
         value_bytes=4 if values == "float32" else 2,
         id_bytes=np.dtype(log.description.ids).itemsize,

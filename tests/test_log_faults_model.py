@@ -420,7 +420,7 @@ def copy_log(path: Path, target: Path) -> StoredLog:
 def test_one_memory_is_recorded_once(thrice):
     path, model = thrice
     log = open_log(path, model)
-    assert log.size == 36
+    assert log.description.size == 36
     assert set(log.description.layout.tied) == {"b.weight", "c.weight", "d.weight"}
 
 

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from partial_unlearning.masks import FixedMask
 from partial_unlearning.models import build
 from partial_unlearning.recorders.weight_reader import TOGETHER, Reader
 from partial_unlearning.state import Layout
@@ -85,12 +84,3 @@ def test_blocks_of_neighbours_are_read_as_they_are(block, cut, seed, half):
     before, after = read(reader, 0), read(reader, 1)
     assert torch.equal(after, layout.vector(model)[positions])
     assert torch.equal(reader.changes(1)[0], after - before)
-
-
-def test_a_mask_in_blocks_is_read_by_rows():
-    """Else it would cost what single entries do: the reader has a few runs, and most are rows."""
-    model = nn.Linear(1000, 100)
-    mask = FixedMask.draw(Layout.of(model), [0.9], seed=0, block=32)
-    runs = Reader(model, mask.positions, 1).runs
-    assert len(runs) <= 4
-    assert sum(run.slots[0].numel() for run in runs if run.slots[0].dim() == 2) > 9900

@@ -11,15 +11,16 @@ from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
-from partial_unlearning.unlearners.amnesiac import forget, prune, undone
+from partial_unlearning.unlearners.amnesiac import forget, prune
 from partial_unlearning.unlearners.gradient import (
     ASCEND,
     DESCEND,
     flipped_labels,
+    gradient_step,
     unlearn_by_gradient,
 )
 from reproduction.datasets.sets import load
-from reproduction.study.runs.epoch_sums import EpochSums
+from reproduction.study.runs.epoch_sums import EpochSums, undone
 from reproduction.study.runs.target_placement import confined_plan
 
 
@@ -166,17 +167,18 @@ def gradient_run(digits, optimizer, fractions, epochs=3, sign=DESCEND, after=Non
     selection = SelectionMask.draw(layout, fractions, seed=0)
     target = digits.subset(digits.of_class(3))
     labels = flipped_labels(target.labels, classes=10, seed=0)
-    states = [layout.vector(model)]
+    states, whole = [layout.vector(model)], deepcopy(model)
+    given = (target.images, target.labels if sign == ASCEND else labels)
+    stepping = make_optimizer(optimizer, model.eval(), learning_rate=0.01)
+    for epoch in range(epochs):
+        chosen = selection.at(epoch)
+        gradient_step(model, *given, sign=sign, optimizer=stepping, positions=chosen)
+        states.append(layout.vector(model))
+    again = make_optimizer(optimizer, whole, learning_rate=0.01)
     unlearn_by_gradient(
-        model,
-        target.images,
-        target.labels if sign == ASCEND else labels,
-        sign=sign,
-        optimizer=make_optimizer(optimizer, model, learning_rate=0.01),
-        selection=selection,
-        max_epochs=epochs,
-        enough=lambda epoch: states.append(layout.vector(model)),
+        whole, *given, sign=sign, optimizer=again, selection=selection, epochs=epochs
     )
+    assert torch.equal(layout.vector(whole), states[-1])
     return layout, selection, states, target
 
 
@@ -231,7 +233,7 @@ def test_gradient_unlearning_leaves_batch_norm_statistics_alone(digits):
         sign=ASCEND,
         optimizer=make_optimizer("sgd", model, learning_rate=0.01),
         selection=SelectionMask.draw(layout, [1.0] * len(layout.layers), seed=0),
-        max_epochs=2,
+        epochs=2,
     )
     assert all(torch.equal(before[name], b) for name, b in model.named_buffers())
 

@@ -71,7 +71,7 @@ def trained(path: object, name: str = "MLP", **setting: object):
     """Train with a stored log and a memory log beside it."""
     model = small_model(name)
     log = create(path, model, plan=plan(), **setting)
-    twin = MemoryLog(log.size)
+    twin = MemoryLog(log.description.size)
     recorders = [UpdateRecorder(log.mask, log), UpdateRecorder(log.mask, twin)]
     fit(model, noise(), plan(), make_optimizer("adam", model, learning_rate=1e-2), recorders)
     log.close(model)
@@ -122,7 +122,7 @@ def test_streamed_sum_equals_the_sum_of_updates(tmp_path, name):
     for strategy in ("random", "layer_magnitude"):
         _, log, twin = trained(tmp_path / strategy, name, strategy=strategy)
         steps = [0, 1, 2, 7, 11, 23]
-        expected = torch.zeros(log.size, dtype=torch.float64)
+        expected = torch.zeros(log.description.size, dtype=torch.float64)
         for positions, values in twin.updates(steps):
             expected.index_add_(0, positions, stored(values, "bfloat16").double())
         assert torch.allclose(log.sum(steps).double(), expected, atol=1e-6, rtol=1e-6)
@@ -397,7 +397,7 @@ def test_a_log_can_be_saved_while_another_thread_records(tmp_path):
     model = nn.Linear(4, 3)
     ends = {"sparsity_first": 0, "sparsity_last": 0}
     log = create(tmp_path / "log", model, ids=IDS, batch_size=2, **ends)
-    values = torch.arange(1, 301)[:, None] * torch.ones(log.size)
+    values = torch.arange(1, 301)[:, None] * torch.ones(log.description.size)
 
     def write() -> None:
         for step, row in enumerate(values):
@@ -721,7 +721,7 @@ def test_forget_says_what_it_read_and_how_much_of_a_step_it_can_take_back(copied
     said = run(log_commands.forget_command, *arguments, old, "--out", new)
     log = open_log(path)
     assert "2 sample ids, from 101 to 102" in said
-    assert f"{log.description.kept} of {log.size} entries were recorded" in said
+    assert f"{log.description.kept} of {log.description.size} entries were recorded" in said
     assert "as before" not in said
     assert new.stat().st_mode & 0o777 == 0o600
     said = run(log_commands.forget_command, *arguments, new, "--out", again)

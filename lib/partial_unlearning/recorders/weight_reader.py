@@ -14,18 +14,10 @@ TOGETHER = 1 << 14
 microseconds; so does a call, and ten times as long when training has emptied the caches."""
 
 
-ROWS = (64, 32, 16)
-"""Neighbours that are read together where masks keep them so; 16 float32 fill a cache line."""
-
-
 class _Flat:
-    """A flat view of one tensor, made once and again when the tensor's memory is another.
+    """A flat view of one tensor, made once and again when the tensor's memory is another."""
 
-    With a ``row`` above 1 it is a view of as many whole rows of neighbours as there are.
-    """
-
-    def __init__(self, model: nn.Module, name: str, row: int = 1) -> None:
-        self.row = row
+    def __init__(self, model: nn.Module, name: str) -> None:
         path, _, self.leaf = name.rpartition(".")
         module = model.get_submodule(path)
         own = self.leaf in module._parameters
@@ -44,34 +36,26 @@ class _Flat:
                     "change the model first, then record() to a new folder"
                 )
             self.flat, self.memory = tensor.detach().reshape(-1), tensor.data_ptr()
-            if self.row > 1:
-                whole = len(self.flat) - len(self.flat) % self.row
-                self.flat = self.flat[:whole].view(-1, self.row)
         return self.flat
 
 
 class _Run:
     """The entries at int64 ``positions`` of flat tensors that follow each other in the vector.
 
-    With a ``row`` above 1 they are whole rows of the one tensor's view. Its ``readings`` are
-    ``slots``, in a type that holds what float32 cannot (float64, whole numbers); ``changes`` are
-    float32, a row for each reading but the first.
+    Its ``readings`` are ``slots``, in a type that holds what float32 cannot (float64, whole
+    numbers); ``changes`` are float32, a row for each reading but the first.
     """
 
-    def __init__(
-        self, tensors: list[_Flat], positions: Tensor, changes: Tensor, row: int = 1
-    ) -> None:
+    def __init__(self, tensors: list[_Flat], positions: Tensor, changes: Tensor) -> None:
         self.tensors, self.changes = tensors, changes
         fits = positions[-1] < 2**31  # four bytes a position are quicker to read than eight
-        index = positions[::row] // row
-        self.positions = index.to(torch.int32) if fits else index
+        self.positions = positions.to(torch.int32) if fits else positions
         self.copy = torch.cat([tensor() for tensor in tensors]) if len(tensors) > 1 else None
         own = tensors[0]().dtype
         floats = torch.promote_types(own, torch.float32)
         kind = floats if own.is_floating_point else torch.int64
         self.readings = changes.new_empty(len(changes) + 1, len(positions), dtype=kind)
-        places = self.readings.view(len(self.readings), -1, row) if row > 1 else self.readings
-        self.slots = places.unbind()
+        self.slots = self.readings.unbind()
 
     def read(self, slot: int) -> None:
         """Write the entries as they are now to a slot."""
@@ -109,26 +93,6 @@ def _runs(tensors: list[_Flat]) -> Iterator[list[_Flat]]:
     yield run
 
 
-def _parts(positions: Tensor) -> list[tuple[Tensor, int]]:
-    """Sorted positions in a few consecutive parts, each with how many neighbours it reads together.
-
-    A mask in blocks is read row by row but for the one block that is cut.
-    """
-    for row in ROWS:
-        _, same, counts = torch.unique_consecutive(
-            positions // row, return_inverse=True, return_counts=True
-        )
-        whole = counts[same] == row
-        ends = (whole.diff().nonzero().ravel() + 1).tolist()
-        if len(ends) <= 4 and 2 * whole.sum() > len(whole):
-            parts = positions.tensor_split(ends)
-            return [
-                (part, row if whole[end] else 1)
-                for part, end in zip(parts, [0, *ends], strict=True)
-            ]
-    return [(positions, 1)]
-
-
 class Reader:
     """Reads the entries of a model's vector at sorted positions, without building the vector.
 
@@ -153,16 +117,9 @@ class Reader:
             end = start + sum(tensor().numel() for tensor in tensors)
             last = int(torch.searchsorted(positions, end))
             if last > first:
-                self._add(model, tensors, positions[first:last] - start, first)
+                own = positions[first:last] - start
+                self.runs.append(_Run(tensors, own, self._changes[:, first:last]))
             start, first = end, last
-
-    def _add(self, model: nn.Module, tensors: list[_Flat], positions: Tensor, first: int) -> None:
-        """Read these positions of neighbouring tensors, the ``first`` of them at that place."""
-        for part, row in [(positions, 1)] if len(tensors) > 1 else _parts(positions):
-            own = tensors if row == 1 else [_Flat(model, tensors[0].name, row)]
-            changes = self._changes[:, first : first + len(part)]
-            self.runs.append(_Run(own, part, changes, row))
-            first += len(part)
 
     def __call__(self, slot: int = 0) -> None:
         """Read the entries as they are now into a slot."""

@@ -3,28 +3,19 @@
 What is subtracted is made of U, the sums of the affected updates by epoch, of shape ``(E, size)``,
 each as an update log sums them:
 
-========================  ==========================
-conventional (Eq. 4)      ``U.sum(0)``
-partial (Eq. 7)           ``prune(U.sum(0), kept)``
-scaled by a factor c      ``c * U.sum(0)``
-the last n epochs only    ``U[-n:].sum(0)``
-epoch after epoch         ``undone(U, order)``
-========================  ==========================
+=========================  =========================
+conventional (Eq. 4)       ``U.sum(0)``
+partial (Eq. 7)            ``prune(U.sum(0), kept)``
+scaled by a factor c       ``c * U.sum(0)``
+the last n epochs only     ``U[-n:].sum(0)``
+epoch after epoch, back    ``U.flip(0).cumsum(0)``
+=========================  =========================
 """
-
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
 
 from partial_unlearning.state import Layout
-
-ORDERS: dict[str, Callable[[Sequence[int]], Iterator[int]]] = {
-    "backward": reversed,
-    "forward": iter,
-}
-"""In which order epochs are undone: from the last one back, or from the first one on."""
 
 
 def forget(model: nn.Module, update: Tensor, *, keep_buffers: bool = False) -> nn.Module:
@@ -56,16 +47,3 @@ def prune(update: Tensor, kept: Tensor) -> Tensor:
     pruned = torch.zeros_like(update)
     pruned[..., kept] = update[..., kept]
     return pruned
-
-
-def undone(sums: Tensor, order: str) -> Iterator[Tensor]:
-    """Yield what is subtracted once 1, 2, ..., E epochs are undone: rows of ``U[order].cumsum(0)``.
-
-    The total, and so the end, is the same in any order; the way there is not. ``backward`` undoes
-    the last epoch first. The paper draws this curve in Figure 1 without giving its order.
-
-    Args:
-        sums: U, shape ``(E, size)``.
-        order: a key of :data:`ORDERS`.
-    """
-    return accumulate(sums[epoch] for epoch in ORDERS[order](range(len(sums))))

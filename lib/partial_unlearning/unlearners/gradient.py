@@ -5,8 +5,6 @@ ascends on the true ones (Section 3.2.4, Eqs. 5 and 10). With a selection mask S
 fraction of each layer moves (Eq. 9); a fraction of 1 is the naive method.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -110,8 +108,7 @@ def unlearn_by_gradient(
     sign: float,
     optimizer: Optimizer,
     selection: SelectionMask,
-    max_epochs: int,
-    enough: Callable[[int], bool] = lambda epoch: False,
+    epochs: int,
 ) -> nn.Module:
     """Unlearn in place by full-batch gradient steps (Eqs. 5, 8 and 10).
 
@@ -126,15 +123,13 @@ def unlearn_by_gradient(
         sign: :data:`ASCEND` or :data:`DESCEND`.
         optimizer: over the model's weights; its learning rate is alpha'.
         selection: which weights each epoch may move.
-        max_epochs: number of steps at most.
-        enough: called with the epoch (from 0) after each step; it ends the steps by returning
-            True, as :func:`forgotten` does.
+        epochs: number of steps; to look at the model between them, call :func:`gradient_step`.
 
     >>> model = nn.Linear(2, 3)
     >>> before = Layout.of(model).vector(model)
     >>> selection = SelectionMask.draw(Layout.of(model), [1 / 3], seed=0)  # three of nine weights
     >>> unlearn_by_gradient(
-    ...     model, torch.ones(4, 2), torch.tensor([0, 0, 1, 1]), sign=ASCEND, max_epochs=1,
+    ...     model, torch.ones(4, 2), torch.tensor([0, 0, 1, 1]), sign=ASCEND, epochs=1,
     ...     optimizer=torch.optim.SGD(model.parameters(), lr=0.1), selection=selection)
     Linear(in_features=2, out_features=3, bias=True)
     >>> moved = (Layout.of(model).vector(model) != before).nonzero().flatten()
@@ -142,9 +137,7 @@ def unlearn_by_gradient(
     True
     """
     model.eval()
-    for epoch in range(max_epochs):
+    for epoch in range(epochs):
         where = selection.at(epoch)
         gradient_step(model, images, labels, sign=sign, optimizer=optimizer, positions=where)
-        if enough(epoch):
-            break
     return model

@@ -21,10 +21,10 @@ def _facts(log: LogFiles) -> dict[str, object]:
     about, steps, total = log.description, len(log), log.folder.total()
     sparsity = f"{about.sparsity_first:g} to {about.sparsity_last:g}"
     blocks = f", blocks of {about.block}" * (about.block > 1)
-    dense = total / (4 * log.size * max(steps, 1))
+    dense = total / (4 * about.size * max(steps, 1))
     unfinished = f", not complete: purge {log.history.purging} again" * bool(log.history.purging)
     return {
-        "model": f"{log.size} entries in {len(about.model['layers'])} layers",
+        "model": f"{about.size} entries in {len(about.model['layers'])} layers",
         "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}{blocks}",
         "update": f"{about.kept} values in {about.values}, positions {about.positions}",
         "steps": steps,

@@ -38,11 +38,6 @@ class LogFiles:
         )
         self.parts = ((self._updates, 0), (self._batches, EPOCH_BYTES))  # bytes that purging keeps
 
-    @property
-    def size(self) -> int:
-        """Number of entries of the model's flat vector."""
-        return self.description.size
-
     def __len__(self) -> int:
         """Number of steps in the files: those from 0 on whose batch and update are both there.
 

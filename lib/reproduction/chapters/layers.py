@@ -10,7 +10,7 @@ from partial_unlearning.masks import SelectionMask
 from partial_unlearning.models import MODELS, build, parameter_count
 from partial_unlearning.state import Layout
 from partial_unlearning.training import make_optimizer
-from partial_unlearning.unlearners.gradient import DESCEND, unlearn_by_gradient
+from partial_unlearning.unlearners.gradient import DESCEND, gradient_step
 from reproduction.chapters.tables import Table, simple_table
 
 
@@ -98,18 +98,13 @@ def moved(
         Optimizer, epoch from 1, weights selected, moved inside S_l,e, moved outside.
     """
     copy, layout = deepcopy(model), Layout.of(model)
-    states = [layout.vector(copy)]
+    stepping = {"sign": DESCEND, "optimizer": make_optimizer(optimizer, copy, learning_rate=0.01)}
     rows = []
-
-    def count_moves(epoch: int) -> bool:
-        states.append(layout.vector(copy))
-        changed = states[-2] != states[-1]
-        inside = torch.isin(torch.arange(layout.size), selection.at(epoch))
+    for epoch in range(epochs):
+        before, chosen = layout.vector(copy), selection.at(epoch)
+        gradient_step(copy.eval(), images, labels, positions=chosen, **stepping)
+        changed = before != layout.vector(copy)
+        inside = torch.isin(torch.arange(layout.size), chosen)
         parts = (inside, changed & inside, changed & ~inside)
         rows.append((optimizer, epoch + 1, *(int(part.sum()) for part in parts)))
-        return False  # go on
-
-    steps = {"selection": selection, "max_epochs": epochs, "enough": count_moves}
-    steps["optimizer"] = make_optimizer(optimizer, copy, learning_rate=0.01)
-    unlearn_by_gradient(copy, images, labels, sign=DESCEND, **steps)
     return rows

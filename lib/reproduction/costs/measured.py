@@ -46,7 +46,7 @@ class LoggedRun:
     def bits(self, label: str) -> float:
         """Bits that one weight takes in one step, everything in the log's folder included."""
         log = self.logs[label]
-        return 8 * log.folder.total() / len(log) / log.size
+        return 8 * log.folder.total() / len(log) / log.description.size
 
     def flushed(self, label: str, exact: str) -> float:
         """Share of the values, in 0..1, that are zero here but not in the log ``exact``."""

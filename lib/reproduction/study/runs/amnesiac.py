@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from partial_unlearning.masks import Mask
 from partial_unlearning.metrics import Accuracy
 from partial_unlearning.state import Layout
-from partial_unlearning.unlearners.amnesiac import ORDERS, forget, undone
+from partial_unlearning.unlearners.amnesiac import forget
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.runs.amnesiac_arms import controls
+from reproduction.study.runs.epoch_sums import ORDERS, undone
 from reproduction.study.runs.fine_tuning import fine_tuned
 from reproduction.study.runs.paths import Record, Scale, evenly, goals_of, subtraction
 from reproduction.study.runs.recorded_training import RecordedTraining, record_training

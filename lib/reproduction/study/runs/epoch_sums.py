@@ -1,13 +1,20 @@
 """U: the sum of each epoch's affected updates, collected while the model is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from partial_unlearning.masks import Mask
 from partial_unlearning.state import Layout
 from partial_unlearning.training import Callback
+
+ORDERS: dict[str, Callable[[Sequence[int]], Iterator[int]]] = {
+    "backward": reversed,
+    "forward": iter,
+}
+"""In which order epochs are undone: from the last one back, or from the first one on."""
 
 
 class EpochSums(Callback):
@@ -46,9 +53,22 @@ class EpochSums(Callback):
         elif step + 1 in self._epoch_of:  # what other steps leave behind is never needed
             self._before = self.layout.vector(model)
 
-    def _add(self, epoch: int, update: torch.Tensor) -> None:
+    def _add(self, epoch: int, update: Tensor) -> None:
         if self.mask is None:
             self.sums[epoch] += update
         else:
             kept = self.mask.kept(update)
             self.sums[epoch, kept] += update[kept]
+
+
+def undone(sums: Tensor, order: str) -> Iterator[Tensor]:
+    """Yield what is subtracted once 1, 2, ..., E epochs are undone: rows of ``U[order].cumsum(0)``.
+
+    The total, and so the end, is the same in any order; the way there is not. ``backward`` undoes
+    the last epoch first. The paper draws this curve in Figure 1 without giving its order.
+
+    Args:
+        sums: U, shape ``(E, size)``.
+        order: a key of :data:`ORDERS`.
+    """
+    return accumulate(sums[epoch] for epoch in ORDERS[order](range(len(sums))))
