@@ -28,7 +28,7 @@ from IPython.display import Markdown, display
 
 from partial_unlearning.masks import keep_all
 from partial_unlearning.metrics import accuracy
-from partial_unlearning.models import build, parameter_count
+from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit, make_optimizer
@@ -37,6 +37,7 @@ from reproduction.chapters.complete import complete_runs
 from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import PALETTE, apply_style
 from reproduction.chapters.fractions import strategies
+from reproduction.chapters.layers import parameter_count
 from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.fractions import lines_picture
 from reproduction.chapters.provenance_table import command, provenance

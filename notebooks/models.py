@@ -27,9 +27,9 @@
 profile = "quick"
 
 # %%
-from partial_unlearning.models import MODELS, build, parameter_count
+from partial_unlearning.models import MODELS, build
 from partial_unlearning.state import Layout
-from reproduction.chapters.layers import layer_table
+from reproduction.chapters.layers import layer_table, parameter_count
 from reproduction.chapters.tables import simple_table
 from reproduction.study.profiles import load_profile
 

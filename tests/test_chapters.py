@@ -9,7 +9,7 @@ import torch
 
 from conftest import made_run
 from partial_unlearning.masks import SelectionMask
-from partial_unlearning.models import MODELS, build, parameter_count
+from partial_unlearning.models import MODELS, build
 from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels
 from reproduction import paper, places
@@ -18,7 +18,13 @@ from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import class_name
 from reproduction.chapters.curves import runs_with
 from reproduction.chapters.fractions import fraction_tables, strategies
-from reproduction.chapters.layers import layer_masks, layer_table, moved, ring_picture
+from reproduction.chapters.layers import (
+    layer_masks,
+    layer_table,
+    moved,
+    parameter_count,
+    ring_picture,
+)
 from reproduction.chapters.messages import load_messages
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.search_tables import choice_tables, grid_table, placement_table

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from partial_unlearning.models import MODELS, build, parameter_count
+from partial_unlearning.models import MODELS, build
 from partial_unlearning.state import Layout
+from reproduction.chapters.layers import parameter_count
 
 
 def models() -> list[tuple[str, torch.nn.Module]]:

@@ -153,8 +153,3 @@ def build(name: str, *, classes: int, seed: int, width: int | None = None) -> nn
         model = constructor(classes, width or usual_width)
     model.register_forward_pre_hook(_channels_last)
     return model
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Number of trainable weights."""
-    return sum(p.numel() for p in model.parameters())

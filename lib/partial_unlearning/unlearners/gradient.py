@@ -18,15 +18,12 @@ ASCEND, DESCEND = -1.0, 1.0
 
 
 def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
-    """A random wrong label for each sample, uniform over the other classes (Section 3.2.3).
+    """A random label other than the true one, int64, shape ``(n,)`` (Section 3.2.3).
 
     Args:
         labels: true labels, int64, shape ``(n,)``.
         classes: number of classes.
         seed: of the draw.
-
-    Returns:
-        Wrong labels, int64, shape ``(n,)``.
     """
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1, classes, labels.shape, generator=generator)

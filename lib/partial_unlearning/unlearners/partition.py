@@ -35,11 +35,6 @@ class Partition:
         """All sample ids, sorted, int64, shape ``(n,)``."""
         return self._places[0]
 
-    @cached_property
-    def sizes(self) -> Tensor:
-        """How many samples each slice holds, int64 of shape ``(S, R)``."""
-        return self.counts(self.ids)
-
     def counts(self, ids: Tensor) -> Tensor:
         """How many of ``ids``, shape ``(k,)``, lie in each slice, int64 of shape ``(S, R)``.
 
@@ -92,9 +87,9 @@ def make_partition(ids: Tensor, *, shards: int, slices: int, seed: int) -> Parti
     Raises:
         InputError: a count below 1, or more slices than there are samples.
 
-    >>> make_partition(torch.arange(13), shards=2, slices=3, seed=0).sizes
-    tensor([[3, 2, 2],
-            [2, 2, 2]])
+    >>> partition = make_partition(torch.arange(13), shards=2, slices=3, seed=0)
+    >>> [[len(part) for part in shard] for shard in partition.slices]
+    [[3, 2, 2], [2, 2, 2]]
     """
     if not (shards >= 1 and slices >= 1 and shards * slices <= len(ids)):
         raise InputError(

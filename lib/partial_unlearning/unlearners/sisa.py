@@ -72,9 +72,6 @@ class Aggregate(nn.Module):
 
     The paper speaks of averaging without saying what. Weights of models that began apart have no
     meaningful mean. A majority vote drops how sure each model is, and with few shards often ties.
-
-    Args:
-        models: the shard models.
     """
 
     def __init__(self, models: list[nn.Module]) -> None:

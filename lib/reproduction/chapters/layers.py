@@ -7,11 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from partial_unlearning.masks import SelectionMask
-from partial_unlearning.models import MODELS, build, parameter_count
+from partial_unlearning.models import MODELS, build
 from partial_unlearning.state import Layout
 from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.gradient import DESCEND, gradient_step
 from reproduction.chapters.tables import Table, simple_table
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Number of trainable weights."""
+    return sum(p.numel() for p in model.parameters())
 
 
 def _kind(module: nn.Module) -> str:

@@ -42,7 +42,7 @@ def cost_of(partition: Partition, ids: Tensor) -> Cost:
     Cost(visits=1, full=3, shards=1)
     """
     removed = partition.counts(ids)
-    remaining = partition.sizes - removed
+    remaining = partition.counts(partition.ids) - removed
     retrained = (removed > 0).cumsum(1) > 0  # the first affected slice and all that follow it
     return Cost(
         visits=int(remaining[retrained].sum()),
