@@ -18,7 +18,7 @@ ASCEND, DESCEND = -1.0, 1.0
 
 
 def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
-    """A random label other than the true one, int64, shape ``(n,)`` (Section 3.2.3).
+    """A wrong label for each sample, each as likely: int64, shape ``(n,)`` (Section 3.2.3).
 
     Args:
         labels: true labels, int64, shape ``(n,)``.
