@@ -23,6 +23,7 @@ from IPython.display import Markdown, display
 
 from reproduction.chapters import peers as chapter
 from reproduction.chapters.figures import apply_style
+from reproduction.chapters.pictures.peers import peers_picture
 from reproduction.chapters.provenance_table import command, provenance
 from reproduction.chapters.search_tables import search_table
 from reproduction.study import results as access
@@ -34,8 +35,8 @@ complete = access.stored("peers", "full")
 found = chapter.points(complete)
 display(Markdown(chapter.answer(found)))
 
-# %% mystnb={"image": {"alt": "Accuracy on retained data beside the retrained twin's, against how far a method's answers to target images are from the twin's; a labelled dot a method."}, "figure": {"caption": "Every method where it has forgotten equally much, on the complete data: the retrained twin is the star, and what is nearest to it is best. Dots are means over models, bars reach from the lowest to the highest model.", "name": "fig-peers"}}
-chapter.map_figure(found)
+# %%
+peers_picture(found)
 
 # %% tags=["remove-input"]
 display(Markdown(f"{chapter.censored(found)} {chapter.coverage('full', found)}"))

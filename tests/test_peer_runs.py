@@ -1,5 +1,6 @@
 """Runs, searches and pages of the methods beside the paper's."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from reproduction import places
 from reproduction.chapters import peers as chapter
+from reproduction.chapters.pictures.peers import peers_picture
 from reproduction.datasets.sets import load
 from reproduction.study import tuning
 from reproduction.study.experiments import configs_of
@@ -206,11 +208,13 @@ def test_nothing_stored_is_said_so():
     found = chapter.points([])
     assert "No runs" in chapter.answer(found) and "No runs" in chapter.replayed([])
     assert "nothing stored yet" in chapter.summary_table(found).text
-    assert chapter.map_figure(found).axes
+    assert "nothing stored yet" in peers_picture(found).html
 
 
-def test_the_figure_draws_each_method_that_gets_there_everywhere(runs):
-    figure = chapter.map_figure(chapter.points(runs))
-    [axis] = figure.axes
-    written = {text.get_text() for text in axis.texts}
-    assert written == {"retrained", "exact replay", "NegGrad+", "partial amnesiac"}
+def test_the_picture_has_a_number_where_a_method_gets_there_and_else_the_network(runs):
+    shown = peers_picture(chapter.points(runs))
+    assert "NegGrad+: -0.5 points, 20 percent" in shown.html and "SSD:" not in shown.html
+    for drawing in shown.html.split('class="narrow"'):
+        written = re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
+        assert "SSD" in written and written.count("LeNet") == 2  # the network that it misses
+        assert written.count("−0.5") == 1 and "20" in written

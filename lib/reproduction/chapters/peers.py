@@ -3,15 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reproduction.chapters.figures import OTHERS, PALETTE, RULE, SOFT, WIDTH
-from reproduction.chapters.forgotten import colour
-from reproduction.chapters.tables import EMPTY, NONE, Table, signed, simple_table, spread
+from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
 from reproduction.study.profiles import load_profile
 from reproduction.study.stored_runs import Result
 
@@ -25,7 +19,7 @@ class Method:
     images: str = "none"
 
 
-EXACT, PAPER, FIELD = "exact", "the paper's", "today's"
+EXACT, PAPER, FIELD = "exact methods", "the paper's methods", "today's methods"
 BOTH = "retained, target"
 METHODS = {
     "retrained": Method("retrained", EXACT, "retained"),
@@ -45,8 +39,6 @@ METHODS = {
     "ssd": Method("SSD", FIELD, "target"),
     "svd_removal": Method("SVD removal", FIELD, BOTH),
 }
-SHAPES = {EXACT: "^", PAPER: "s", FIELD: "D"}
-TICKS = (-100, -30, -10, -3, -1, -0.5, 0, 0.5, 1)
 WITHOUT_PATH = ("trained", "retrained", "replay")
 """Models that are no point of a path; they stand in a run's rows alone."""
 
@@ -179,67 +171,6 @@ def replayed(results: Iterable[Result]) -> str:
     return f"The replays of this page went along {'; '.join(parts)}."
 
 
-def _ends(values: pd.Series) -> list[list[float]]:
-    """How far the models' means reach below and above their mean, for error bars."""
-    return [[values.mean() - values.min()], [values.max() - values.mean()]]
-
-
-def _colour(name: str) -> str:
-    """As in the other chapters of this part; today's methods have one of their own."""
-    of = METHODS[name]
-    if of.group == FIELD:
-        return OTHERS[0]
-    return PALETTE["retrained"] if of.group == EXACT else colour(of.label)
-
-
-def map_figure(found: pd.DataFrame) -> Figure:
-    """D_r beside the twin's against the distance of answers to target images, a dot a method.
-
-    Dots are means over models, bars reach from the lowest to the highest model. Methods that do not
-    get there in every model are left out.
-    """
-    figure, axis = plt.subplots(figsize=(WIDTH, 4.4), layout="constrained")
-    plt.close(figure)
-    means = everywhere(by_model(found))
-    if means.empty:
-        axis.set_axis_off()
-        axis.text(0.5, 0.5, EMPTY, ha="center", color=SOFT)
-        return figure
-    names = [name for name in METHODS if name in means.index and name != "retrained"]
-    for name in names:
-        of = means.loc[name]
-        bars = {"xerr": _ends(of.variation_target), "yerr": _ends(of.kept), "elinewidth": 0.7}
-        look = {"color": _colour(name), "fmt": SHAPES[METHODS[name].group], "markersize": 6}
-        axis.errorbar(of.variation_target.mean(), of.kept.mean(), **bars, **look)
-    axis.plot(0, 0, "*", color=_colour("retrained"), markersize=13)
-    axis.annotate("retrained", (0, 0), (7, 5), textcoords="offset points", fontsize=8)
-    _label(axis, means.groupby("method", sort=False).mean().loc[names])
-    axis.set_yscale("symlog", linthresh=1)
-    low, high = axis.get_ylim()
-    shown = [tick for tick in TICKS if low <= tick <= high]
-    axis.set_yticks(shown, [f"{tick:g}".replace("-", "−") for tick in shown])
-    axis.set_xlabel("answers to target images beside the twin's (total variation, %)")
-    axis.set_ylabel(r"$D_r$ beside the twin's (points)")
-    return figure
-
-
-def _label(axis: Axes, means: pd.DataFrame) -> None:
-    """Names in a column at the right, in the order of the dots, each with a line to its dot."""
-    ordered = means.sort_values("kept")
-    heights = np.linspace(0.03, 0.97, len(ordered))
-    for height, (name, at) in zip(heights, ordered.iterrows(), strict=True):
-        axis.annotate(
-            METHODS[str(name)].label,
-            (at.variation_target, at.kept),
-            (1.03, height),
-            textcoords="axes fraction",
-            color=_colour(str(name)),
-            fontsize=8,
-            va="center",
-            arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.8, "relpos": (0, 0.5)},
-        )
-
-
 def _range(values: pd.Series) -> str:
     """A mean over models with the lowest and the highest."""
     if len(values) == 1:
@@ -260,7 +191,7 @@ def summary_table(found: pd.DataFrame) -> Table:
             cells = [f"{of.d_t.mean():.2f}", _range(of.kept)]
             cells += [f"{of.variation_target.mean():.1f}", _range(of.probe_gap)]
         rows.append([method.group, method.label, *cells])
-    heads = ("Whose", "Method", "d_t", "d_r beside the twin", "Total variation, %")
+    heads = ("", "Method", "d_t", "d_r beside the twin", "Total variation, %")
     heads += ("Probe beside the twin",)
     caption = f"At equal forgetting, mean over {', '.join(models) or 'no model'} [lowest, highest]."
     notes = ("Total variation: of the answers to target images, beside the twin's.",)
@@ -281,7 +212,7 @@ def needs_table(found: pd.DataFrame) -> Table:
         ]
         for name, method in _methods(found)
     ]
-    heads = ("Whose", "Method", "Time, %", "Images needed", "Stored, × weights")
+    heads = ("", "Method", "Time, %", "Images needed", "Stored, × weights")
     notes = ("Time: processor time of a request, in percent of retraining.",)
     return simple_table(rows, headings=heads, caption="What a request takes", labels=2, notes=notes)
 

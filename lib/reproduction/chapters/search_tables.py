@@ -4,12 +4,23 @@ from collections.abc import Iterable
 from statistics import mean
 
 from reproduction import paper
+from reproduction.chapters.controls import GRADIENT
+from reproduction.chapters.peers import METHODS
 from reproduction.chapters.settings_tables import setting_text
 from reproduction.chapters.tables import NONE, Table, signed, simple_table
 from reproduction.study.kinds import TABLES
+from reproduction.study.peer_searches import FAMILY
 from reproduction.study.profiles import load_profile
 from reproduction.study.searches import PlacementSearch, Scored, Search
 from reproduction.study.tuning import searches
+
+
+def _sought(search: Search) -> str:
+    """What a search is for, as pages name it."""
+    if search.table.family == FAMILY:
+        return METHODS[search.sought].label
+    prunings = {"amnesiac": "pruning", "kept_images": "pruning, few images kept"}
+    return (prunings | GRADIENT)[search.sought]
 
 
 def _rank(search: Search, rank: int, found: Scored) -> list[str]:
@@ -52,7 +63,7 @@ def trial_table(profile: str, number: int, *, top: int) -> Table:
 def search_table(found: Iterable[Search], *, top: int, what: str) -> Table:
     """The same of any searches for settings that are read at the level; ``what`` they are for."""
     rows = [
-        [search.model, search.sought, *cells]
+        [search.model, _sought(search), *cells]
         for search in found
         for cells in _trial_cells(search, top)
     ]

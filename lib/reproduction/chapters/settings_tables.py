@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reproduction.chapters.controls import GRADIENT as ARMS
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.checking.claims import limits
 from reproduction.datasets.sources import official_counts, read
@@ -75,7 +76,8 @@ def _gradient(runs: Sequence[Result]) -> list[str]:
     batch = "all" if config.batch_size is None else str(config.batch_size)
     moved = moved_text(config.form, config.fraction_first, config.fraction_last)
     rate = f"{config.learning_rate:g}"
-    return [config.arm, config.optimizer, rate, steps_text(runs), moved, batch]
+    arm = ARMS.get(config.arm, config.arm)
+    return [arm, config.optimizer, rate, steps_text(runs), moved, batch]
 
 
 _AMNESIAC = (

@@ -11,6 +11,9 @@ from reproduction.chapters.pictures.classes import STATES, class_means, states_o
 from reproduction.chapters.pictures.svg import LETTER, NARROW, PAGE, WIDE, Picture, picture
 from reproduction.study.stored_runs import Result
 
+NEAR = 5
+"""Percent below which two numbers would cover each other."""
+
 ALT = (
     "A line for each state of {model}: accuracy on the class to forget, and on the other classes. "
     "Training knows both; a model retrained without the class knows the others alone. {values}"
@@ -64,15 +67,22 @@ def _draw(pairs: dict[str, tuple[float, float]], *, narrow: bool) -> Figure:
         axis.plot([target, others], [row, row], color=colour, linewidth=1)
         axis.plot(target, row, "o", color=colour, markerfacecolor=PAGE, markersize=7)
         axis.plot(others, row, "o", color=colour, markersize=7)
-        for value in (target, others):
-            text = {"ha": "center", "fontsize": LETTER - 1, "color": SOFT}
-            axis.text(value, row - 0.28, f"{value:.0f}", **text)
+        text = {"ha": "center", "fontsize": LETTER - 1, "color": SOFT}
+        for where, numbers in _labels(target, others).items():
+            axis.text(where, row - 0.28, numbers, **text)
     axis.set_yticks(range(len(pairs)), pairs, fontsize=LETTER, color=INK)
     axis.set(xlim=(-5, 105), ylim=(len(pairs) - 0.5, -0.7), xticks=(0, 50, 100))
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
     axis.set_xlabel("accuracy (%)", fontsize=LETTER)
     return figure
+
+
+def _labels(target: float, others: float) -> dict[float, str]:
+    """Where numbers stand; both in one place where they would cover each other."""
+    if abs(target - others) < NEAR:
+        return {(target + others) / 2: ", ".join(f"{v:.0f}" for v in (target, others))}
+    return {value: f"{value:.0f}" for value in (target, others)}
 
 
 def _colour(name: str) -> str:
