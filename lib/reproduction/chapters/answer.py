@@ -8,8 +8,8 @@ import pandas as pd
 
 from reproduction import paper
 from reproduction.chapters.complete import Complete, complete_runs
-from reproduction.chapters.features import last_hidden
-from reproduction.chapters.forgotten import METHODS, TWIN
+from reproduction.chapters.features import known_again
+from reproduction.chapters.forgotten import TWIN
 from reproduction.chapters.membership import crowds, single
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
@@ -316,19 +316,8 @@ def price(found: Complete) -> str:
 def forgotten(found: Complete) -> str:
     """Whether the class is really forgotten, in a sentence."""
     answered = plain(_forgotten(found)).removeprefix("Is it forgotten? ")
-    return f"{answered}{_inside()}"
-
-
-def _inside() -> str:
-    """What a probe of the last hidden layer tells of the class, beside the retrained twin's."""
-    points = tidy(complete_runs("forgotten"), last_hidden)
-    mine, twin = points[points.method.isin(METHODS)].probe, points[points.method == TWIN].probe
-    if mine.empty or twin.empty:
-        return ""
-    return (
-        f" Inside, a probe of the last layer’s input tells the class in {mine.mean():.1f} % of "
-        f"cases; in a network that never saw it, in {twin.mean():.1f} %."
-    )
+    runs = complete_runs("forgotten")
+    return f"{answered} {known_again(runs)}" if runs else answered
 
 
 QUESTIONS = {

@@ -10,7 +10,7 @@ from reproduction import places
 from reproduction.chapters.answer import sentences, standing
 from reproduction.chapters.complete import COMPLETE, complete
 from reproduction.chapters.story import drawing, pieces
-from reproduction.chapters.tables import Fold, Table, simple_table
+from reproduction.chapters.tables import NONE, Fold, Table, simple_table
 from reproduction.checking import judging
 from reproduction.checking.verdicts import Finding
 
@@ -21,8 +21,11 @@ READINGS = {"equal": "At equal forgetting", "published": "As published"}
 
 def totals(judged: pd.DataFrame) -> str:
     """How often each finding occurs under either reading, as a sentence."""
-    words = [f"{title.lower()}: {judging.counts(judged[at])}" for at, title in READINGS.items()]
-    return f"{len(judged)} claims; {'; '.join(words)}."
+    parts = [
+        f"{title.lower()}, {(judged[at] != NONE).sum()} of them: {judging.counts(judged[at])}"
+        for at, title in READINGS.items()
+    ]
+    return f"{len(judged)} claims, most under two readings; {'; '.join(parts)}."
 
 
 def _caveats(judged: pd.DataFrame) -> dict[str, str]:

@@ -77,18 +77,26 @@ def answer(results: Sequence[Result]) -> str:
     """
     if not results:
         return f"Not to be told: {coverage()}."
-    points, steps = tidy(results, last_hidden), tidy(results, relearned)
+    points = tidy(results, last_hidden)
     mine, twin = points[points.method.isin(METHODS)], points[points.method == TWIN]
-    total, fewest = excess(points, "probe"), min(shown_counts(results))
+    total = excess(points, "probe")
+    return (
+        f"{_held(total)} {known_again(results)} Where the outputs recognise "
+        f"{mine.d_t.mean():.1f} % of its test images, a linear probe of the last hidden layer puts "
+        f"{mine.probe.mean():.1f} % rightly in or out of the class, and {twin.probe.mean():.1f} % "
+        f"in a model that never saw it: {signed_interval(total)} points. "
+        f"{_cases(points)}{_returned(results)} This rests on {coverage()}."
+    )
+
+
+def known_again(results: Sequence[Result]) -> str:
+    """How soon the class is known again from a few images, beside the twin, in a sentence."""
+    steps, fewest = tidy(results, relearned), min(shown_counts(results))
     soon = _steps(steps[steps.method.isin(METHODS)], fewest)
     late = _steps(steps[steps.method == TWIN], fewest)
     return (
-        f"{_held(total)} Where the outputs recognise {mine.d_t.mean():.1f} % of its test images, a "
-        f"linear probe of the last hidden layer puts {mine.probe.mean():.1f} % rightly in or out "
-        f"of the class, and {twin.probe.mean():.1f} % in a model that never saw it: "
-        f"{signed_interval(total)} points. {_cases(points)}Shown {fewest} of its images, unlearned "
-        f"models know the class again after {soon} steps (median), the retrained ones after "
-        f"{late}. {_returned(results)} This rests on {coverage()}."
+        f"Shown {fewest} of its images, unlearned networks know the class again after {soon} steps "
+        f"(median), those that never saw it after {late}."
     )
 
 

@@ -33,9 +33,9 @@ ALT = (
 )
 CAPTION = (
     "The line is the paper’s method. A mark right of it: this control keeps more at equal "
-    "forgetting, left: less. Bars are 95 % intervals over trainings; the number at the edge "
-    "belongs to a mark that lies beyond it, a name to a network in which the control forgets too "
-    "seldom to be compared."
+    "forgetting, left: less. Bars are 95 % intervals over trainings. An arrow at the edge: the "
+    "mark lies beyond, at that number. A name at the edge: that network forgets too seldom under "
+    "this control to be compared."
 )
 
 Found = Mapping[str, Mapping[str, Contrast]]
