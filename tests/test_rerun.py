@@ -3,6 +3,7 @@
 import math
 import re
 from functools import cache
+from statistics import median
 
 import pytest
 from bs4 import BeautifulSoup
@@ -16,6 +17,7 @@ from reproduction.publishing import execution, rerun, sources
 from reproduction.study.experiments import configs_of
 from reproduction.study.overrides import FRACTIONS, LISTS, PARAMETERS, checked, override
 from reproduction.study.profiles import load_profile
+from reproduction.study.stored_runs import find
 
 PAGES = {
     source.name: sources.parameters(source, sources.read(source)) for source in sources.find([])
@@ -146,3 +148,12 @@ def test_the_command_to_copy_is_for_this_page_and_profile():
 def test_the_example_of_a_model_is_one_of_the_page():
     with pytest.raises(InputError, match=r"models = \['ConvNet'\]: choose from MLP, LeNet"):
         rerun.accepted("table_1", PAGES["table_1"], "quick", {"models": "ConvNet"})
+
+
+def test_a_page_says_how_long_its_runs_took():
+    """As their provenance has it, on the complete data, which is stored with the book."""
+    stored = [find("full", config) for config in configs_of("table_3", load_profile("full"))]
+    seconds = median(run.provenance["seconds"] for run in stored if run)
+    text = " ".join(shown("table_3", "full").get_text().split())
+    assert f"The {len(stored)} runs of this page took {seconds:.0f} s each" in text
+    assert "took" not in shown("audit", "full").get_text()

@@ -161,12 +161,14 @@ def _brought_back() -> str:
     points = tidy(complete_runs("forgotten"), lambda result: result.fine_tuned)
     if points.empty:
         return ""
-    means = points.groupby(["model", "method", "steps"]).d_t.mean()
-    model, method, steps = means.idxmax()
+    cases = points.groupby(["model", "method", "steps"]).d_t
+    means, most = cases.mean(), cases.max()
+    model, method, steps = case = means.idxmax()
+    later = means[model, method]
     return (
         f" Training on the other classes alone brings back up to {means.max():.0f} % of it on "
-        f"average ({method} on {model}, {steps} steps; after {means[model, method].index[-1]} "
-        f"steps {means[model, method].iloc[-1]:.0f} %)."
+        f"average, {most[case]:.0f} % in one training ({method} on {model}, {steps} steps; after "
+        f"{later.index[-1]} steps {later.iloc[-1]:.0f} % on average)."
     )
 
 

@@ -1,6 +1,7 @@
 """Pages with other values: the parameters a page has, what they may be, and the commands."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from partial_unlearning.errors import InputError
@@ -9,6 +10,7 @@ from reproduction.study import profiles
 from reproduction.study.configs import Config
 from reproduction.study.experiments import EXPERIMENTS, configs_of
 from reproduction.study.overrides import FRACTIONS, LISTS, PARAMETERS, checked
+from reproduction.study.stored_runs import find
 
 Values = Mapping[str, Any]
 
@@ -40,7 +42,7 @@ At the root of the repository:
 {more}`make lab` opens all notebooks in JupyterLab.
 """
 MORE = """Each `-p NAME=VALUE` changes one of them. What is not stored is trained first, and the
-page says at its top what it was made with. """
+page says at its top what it was made with. {time}"""
 
 
 def _configs(page: str, profile: str) -> list[Config]:
@@ -135,8 +137,18 @@ def section(page: str, own: Values, profile: str) -> str:
         table=_table(names, own, _configs(page, profile)).html,
         execute=f"execute {page}{under}{example}",
         build=f"build{under}",
-        more=MORE if names else "",
+        more=MORE.format(time=_time(_configs(page, profile), profile)) if names else "",
     )
+
+
+def _time(configs: Sequence[Config], profile: str) -> str:
+    """How long the stored runs of a page took, in a sentence."""
+    runs = [find(profile, config) for config in configs]
+    seconds = [run.provenance["seconds"] for run in runs if run]
+    if not seconds:
+        return ""
+    took = f"{median(seconds):.0f} s" if median(seconds) < 90 else f"{median(seconds) / 60:.0f} min"
+    return f"The {len(configs)} runs of this page took {took} each (median, one processor core). "
 
 
 def _table(names: Sequence[str], own: Values, configs: Sequence[Config]) -> Table:
