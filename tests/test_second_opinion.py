@@ -7,6 +7,7 @@ test and pandas. It reads whatever is committed, and says how many comparisons i
 import json
 import math
 import re
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -36,8 +37,13 @@ MODELS = {
 }
 
 
+@cache
+def profile() -> dict:
+    return yaml.safe_load((places.profiles() / "full.yaml").read_text())
+
+
 def seeds_of_the_profile() -> dict[tuple[str, str], set[int]]:
-    full = yaml.safe_load((places.profiles() / "full.yaml").read_text())
+    full = profile()
     return {
         (data, model): set(own.get("seeds", full["seeds"]))
         for data, settings in full["datasets"].items()
@@ -47,7 +53,7 @@ def seeds_of_the_profile() -> dict[tuple[str, str], set[int]]:
 
 def is_variation(config: dict) -> bool:
     """Whether a run is of another training, or another width, than the tables'."""
-    full = yaml.safe_load((places.profiles() / "full.yaml").read_text())
+    full = profile()
     own = full["datasets"][config["dataset"]]["models"][config["model"]]
     same = all(config["training"][name] == value for name, value in full["training"].items())
     return not same or own.get("width", config["width"]) != config["width"]
