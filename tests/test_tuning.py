@@ -1,5 +1,7 @@
 """The rule by which settings are chosen."""
 
+import shutil
+
 import pytest
 import yaml
 
@@ -9,6 +11,7 @@ from reproduction.datasets.sets import load
 from reproduction.study import searches, tuning
 from reproduction.study.arms import PAPER_ARMS, gradient_arm
 from reproduction.study.kinds import GRADIENT, TABLES
+from reproduction.study.peer_searches import peer_searches
 from reproduction.study.profiles import load_profile, names
 from reproduction.study.runs.setup import load_data
 from reproduction.study.searches import ranked, score_arm, score_placement
@@ -120,6 +123,21 @@ def test_tuning_writes_what_the_rule_chose(tmp_path, monkeypatch):
     assert chosen["amnesiac"] == {"target_placement": place.best, "pruning": pruning.best}
     assert chosen["kept_images"]["pruning"] == kept.best
     assert all(search.obeys_the_rule for search in (place, pruning, kept))
+
+
+def test_todays_methods_are_tried_under_the_placement_that_is_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "results", lambda: tmp_path / "results")
+    monkeypatch.setattr(places, "profiles", lambda: tmp_path)
+    for name in ("full", "smoke"):
+        shutil.copy(places.ROOT / "profiles" / f"{name}.yaml", tmp_path)
+    assert load_profile("smoke").datasets["mnist"].models["MLP"].amnesiac is None
+    assert len(list(tuning.tune("smoke", jobs=1, dataset="mnist", model="MLP"))) == 4
+    profile = load_profile("smoke")
+    found = peer_searches(profile, "mnist", "MLP")
+    [run] = found[0].configs
+    placement = profile.datasets["mnist"].models["MLP"].amnesiac.target_placement
+    assert run.target_placement == placement == {"affected_fraction": 0.2}
+    assert all(search.scored and search.obeys_the_rule for search in found)
 
 
 def test_only_the_best_rates_go_on_to_the_other_trainings(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from reproduction.chapters.peers import METHODS
 from reproduction.chapters.settings_tables import setting_text
 from reproduction.chapters.tables import NONE, Table, signed, simple_table
 from reproduction.study.kinds import TABLES
-from reproduction.study.peer_searches import FAMILY
+from reproduction.study.peer_searches import PeerSearch
 from reproduction.study.profiles import load_profile
 from reproduction.study.searches import PlacementSearch, Scored, Search
 from reproduction.study.tuning import searches
@@ -17,7 +17,7 @@ from reproduction.study.tuning import searches
 
 def _sought(search: Search) -> str:
     """What a search is for, as pages name it."""
-    if search.table.family == FAMILY:
+    if isinstance(search, PeerSearch):
         return METHODS[search.sought].label
     prunings = {"amnesiac": "pruning", "kept_images": "pruning, few images kept"}
     return (prunings | GRADIENT)[search.sought]

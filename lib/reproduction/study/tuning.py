@@ -122,14 +122,22 @@ def tune(
     Raises:
         InputError: an unknown profile, nothing that has these names, or runs that failed.
     """
-    profile = load_profile(profile_name)
-    rows = _rows(profile, family=family, dataset=dataset, model=model)
+    rows = _rows(load_profile(profile_name), family=family, dataset=dataset, model=model)
+    workers = {"jobs": jobs, "scheduler": scheduler}
+    # Methods beside the paper's are tried under the placement that is chosen: they come last.
+    for last in (False, True):
+        part = [row for row in rows if (row[0].family == FAMILY) is last]
+        yield from _tuned(load_profile(profile_name), part, **workers)
+
+
+def _tuned(profile: Profile, rows: list[Row], *, jobs: int, scheduler: str | None) -> Iterator[str]:
+    """Make the runs of these rows, and store what they come to; yield a line for each choice."""
     sought = [search for row in rows for search in _sought(profile, *row)]
-    run_missing(profile_name, _configs(sought, "first"), jobs=jobs, scheduler=scheduler)
-    run_missing(profile_name, _configs(sought, "second"), jobs=jobs, scheduler=scheduler)
+    for stage in ("first", "second"):
+        run_missing(profile.name, _configs(sought, stage), jobs=jobs, scheduler=scheduler)
     for table, name in rows:
         settled = _settled(profile, table, name)
-        _store(profile_name, table.dataset, name, _settings(table.family, settled))
+        _store(profile.name, table.dataset, name, _settings(table.family, settled))
         chosen = "; ".join(f"{search.sought} {search.best}" for search in settled)
         what = f"table {table.number}" if table.number else table.family
         yield f"{what}, {name} on {table.dataset}: {chosen}"
