@@ -27,15 +27,15 @@ MARKS = "osv"
 LETTER, FAR = 7.5, 22
 """Of labels; points from which on a mark stands at the edge, with its number."""
 
+BEYOND = " An arrow at the edge: the mark lies beyond, at that number."
 ALT = (
     "A panel a table: by how many points of accuracy on retained data each "
     "control is above or below the paper's method at equal forgetting, a mark a model."
 )
 CAPTION = (
     "The line is the paper’s method. A mark right of it: this control keeps more at equal "
-    "forgetting, left: less. Bars are 95 % intervals over trainings. An arrow at the edge: the "
-    "mark lies beyond, at that number. A name at the edge: that network forgets too seldom under "
-    "this control to be compared."
+    "forgetting, left: less. Bars are 95 % intervals over trainings.{beyond} A name at the "
+    "edge: that network forgets too seldom under this control to be compared."
 )
 
 Found = Mapping[str, Mapping[str, Contrast]]
@@ -52,7 +52,19 @@ def controls_picture(
         placement: of target images.
     """
     found = {n: contrasts(n, points[points.table == n], placement) for n in numbers}
-    return picture(lambda narrow: _draw(found, narrow=narrow), alt=ALT, caption=CAPTION)
+    caption = CAPTION.format(beyond=BEYOND if _any_beyond(found) else "")
+    return picture(lambda narrow: _draw(found, narrow=narrow), alt=ALT, caption=caption)
+
+
+def _any_beyond(found: Mapping[int, Found]) -> bool:
+    """Whether a control lies so far off that an arrow stands for it."""
+    return any(
+        one.proposed.pairs and abs(one.proposed.mean) > FAR
+        for number, models in found.items()
+        for arms in models.values()
+        for arm, one in arms.items()
+        if arm in SHOWN[TABLES[number].family]
+    )
 
 
 def _draw(found: Mapping[int, Found], *, narrow: bool) -> Figure:
