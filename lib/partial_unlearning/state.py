@@ -36,7 +36,7 @@ def named_tensors(model: State) -> dict[str, Tensor]:
         raise InputError(f"a {type(model).__name__} is no model; give one, or its tensors by name")
     if not isinstance(model, nn.Module):
         tensors = ((str(name), value) for name, value in model.items() if isinstance(value, Tensor))
-        return {name: value for name, value in tensors if not name.endswith("_extra_state")}
+        return {name: value for name, value in tensors if name.rpartition(".")[2] != "_extra_state"}
     modules = model.named_modules(remove_duplicate=False)
     return {name: tensor for path, module in modules for name, tensor in _own_tensors(path, module)}
 
@@ -82,6 +82,8 @@ def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
         wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
         new = (wide - update).to(tensor.dtype)
         right = new.sum().isfinite() or (new.isfinite() | (update == 0)).all()  # a sum is quicker
+        if name.endswith("var"):  # the model would answer NaN
+            right = right and ((new >= 0) | (tensor < 0)).all()
     else:
         whole = tensor.long() - update.round().long()
         whole = whole % 2 if tensor.dtype == torch.bool else whole  # each change was a flip
@@ -89,8 +91,8 @@ def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
         right = ((new == whole) & (update.abs() < 1 << 24)).all()  # beyond, float32 is not exact
     if not right:
         raise InputError(
-            f"nothing was changed: {name} without these steps is no number of {tensor.dtype}; "
-            "train again without these samples, or record such a buffer with buffers='keep'"
+            f"nothing was changed: {name} without these steps is no number of {tensor.dtype}, or a "
+            "variance below 0; train again without these samples, or record with buffers='keep'"
         )
     return new
 

@@ -1,6 +1,7 @@
 """Files that are either whole or absent."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from partial_unlearning.errors import InputError
 
-UNFINISHED = ".new"
+UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.new")
+"""Names of files that a killed process has left half written."""
 
 
 @contextmanager
@@ -27,14 +29,17 @@ def reported() -> Iterator[None]:
 def write_atomic(path: Path, content: str | bytes | memoryview, mode: int = 0o666) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
 
-    A process that is killed meanwhile may leave a file that ends in :data:`UNFINISHED`. The file's
+    A process that is killed meanwhile may leave a file of a name as :data:`UNFINISHED` has it. The
     ``mode`` is less what the umask takes, as of any new file. InputError if it cannot be written.
     """
     target = Path(os.path.realpath(path))  # what a link stands for, not the link
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{error}: no folder can be made there; name another file") from error
     if target.exists() and not target.is_file():
         raise InputError(f"{path} is a folder or a device; name a file")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{UNFINISHED}")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
     try:
         with open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -3,12 +3,14 @@
 import hashlib
 import io
 from collections.abc import Sequence
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
+from partial_unlearning.update_log.history import from_ranges
 
 if TYPE_CHECKING:  # it loads much
     from torch.distributed.checkpoint.stateful import Stateful
@@ -33,6 +35,7 @@ def write_checkpoint(
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
+    _load(buffer)  # before it takes the place of one that can be read
     folder.put(FILE, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
 
 
@@ -43,8 +46,28 @@ def read_checkpoint(folder: Folder) -> dict[str, Any] | None:
     content = folder.read(FILE).tobytes()
     if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
         raise InputError(f"{folder.path(FILE)} is damaged; delete it to begin the run again")
-    buffer = io.BytesIO(content[_DIGEST:])
-    return dict(torch.load(buffer, map_location="cpu", weights_only=True))
+    return _load(io.BytesIO(content[_DIGEST:]))
+
+
+def _load(buffer: io.BytesIO) -> dict[str, Any]:
+    buffer.seek(0)
+    try:
+        return dict(torch.load(buffer, map_location="cpu", weights_only=True))
+    except (UnpicklingError, RuntimeError) as error:
+        raise InputError(
+            "what is kept holds more than tensors, plain numbers, texts and lists of them: "
+            f"{str(error).splitlines()[0]} Make it plain, such as float(learning_rate), or keep it "
+            "in a file of your own"
+        ) from error
+
+
+def lacks(folder: Folder, steps: set[int]) -> bool:
+    """Whether there is a checkpoint, and all of these steps are subtracted in it."""
+    try:
+        saved = read_checkpoint(folder)
+    except InputError:  # damaged
+        return False
+    return saved is not None and steps <= from_ranges(saved["position"]["subtracted"])
 
 
 def restore(

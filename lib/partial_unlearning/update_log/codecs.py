@@ -4,6 +4,7 @@ Kept positions of a seeded mask are rebuilt from the seed, so their code is empt
 magnitude mask are data, stored as one bit a weight or as packed indices, whichever is smaller.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from struct import Struct
@@ -16,6 +17,7 @@ from partial_unlearning.errors import InputError
 VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Types for stored values. At update sizes near 1e-8, float16 turns most of them to zero."""
 
+EPOCHS = 2**20  # most; each takes memory when a log is read
 EPOCH_BYTES = 4  # at the start of a batch's row; the rest is about its samples
 HEAD = Struct("<Ii")  # of a batch's row: epoch, and how many ids follow
 
@@ -86,6 +88,8 @@ def sample_ids(given: Any) -> np.ndarray:  # noqa: ANN401 (whatever a person giv
     It is called at every step, when training has emptied the caches: each operation counts.
     """
     try:
+        if isinstance(given, Mapping) or getattr(given, "ndim", 1) != 1:
+            raise TypeError("a table or mapping")
         array = given.cpu().numpy() if hasattr(given, "cpu") else given
         single = isinstance(array, np.ndarray)  # else one by one: a truth value is no number
         parts = [] if single else [np.asarray(number) for number in array]
@@ -151,7 +155,7 @@ class BatchCodec:
                 f"sample ids {given.min()}..{given.max()}: declared were 0..{largest}; record to a "
                 "new folder with the ids of all that may occur"
             )
-        head = HEAD.pack(whole_number("the epoch", epoch, 0, 2**32 - 1), len(given))
+        head = HEAD.pack(whole_number("the epoch", epoch, 0, EPOCHS), len(given))
         stored = given.astype(self.ids)
         filling = stored[:1].tobytes() * (self.batch_size - len(given))
         return head + stored.tobytes() + filling

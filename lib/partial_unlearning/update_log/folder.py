@@ -154,9 +154,9 @@ class Folder:
             self.fs.rm_file(self.path(name))
 
     def remove_unfinished(self, folder: str) -> None:
-        """Delete what killed processes began to write in a subfolder."""
+        """Delete what killed processes began to write in a subfolder, and nothing else."""
         for name in self.names(folder):
-            if name.endswith(UNFINISHED):
+            if UNFINISHED.fullmatch(name):
                 self.remove(f"{folder}/{name}")
 
     @reported()
@@ -175,7 +175,8 @@ class Folder:
         except OSError as error:
             self.unlock()
             raise InputError(
-                f"another process is writing to the log {self.root}; wait until it ends"
+                f"the log {self.root} is being written by another process, or by a recording "
+                "of this one that was not closed; wait until it ends, or close() or del it"
             ) from error
 
     @contextmanager

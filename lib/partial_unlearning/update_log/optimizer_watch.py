@@ -1,34 +1,76 @@
 """Whether a model is changed between a recorded step and the optimizer's next one."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
+
+WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""By the bytes of an entry a type in which it is compared as it stands."""
+
+
+class _Weight:
+    """A weight under its name in a module, whichever tensor that is."""
+
+    def __init__(self, home: Mapping[str, Tensor | None], name: str) -> None:
+        self._home, self._name = home, name
+        self._memory, self._entries = (0, 0), np.empty(0)
+        self.noted = self.state()
+
+    def state(self) -> tuple[int, ...]:
+        """Is another once the weight is replaced, or changed; of three entries on the CPU as well.
+
+        Writing to ``.data`` leaves the version as it is.
+        """
+        weight = self._home.get(self._name)
+        if weight is None:
+            return ()
+        memory = id(weight), weight.data_ptr()
+        if memory != self._memory:
+            self._memory, self._entries = memory, _entries(weight)
+        few = self._entries
+        size = len(few)
+        values = (few[size // 3], few[size // 2], few[5 * size // 7]) if size else ()
+        return (*memory, weight._version, *values)
+
+
+def _entries(weight: Tensor) -> np.ndarray:
+    """The entries in their own memory; none where numpy cannot have it."""
+    whole = WHOLE.get(weight.itemsize)
+    if weight.device.type != "cpu" or whole is None or not weight.is_contiguous():
+        return np.empty(0)
+    return weight.detach().view(-1).view(whole).numpy()
 
 
 class OptimizerWatch:
-    """Looks at a model's weights whenever an optimizer is about to step.
+    """Looks at the weights that an optimizer holds whenever it is about to step.
 
-    What changes them between two steps would else count as a part of the next one: best or averaged
-    weights that are loaded, a step that nobody tells of. It is seen by the version counters of
-    tensors, in a few microseconds. A forward pass may change weights as well (such as
-    ``nn.Embedding`` with ``max_norm``), but not all of those that the optimizer has.
+    What changes them between two steps would else count as a part of the next one: weights that are
+    loaded or drawn anew, a step that nobody tells of, one of another model that shares them. It
+    takes a few microseconds. Embeddings with ``max_norm`` are left out, as forward passes change
+    them. Of two optimizers that share weights each needs a recorded step of its own.
 
     Args:
         model: the model that is recorded.
-        moved: says how many entries are not as the last step left them.
+        moved: says how many recorded entries of weights are not as the last step left them.
 
-    Its ``found`` says what was found, and is empty until then.
+    Its ``found`` is whether that was so at an optimizer's step since the last recorded one.
     """
 
     def __init__(self, model: nn.Module, moved: Callable[[], int]) -> None:
-        weights = (weight for weight in model.parameters() if not weight.is_inference())
-        self._weights = {id(weight): weight for weight in weights}
-        self._moved, own = moved, weakref.ref(self)
-        self.note()
+        self._weights = [
+            _Weight(module._parameters, name)
+            for module in model.modules()
+            if getattr(module, "max_norm", None) is None
+            for name, weight in module._parameters.items()
+            if weight is not None and weight.numel() and not weight.is_inference()
+        ]
+        self._moved, self.found, own = moved, False, weakref.ref(self)
 
         def look(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
             if watch := own():
@@ -36,24 +78,20 @@ class OptimizerWatch:
 
         self.close = weakref.finalize(self, register_optimizer_step_pre_hook(look).remove)
 
-    def _now(self, number: int) -> tuple[int, int]:
-        weight = self._weights[number]
-        return weight._version, weight.data_ptr()
-
     def note(self) -> None:
         """The model is as it should be: a step was recorded."""
-        self._noted, self.found = {number: self._now(number) for number in self._weights}, ""
-        self._stepped: set[int] = set()
+        self.found = False
+        for weight in self._weights:
+            weight.noted = weight.state()
 
     def _look(self, optimizer: Optimizer) -> None:
-        given = (id(weight) for group in optimizer.param_groups for weight in group["params"])
-        if self.found or not (mine := [number for number in given if number in self._noted]):
-            return
-        again, moved = id(optimizer) in self._stepped, 1
-        changed = len(mine) > 1 and all(self._now(n) != self._noted[n] for n in mine)
-        if again or (changed and not self._stepped):
+        given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        changed = any(
+            now != weight.noted and not given.isdisjoint((*now[:1], *weight.noted[:1]))
+            for weight in self._weights
+            if (now := weight.state()) or weight.noted
+        )
+        if changed and not self.found:
+            self.found = True
             with suppress(ValueError, RuntimeError):  # of another shape, say
-                moved = self._moved()
-            if moved:
-                self.found = "a step was left out" if again else "other weights were loaded"
-        self._stepped.add(id(optimizer))
+                self.found = self._moved() > 0

@@ -1,6 +1,7 @@
 """Recording in anyone's training loop, and going on after an interruption."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from inspect import getfullargspec
@@ -12,7 +13,7 @@ from torch import Tensor, distributed, nn
 from partial_unlearning.errors import InputError
 from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.codecs import sample_ids, whole_number
+from partial_unlearning.update_log.codecs import EPOCHS, sample_ids, whole_number
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import LogWriter, append_to, create, exists
@@ -43,7 +44,7 @@ class Recording:
         self.steps, self.epoch = len(log), 0
         self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
-        self._first = self.steps
+        self._first, self._inside = self.steps, False
         keep_buffers = log.description.buffers == "keep"  # then their changes are never needed
         stored = torch.float64 if keep_buffers else getattr(torch, log.description.values)
         self._recorder = UpdateRecorder(log.mask, log, stored)
@@ -51,7 +52,8 @@ class Recording:
 
     def _begin(self) -> None:
         self._recorder.on_train_begin(self.model)
-        self._watch = OptimizerWatch(self.model, partial(self._recorder.moved, self.model))
+        moved = partial(self._recorder.moved, self.model, between_steps=True)
+        self._watch = OptimizerWatch(self.model, moved)
 
     def _resume(self) -> None:
         """Go to where the log can go on, else raise InputError: no steps are cut for want of it.
@@ -85,7 +87,14 @@ class Recording:
 
     def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
         self.epoch, self._held = epoch, held
-        if steps < self.log.history.trained_steps:  # it had ended, but its weights were lost
+        ended = self.log.history.trained_steps
+        if steps < ended:  # its weights were lost, or the script is run again
+            warnings.warn(
+                f"recording had ended with {ended} steps; it goes on from the checkpoint after "
+                f"{steps}, and steps {steps} to {ended - 1} leave the log: weights saved at that "
+                "end can no longer be answered for, but those of the new end",
+                stacklevel=4,
+            )
             self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
         self._cut(steps)
 
@@ -111,18 +120,35 @@ class Recording:
                 :meth:`checkpoint` finds.
         """
         if self._watch.found:
+            self.log.description.check(self.model)  # a replaced layer is better said by its name
             raise InputError(
-                f"since the last step() {self._watch.found}, which would count as a part of this "
-                "one: call step() after each optimizer.step(), and restart() after a change by "
-                "anything else. Go on from a checkpoint; or restart(), and no step so far can be "
-                "subtracted any more"
+                "weights had changed before the optimizer stepped, since the last step() or "
+                "record(): a step was left out, or others were loaded or drawn, which would count "
+                "as a part of this one. Call step() after each optimizer.step(), what belongs to "
+                "the step before it, and restart() after a change by anything else. Go on from a "
+                "checkpoint; or restart(), and no step so far can be subtracted any more"
             )
+        self._refuse_inside()
         self.log.announce(self.steps, epoch, ids)
-        self._recorder.on_step_end(self.steps, self.model)
+        self._inside = True
+        try:
+            self._recorder.on_step_end(self.steps, self.model)
+        except InputError:
+            self._inside = False
+            raise
         self._watch.note()
         self.steps += 1
+        self._inside = False
         if self.steps == self._first + 1:  # once: it finds a layer replaced after record()
             self._check()
+
+    def _refuse_inside(self) -> None:
+        """Raise InputError within step(), as in a signal handler, or after a broken one."""
+        if self._inside:
+            raise InputError(
+                "a step() has begun and not ended: in a signal handler note the signal, and call "
+                "checkpoint() after step(). If it was broken off, go on from a checkpoint"
+            )
 
     def _check(self) -> None:
         """Wait for all steps; InputError unless the model is where the last one left it."""
@@ -139,6 +165,7 @@ class Recording:
     def _wait(self) -> None:
         """Wait for all steps; InputError if they or the model cannot be those of this log."""
         self.log.refuse_if_closed()
+        self._refuse_inside()
         _refuse_ungathered(self._gathered)
         self._recorder.on_epoch_end(self.epoch, self.model)
         self.log.description.check(self.model)
@@ -160,7 +187,11 @@ class Recording:
             whole_number("restart", steps, self.log.history.trained_steps, self.steps) < self.steps
         ):
             self.log.flush()
-            self.log.folder.remove(checkpoint.FILE)  # the checkpoint may be of steps that go
+            saved = checkpoint.read_checkpoint(self.log.folder)
+            if saved and saved["position"]["steps"] > steps:
+                self.log.folder.remove(checkpoint.FILE)  # it is of steps that go
+            held = self._held["inseparable"]
+            self._held["inseparable"] = [part for part in held if part[1] <= steps]
             self._cut(steps)
         self._begin()
 
@@ -170,7 +201,7 @@ class Recording:
         Raises:
             InputError: steps could not be written, or something else changed the model since.
         """
-        whole_number("the epoch", epoch, 0, 2**32 - 1)
+        whole_number("the epoch", epoch, 0, EPOCHS)
         self._check()
         self.log.flush()
         position = {"steps": self.steps, "epoch": epoch, **self._held}

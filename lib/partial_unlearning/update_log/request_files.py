@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 from itertools import zip_longest
 from pathlib import Path
@@ -15,8 +16,11 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
 from partial_unlearning.system.files import write_atomic
+from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
+from partial_unlearning.update_log.folder import ROOT
+from partial_unlearning.update_log.history import FILE as HISTORY
 from partial_unlearning.update_log.history import Entry, from_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog, open_log
 from partial_unlearning.update_log.requests import (
@@ -26,6 +30,9 @@ from partial_unlearning.update_log.requests import (
     preview_undo,
     purge,
 )
+
+OWN = (ROOT, HISTORY, CHECKPOINT, "updates", "batches")
+"""What a log's folder holds."""
 
 NEARLY_ALL = 0.9
 TOO_MANY = (
@@ -125,6 +132,15 @@ def _look(log: StoredLog, weights: State, request: Path | int, unfinished: bool)
     return plan
 
 
+def _refuse_taken(out: Path, log: StoredLog, request: Path | int) -> None:
+    """Raise InputError if the new weights would take the place of the ids or of the log's files."""
+    real = os.path.realpath(out)
+    taken = request if isinstance(request, Path) else log.folder.path(ROOT)
+    inside = os.path.relpath(real, os.path.realpath(log.folder.root)) if log.folder.local else ""
+    if real == os.path.realpath(taken) or inside.split(os.sep)[0] in OWN:
+        raise InputError(f"{out} is the file of ids, or the log's own; name another for --out")
+
+
 def answer(
     path: str,
     weights: Path,
@@ -138,6 +154,8 @@ def answer(
     Raises as :func:`forget` and :func:`undo`, or InputError if a file cannot be read or written.
     """
     log = open_log(path)
+    if out is not None:
+        _refuse_taken(out, log, request)
     tensors, metadata = read_weights(weights)
     named = log.description.unwrapped(tensors) if wrapped else tensors
     mode = weights.stat().st_mode & 0o777  # private weights stay private

@@ -88,7 +88,14 @@ def preview(
     log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
 ) -> Preview:
     """Look what :func:`forget` would do: arguments and errors as there; nothing is changed."""
-    if not (_opened(log).ended or (unfinished and not log.history.entries)):
+    if _opened(log).history.entries and not log.ended:
+        steps = log.history.trained_steps
+        raise InputError(
+            "training that went on from a finished recording has not ended: go on and close it. "
+            "For the weights that were closed: record(..., resume=True), load them, "
+            f"restart({steps}) and close()"
+        )
+    if not (log.ended or unfinished):
         raise InputError(
             f"recording has not ended, so no weights are known to hold the {len(log)} steps of the "
             "log; go on and close it. Where that cannot be, and these are the weights right after "
@@ -223,8 +230,10 @@ def purge(log: StoredLog, request: int) -> Entry:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
             log.history.append(Entry("purge", request, to_ranges(asked), **kept))
         for part, keep in log.parts:
+            part.drop_uncounted(len(log))  # a killed recording may have left more of them
             part.blank(np.array(sorted(log.history.purged)), keep)
-        log.folder.remove(checkpoint.FILE)  # it still holds these steps
+        if not checkpoint.lacks(log.folder, asked):
+            log.folder.remove(checkpoint.FILE)
         log.folder.remove_unfinished("")
         log.history.append(Entry("purged", request, to_ranges(asked), **kept))
     return log.history.entries[-1]

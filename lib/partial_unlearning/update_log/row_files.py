@@ -105,6 +105,10 @@ class Rows:
         for part in filter(len, parts):
             yield part, self.at(int(part[0]) // self.per_shard, part % self.per_shard)
 
+    def drop_uncounted(self, rows: int) -> None:
+        """Delete all but the first ``rows`` rows."""
+        RowWriter(self.folder, self.name, self.row_bytes, self.per_shard).cut(rows)
+
     def blank(self, steps: np.ndarray, keep: int) -> None:
         """Put zeros for the rows of ``steps``, but for their first ``keep`` bytes."""
         self.folder.remove_unfinished(self.name)
@@ -138,11 +142,11 @@ class Rows:
 
     def _indexed(self, name: str, rows: int) -> bool:
         """Whether a shard ends in its index; a killed process may leave more rows than counted."""
-        size = self.folder.size(name) or 0
-        held = (size - len(self.index(0))) // self.slot
+        content = self.folder.read(name)  # at one look: another process may be writing it anew
+        held = (len(content) - len(self.index(0))) // self.slot
         if not rows <= held <= self.per_shard:
             return False
-        return np.array_equal(self.folder.read(name, (held * self.slot, size)), self.index(held))
+        return np.array_equal(content[held * self.slot :], self.index(held))
 
 
 class RowWriter(Rows):

@@ -42,7 +42,10 @@ class UpdateCodec:
             rows[:, : self.code.nbytes] = np.frombuffer(code, dtype=np.uint8)
         elif self.seeded is None or not self.seeded.equal(positions.cpu()):
             raise InputError("the update was pruned by another mask; use the log's own")
-        self.values_of(rows).copy_(values)
+        stored = self.values_of(rows)
+        stored.copy_(values)
+        if self.dtype == torch.float16 and not stored.isfinite().equal(values.isfinite()):
+            raise InputError("a change is too large for float16; record with values='bfloat16'")
         rows.flags.writeable = False
         return rows
 

@@ -1,0 +1,498 @@
+"""Faults of other people's scripts, third part: between two steps, around a purge, run again."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from partial_unlearning import create, forget, open_log, preview, purge, record
+from partial_unlearning.errors import InputError
+from partial_unlearning.update_log import checkpoint
+from partial_unlearning.update_log.commands import forget_command
+from partial_unlearning.update_log.log import StoredLog
+from partial_unlearning.update_log.recording import Recording
+
+IDS = torch.arange(40)
+ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+
+
+def sgd(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.05)
+
+
+def state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def one_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    model(torch.randn(4, 6)).square().mean().backward()
+    optimizer.step()
+
+
+def train(
+    model: nn.Module, recording: Recording, optimizer: torch.optim.Optimizer, steps: range
+) -> None:
+    """Step k of each ten sees samples 4k to 4k + 3."""
+    for step in steps:
+        one_step(model, optimizer)
+        recording.step(IDS[4 * (step % 10) :][:4], step // 10)
+
+
+def killed(recording: Recording) -> None:
+    """As if the process had ended."""
+    recording.log.folder.unlock()
+    recording._watch.close()
+
+
+def closed(path: Path) -> tuple[nn.Module, StoredLog]:
+    model = net()
+    recording = record(model, path, **ALL)
+    train(model, recording, sgd(model), range(10))
+    recording.close()
+    return model, open_log(path)
+
+
+# --- what changes weights between two steps
+
+
+def other(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor + 1 for name, tensor in state(model).items()}
+
+
+def drawn(model: nn.Module) -> None:
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight)
+
+
+def copied(model: nn.Module) -> None:
+    for weight in model.parameters():
+        weight.data.copy_(weight + 1)  # which leaves its version as it is
+
+
+LATE = {
+    "weights drawn": drawn,
+    "a backbone loaded": lambda model: model[0].load_state_dict(other(model[0])),
+    "weights assigned": lambda model: model.load_state_dict(other(model), assign=True),
+    "data copied": copied,
+}
+MIDDLE = LATE | {
+    "a head drawn anew": lambda model: model[2].reset_parameters(),
+    "a step of another optimizer": lambda model: one_step(model, sgd(model)),
+}
+
+
+@pytest.mark.parametrize("change", LATE.values(), ids=LATE)
+def test_weights_that_change_after_record_are_no_part_of_the_first_step(tmp_path, change):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    change(model)
+    optimizer = sgd(model)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, optimizer, range(1))
+
+
+@pytest.mark.parametrize("change", LATE.values(), ids=LATE)
+def test_after_record_restart_makes_them_the_beginning(tmp_path, change):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    change(model)
+    recording.restart()
+    begun = state(model)
+    train(model, recording, sgd(model), range(1))
+    recording.close()
+    forget(open_log(tmp_path / "log"), model, [0])
+    for name, tensor in state(model).items():
+        assert torch.allclose(tensor, begun[name], atol=1e-6)
+
+
+@pytest.mark.parametrize("change", MIDDLE.values(), ids=MIDDLE)
+@pytest.mark.parametrize("new", [False, True], ids=["the same optimizer", "a new optimizer"])
+def test_weights_that_change_between_steps_are_no_part_of_the_next(tmp_path, change, new):
+    model = net()
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    train(model, recording, optimizer, range(5))
+    change(model)
+    optimizer = sgd(model) if new else optimizer
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, optimizer, range(5, 6))
+
+
+def test_best_weights_of_a_model_of_one_weight_are_no_part_of_the_next_step(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 3, bias=False))
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    train(model, recording, optimizer, range(5))
+    model.load_state_dict(other(model))
+    with pytest.raises(InputError, match="weights had changed"):
+        train(model, recording, optimizer, range(5, 6))
+
+
+def test_steps_of_a_model_that_shares_a_layer_are_no_part_of_its_own(tmp_path):
+    model = net()
+    twin = nn.Sequential(model[0], nn.ReLU(), nn.Linear(5, 3))
+    own, others = record(model, tmp_path / "a", **ALL), record(twin, tmp_path / "b", **ALL)
+    optimizers = sgd(model), sgd(twin)
+    train(twin, others, optimizers[1], range(1))
+    with pytest.raises(InputError, match="weights had changed"):
+        train(model, own, optimizers[0], range(1))
+
+
+@torch.no_grad()
+def each(model: nn.Module, change: Callable[[nn.Parameter], object]) -> None:
+    for weight in model.parameters():
+        change(weight)
+
+
+def sharpness_aware(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """To perturbed weights and back, which is exact to rounding only."""
+    x = torch.randn(4, 6)
+    optimizer.zero_grad()
+    model(x).square().mean().backward()
+    pushes = [0.05 * weight.grad for weight in model.parameters()]
+    there, back = iter(pushes), iter(pushes)
+    each(model, lambda weight: weight.add_(next(there)))
+    optimizer.zero_grad()
+    model(x).square().mean().backward()
+    each(model, lambda weight: weight.sub_(next(back)))
+    optimizer.step()
+
+
+def test_perturbed_weights_that_are_put_back_to_rounding_are_allowed(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    begun = state(model)["0.weight"]
+    for ids in IDS.split(4):
+        sharpness_aware(model, optimizer)
+        recording.step(ids, 0)
+    recording.close()
+    moved = open_log(tmp_path / "log").sum(range(10))[:30].view(5, 6)
+    assert torch.allclose(moved, state(model)["0.weight"] - begun, atol=1e-6)
+
+
+# --- statistics
+
+
+def test_a_variance_below_zero_is_refused_and_nothing_is_changed(tmp_path):
+    """The model would answer NaN."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4))
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    for step, ids in enumerate(IDS.split(4)):
+        optimizer.zero_grad()
+        model((100.0 if step == 5 else 1.0) * torch.randn(4, 6)).square().mean().backward()
+        optimizer.step()
+        recording.step(ids, 0)
+    recording.close()
+    before, log = state(model), open_log(tmp_path / "log")
+    with pytest.raises(InputError, match=r"1\.running_var .* variance below 0"):
+        forget(log, model, [20])
+    assert all(torch.equal(before[name], tensor) for name, tensor in state(model).items())
+    assert [entry.kind for entry in log.history.entries] == ["trained"]
+
+
+def test_a_buffer_may_be_named_like_extra_state(tmp_path):
+    model = nn.Linear(6, 3)
+    model.register_buffer("cell_extra_state", torch.zeros(3))
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, sgd(model), range(10))
+    recording.close()
+    forget(open_log(tmp_path / "log"), state(model), [0])
+
+
+# --- a purge after a kill, and what it leaves alone
+
+FOREVER = """
+import sys, torch
+from partial_unlearning import record
+torch.set_num_threads(1)
+model = torch.nn.Linear(500, 40)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+ids = torch.tensor([2**40 + 98765, 7])
+settings = dict(batch_size=4, sparsity_first=0, sparsity_last=0, values="float32")
+recording, step = record(model, sys.argv[1], ids=ids, **settings), 0
+while True:
+    optimizer.zero_grad()
+    model(torch.randn(4, 500)).mean().backward()
+    optimizer.step()
+    recording.step(torch.tensor([ids[int(step % 5 > 0)], 1000 + step, 2000 + step, 3]), 0)
+    step += 1
+    if step == 700:
+        print(flush=True)
+"""
+
+
+def test_a_purge_after_a_kill_leaves_nothing_in_rows_that_nothing_counts(tmp_path):
+    person, path = 2**40 + 98765, tmp_path / "log"
+    for seed in range(3):
+        process = subprocess.Popen([sys.executable, "-c", FOREVER, path], stdout=subprocess.PIPE)
+        process.stdout.readline()
+        process.kill()
+        process.wait()
+        log = open_log(path)
+        # As the kill may come: the next rows of the batches are written, their updates are not.
+        rows = log._batches
+        last = (path / rows._file((len(log) - 1) // rows.per_shard)).read_bytes()
+        (path / rows._file(len(log) // rows.per_shard + seed)).write_bytes(last)
+        request = forget(log, nn.Linear(500, 40), [person], unfinished=True).request
+        purge(log, request)
+        held = b"".join(file.read_bytes() for file in (path / "batches").iterdir())
+        assert person.to_bytes(8, "little") not in held
+        assert not list(open_log(path).verify())
+        for file in sorted(path.rglob("*"), reverse=True):
+            file.unlink() if file.is_file() else file.rmdir()
+
+
+def test_a_purge_deletes_no_files_of_others(tmp_path):
+    model, log = closed(tmp_path / "log")
+    (tmp_path / "log" / "weights.new").write_text("mine")
+    (tmp_path / "log" / "folder.new").mkdir()
+    purge(log, forget(log, model, [0]).request)
+    assert (tmp_path / "log" / "weights.new").read_text() == "mine"
+
+
+def test_a_purge_keeps_a_checkpoint_that_lacks_its_steps(tmp_path):
+    model, log = closed(tmp_path / "log")
+    forget(log, model, [0])
+    optimizer = sgd(model)
+    recording = record(model, tmp_path / "log", keep=[optimizer], resume=True, **ALL)
+    train(model, recording, optimizer, range(10, 20))
+    recording.checkpoint(2)
+    killed(recording)
+    purge(open_log(tmp_path / "log"), 1)
+    again = net()
+    recording = record(again, tmp_path / "log", keep=[sgd(again)], resume=True, **ALL)
+    assert recording.steps == 20 and torch.equal(again[0].weight, model[0].weight)
+
+
+# --- checkpoints
+
+
+@pytest.mark.parametrize(
+    "rate", [np.float64(0.01), np.float32(0.01), np.logspace(-3, -1, 3)[1]], ids=["64", "32", "log"]
+)
+def test_a_checkpoint_that_could_not_be_read_is_refused_when_it_is_made(tmp_path, rate):
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    recording = record(model, tmp_path / "log", keep=[optimizer], **ALL)
+    recording.checkpoint(0)
+    optimizer.param_groups[0]["lr"] = rate
+    train(model, recording, optimizer, range(3))
+    with pytest.raises(InputError, match=r"float\(learning_rate\)"):
+        recording.checkpoint(1)
+    killed(recording)
+    saved = checkpoint.read_checkpoint(open_log(tmp_path / "log").folder)
+    assert saved["position"]["steps"] == 0  # the one before is whole
+
+
+def counting() -> tuple[nn.Module, torch.optim.Optimizer]:
+    """A step adds 1 to each of many weights: they say how many steps they hold."""
+    model = nn.Sequential(*[nn.Linear(1, 1) for _ in range(60)])
+    each(model, lambda weight: weight.zero_())
+    return model, torch.optim.SGD(model.parameters(), lr=1.0)
+
+
+def test_a_checkpoint_in_a_signal_handler_has_the_steps_that_it_says(tmp_path):
+    draw, made = random.Random(0), []
+    for number in range(20):
+        path = tmp_path / str(number)
+        if (child := os.fork()) == 0:
+            model, optimizer = counting()
+            recording = record(model, path, keep=[optimizer], **ALL)
+            recording.checkpoint(0)
+
+            def handler(*_: object, recording: Recording = recording) -> None:
+                try:
+                    recording.checkpoint(0)
+                except InputError:
+                    os._exit(1)  # it is said that this is no moment for one
+                os._exit(0)
+
+            signal.signal(signal.SIGALRM, handler)
+            signal.setitimer(signal.ITIMER_REAL, 0.02 + 0.05 * draw.random())
+            while True:
+                each(model, lambda weight: setattr(weight, "grad", -torch.ones_like(weight)))
+                optimizer.step()
+                recording.step(IDS[:4], 0)
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+            model, optimizer = counting()
+            recording = record(model, path, keep=[optimizer], resume=True)
+            made.append((recording.steps, int(model[0].weight)))
+            killed(recording)
+    assert all(said == held for said, held in made)
+
+
+def test_a_step_that_was_broken_off_is_not_built_upon(tmp_path, monkeypatch):
+    model = net()
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    train(model, recording, optimizer, range(3))
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(recording._watch, "note", interrupt)
+        train(model, recording, optimizer, range(3, 4))
+    for call in (lambda: train(model, recording, optimizer, range(4, 5)), recording.close):
+        with pytest.raises(InputError, match="has begun and not ended"):
+            call()
+
+
+def test_best_weights_of_a_checkpoint_can_be_gone_back_to_and_then_resumed(tmp_path):
+    model = net()
+    optimizer = sgd(model)
+    recording = record(model, tmp_path / "log", keep=[optimizer], **ALL)
+    train(model, recording, optimizer, range(5))
+    recording.checkpoint(0)
+    best = state(model)
+    train(model, recording, optimizer, range(5, 10))
+    model.load_state_dict(best)
+    recording.restart(5)
+    train(model, recording, optimizer, range(5, 9))
+    killed(recording)
+    again = net()
+    recording = record(again, tmp_path / "log", keep=[sgd(again)], resume=True)
+    assert recording.steps == 5 and torch.equal(again[0].weight, best["0.weight"])
+
+
+def test_steps_before_a_change_that_is_gone_back_behind_can_be_subtracted(tmp_path):
+    model = net()
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    train(model, recording, optimizer, range(5))
+    good = state(model)
+    train(model, recording, optimizer, range(5, 10))
+    model[2].reset_parameters()
+    recording.restart()
+    train(model, recording, optimizer, range(10, 12))
+    model.load_state_dict(good)
+    recording.restart(5)
+    train(model, recording, optimizer, range(5, 10))
+    recording.close()
+    end, log = state(model), open_log(tmp_path / "log")
+    update = log.sum([6])
+    forget(log, model, [24])
+    assert torch.equal(model[0].weight, end["0.weight"] - update[:30].view(5, 6))
+
+
+def test_a_finished_script_that_is_run_again_is_told_what_it_cuts(tmp_path):
+    model = net()
+    optimizer = sgd(model)
+    recording = record(model, tmp_path / "log", keep=[optimizer], **ALL)
+    train(model, recording, optimizer, range(10))
+    recording.checkpoint(1)
+    train(model, recording, optimizer, range(10, 20))
+    recording.close()
+    again = net()
+    with pytest.warns(UserWarning, match="steps 10 to 19 leave the log"):
+        record(again, tmp_path / "log", keep=[sgd(again)], resume=True, **ALL)
+
+
+def test_closed_weights_of_a_training_that_went_on_and_broke_off_are_told_the_way(tmp_path):
+    model, _ = closed(tmp_path / "log")
+    weights, optimizer = state(model), sgd(model)
+    recording = record(model, tmp_path / "log", keep=[optimizer], resume=True, **ALL)
+    train(model, recording, optimizer, range(10, 20))
+    recording.checkpoint(2)
+    killed(recording)
+    for more in ({}, {"unfinished": True}):
+        with pytest.raises(InputError, match="went on from a finished recording has not ended"):
+            preview(open_log(tmp_path / "log"), weights, [0], **more)
+    recording = record(model, tmp_path / "log", keep=[optimizer], resume=True, **ALL)
+    model.load_state_dict(weights)
+    recording.restart(10)  # as the message says
+    recording.close()
+    assert forget(open_log(tmp_path / "log"), model, [0]).kind == "forget"
+
+
+def test_a_recording_of_this_process_is_named_among_those_that_hold_the_log(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    with pytest.raises(InputError, match="of this one that was not closed"):
+        record(model, tmp_path / "log", resume=True)
+    recording.close()
+
+
+# --- what is given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [pd.DataFrame({0: [20, 24]}), {0: 20}, pd.Series([20, 24]).to_dict(), torch.tensor([[20]])],
+    ids=["table", "mapping", "series as mapping", "matrix"],
+)
+def test_labels_of_a_table_or_mapping_are_no_ids(tmp_path, given):
+    with pytest.raises(InputError, match="no sample ids"):
+        closed(tmp_path / "log")[1].affected_steps(given)
+
+
+def test_an_epoch_that_is_a_time_is_refused(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    with pytest.raises(InputError, match="the epoch"):
+        recording.step(IDS[:4], 1_764_000_000)
+    recording.step(IDS[:4], 2**20)
+    assert recording.steps == 1
+
+
+def test_a_change_beyond_float16_is_refused_when_it_is_recorded(tmp_path):
+    log = create(tmp_path / "log", net(), **{**ALL, "values": "float16"})
+    log.announce(0, 0, IDS[:4])
+    kept = log.mask.kept()
+    with pytest.raises(InputError, match="too large for float16"):
+        log.record(0, kept, torch.full((1, len(kept)), 70_000.0))
+
+
+def test_verify_while_it_is_recorded_finds_no_damage(tmp_path):
+    model = net()
+    recording, optimizer, found, ended = record(model, tmp_path / "log", **ALL), sgd(model), [], []
+
+    def look() -> None:
+        while not ended:
+            found.extend(open_log(tmp_path / "log").verify())
+
+    reader = Thread(target=look)
+    reader.start()
+    for step in range(300):
+        train(model, recording, optimizer, range(step, step + 1))
+        recording._wait()
+        recording.log.flush()
+    ended.append(True)
+    reader.join()
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("/proc/1/nowhere/new", "no folder can be made there"),
+        ("ids.csv", "is the file of ids"),
+        ("log/zarr.json", "or the log's own"),
+        ("log/updates/new", "or the log's own"),
+    ],
+)
+def test_weights_are_not_written_over_ids_or_a_log_nor_where_no_folder_is(tmp_path, out, said):
+    model, _ = closed(tmp_path / "log")
+    save_file(state(model), tmp_path / "weights.safetensors")
+    (tmp_path / "ids.csv").write_text("0\n")
+    before = (tmp_path / "log" / "zarr.json").read_bytes()
+    files = {"log": "log", "weights": "weights.safetensors", "ids": "ids.csv"}
+    given = [part for name, file in files.items() for part in (f"--{name}", str(tmp_path / file))]
+    with pytest.raises(InputError, match=said):
+        forget_command([*given, "--out", str(tmp_path / out)], standalone_mode=False)
+    assert (tmp_path / "ids.csv").read_text() == "0\n"
+    assert (tmp_path / "log" / "zarr.json").read_bytes() == before
