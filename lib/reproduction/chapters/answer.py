@@ -7,10 +7,11 @@ from statistics import fmean
 import pandas as pd
 
 from reproduction import paper
+from reproduction.chapters.advice import come_back
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
 from reproduction.chapters.forgotten import TWIN
-from reproduction.chapters.membership import crowds, single
+from reproduction.chapters.membership import attack_on_the_mlp
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, Model, by_model, of_family, printed
@@ -71,7 +72,11 @@ def trainings(each: Mapping[Model, Comparison]) -> str:
     """In how many trainings both methods come as far down as is compared; empty where in all."""
     pairs = sum(comparison.pairs for comparison in each.values())
     seeds = sum(comparison.seeds for comparison in each.values())
-    return "" if pairs == seeds else f", in the {pairs} of {seeds} trainings where both get there"
+    return (
+        ""
+        if pairs == seeds
+        else f", in the {pairs} of {seeds} trainings where both forgot the class"
+    )
 
 
 def _published(found: Complete) -> str:
@@ -105,7 +110,7 @@ def _elsewhere(found: Complete) -> str:
     return (
         " This holds where the class sits in few batches, as was chosen to fit the paper. With "
         f"plain shuffling of 100 of its images it is {one_decimal(equal.mean)}, and "
-        f"{one_decimal(own.mean)} at the own end."
+        f"{one_decimal(own.mean)} at the paper’s own end."
     )
 
 
@@ -152,11 +157,11 @@ def remaining(found: Complete) -> float:
 def _forgotten(found: Complete) -> str:
     return (
         f"**Is it forgotten?** By its answers, as was asked: {remaining(found):.1f} % of the "
-        f"class’s test images are still named.{_brought_back()}{_attacked()}"
+        f"class’s test images are still named.{_brought_back(found)}{_attacked()}"
     )
 
 
-def _brought_back() -> str:
+def _brought_back(found: Complete) -> str:
     """What training on the other classes alone brings back at most."""
     points = tidy(complete_runs("forgotten"), lambda result: result.fine_tuned)
     if points.empty:
@@ -165,24 +170,25 @@ def _brought_back() -> str:
     means, most = cases.mean(), cases.max()
     model, method, steps = case = means.idxmax()
     later = means[model, method]
+    mine = come_back(found.data).max()
     return (
-        f" Training on the other classes alone brings back up to {means.max():.0f} % of it on "
-        f"average, {most[case]:.0f} % in one training ({method} on {model}, {steps} steps; after "
-        f"{later.index[-1]} steps {later.iloc[-1]:.0f} % on average)."
+        f" Training on the other classes alone brings back up to {mine:.1f} % of it after the part "
+        f"was taken back, and up to {means.max():.0f} % on average, {most[case]:.0f} % in one "
+        f"training, after {method} ({model}, {steps} steps; {later.iloc[-1]:.0f} % after "
+        f"{later.index[-1]})."
     )
 
 
 def _attacked() -> str:
     """What an attack finds of the MLP's single images: before, after the part, and of the twin."""
-    points = single(crowds(complete_runs("membership")))
-    mine = points[(points.crowd == "MLP") & (points.attack == "LiRA")] if len(points) else points
+    mine = attack_on_the_mlp()
     if mine.empty:
         return ""
-    auc, there = mine.set_index("method").auc, mine.set_index("method").there
+    auc, there = mine.auc, mine.there
     return (
         f" Of single images, an attack on the MLP tells which were trained on in "
         f"{auc['trained']:.1f} % of pairs before, {auc['partial amnesiac']:.1f} % after the part "
-        f"was taken back (far enough in {there['partial amnesiac']:.0f} % of requests), and "
+        f"was taken back (far enough in only {there['partial amnesiac']:.0f} % of requests), and "
         f"{auc[TWIN]:.1f} % in a network that never saw them (50 is chance)."
     )
 
@@ -211,10 +217,11 @@ def standing(profile: str) -> str:
             seeds = own.seeds or settings.seeds
             there = sum((dataset, model, seed) in pairs for seed in seeds)
             if there < len(seeds):
-                parts.append(f"{model} on {paper.TITLES[dataset]} {there} of {len(seeds)}")
+                on = f"{model} on {paper.TITLES[dataset]}"
+                parts.append(f"of {on} {there} of its {len(seeds)} trainings")
     if not parts:
         return ""
-    return f"Not all is run yet ({', '.join(parts)} trainings): findings may change."
+    return f"Not all is run yet: {', '.join(parts)}. Findings may change."
 
 
 def reproduces(found: Complete, table: int) -> str:

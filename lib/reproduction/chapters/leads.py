@@ -106,12 +106,14 @@ def _never_there(rows: pd.DataFrame) -> str:
     for (name, part), mine in rows[at].groupby(["dataset", "affected_fraction"]):
         there = mine.reached.astype(bool).sum()
         if there < len(mine):
-            parts.append(f"{there} of {len(mine)} with {100 * part:.0f} % on {paper.TITLES[name]}")
+            parts.append(
+                f"{there} of {len(mine)} (with {100 * part:.0f} % on {paper.TITLES[name]})"
+            )
     if not parts:
         return ""
     return (
-        f" Down to {limits().level:g} % of the class the pruning comes in all trainings but for: "
-        f"{', '.join(parts)}."
+        f" Down to {limits().level:g} % of the class the pruning comes in "
+        f"{', '.join(parts)} trainings, and in all the others."
     )
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction import paper
+from reproduction.chapters.complete import complete_runs
 from reproduction.chapters.figures import SOFT, look, side_by_side
 from reproduction.chapters.forgotten import METHODS, TWIN, colour
 from reproduction.chapters.pictures.dots import Dots, method_dots
@@ -62,6 +63,14 @@ def single(results: Iterable[Result]) -> pd.DataFrame:
         return ({**known, **a, "there": there.get(a["method"])} for a in result.attacks)
 
     return tidy(results, records)
+
+
+def attack_on_the_mlp() -> pd.DataFrame:
+    """What LiRA tells of the MLP's single images on the complete data, by method, in percent."""
+    points = single(crowds(complete_runs("membership")))
+    if points.empty:
+        return pd.DataFrame(columns=["auc", "there"])
+    return points[(points.crowd == "MLP") & (points.attack == "LiRA")].set_index("method")
 
 
 def of_classes(results: Iterable[Result]) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from reproduction.study.intervals import interval
 from reproduction.study.kinds import TABLES
 
 PAPER_SIDES = ("proposed", "baseline")
-ALONE = "one network only: not corrected for several, as its own line is"
+ALONE = "one network only, so not corrected for several; its own line is, and may say less"
 PLACEMENTS = {"amnesiac": ("tables", "kept_images")}
 
 Model = tuple[int, str]

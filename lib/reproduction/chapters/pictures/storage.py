@@ -132,6 +132,6 @@ def log_table(found: dict[str, list[Dot]]) -> Table:
         used = next((f"{dot.share:.1f} %" for dot in of_model if dot.chosen), NONE)
         least = smallest(of_model)
         rows.append([model, used, f"{least:.1f} %" if least < WHOLE else NONE])
-    heads = ("Model", "Of Tables 1 and 2", "The smallest that forgets in every training")
+    heads = ("Model", "Of Tables 1 and 2", "The smallest that forgot in every tuning training")
     caption = "Bytes of the log in percent of one that keeps every update whole"
     return simple_table(rows, headings=heads, caption=caption)
