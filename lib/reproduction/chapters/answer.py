@@ -72,11 +72,9 @@ def trainings(each: Mapping[Model, Comparison]) -> str:
     """In how many trainings both methods come as far down as is compared; empty where in all."""
     pairs = sum(comparison.pairs for comparison in each.values())
     seeds = sum(comparison.seeds for comparison in each.values())
-    return (
-        ""
-        if pairs == seeds
-        else f", in the {pairs} of {seeds} trainings where both forgot the class"
-    )
+    if pairs == seeds:
+        return ""
+    return f", in the {pairs} of {seeds} trainings where both forgot the class"
 
 
 def _published(found: Complete) -> str:

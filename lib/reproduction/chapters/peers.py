@@ -212,7 +212,7 @@ def needs_table(found: pd.DataFrame) -> Table:
         ]
         for name, method in _methods(found)
     ]
-    heads = ("", "Method", "Time, %", "Images needed", "Stored, × weights")
+    heads = ("", "Method", "Time, %", "Images needed", "Bytes stored, × those of the weights")
     notes = ("Time: processor time of a request, in percent of retraining.",)
     return simple_table(rows, headings=heads, caption="What a request takes", labels=2, notes=notes)
 

@@ -22,8 +22,9 @@ ALT = (
 CAPTION = (
     "Every method where it has forgotten equally much, on the complete data; the line is the "
     'retrained twin, and what is near it is good. <span class="sign">▲</span> exact, '
-    '<span class="sign">■</span> the paper’s, <span class="sign">◆</span> today’s. Marks are means '
-    "over {models}, bars reach from the lowest to the highest. A method that misses the level in a "
+    '<span class="sign">■</span> the paper’s (in part: blue) and those it starts from, '
+    '<span class="sign">◆</span> today’s. Marks are means over {models}, bars reach from the '
+    "lowest to the highest; the scale of accuracy is not linear. A method that misses the level in a "
     "training has that network’s name in place of a mark."
 )
 
@@ -61,6 +62,7 @@ def _draw(
     for axis, measure in ((kept, "kept"), (far, "variation_target")):
         _panel(axis, means[measure], names, models)
     kept.set_xscale("symlog", linthresh=1, linscale=0.6)
+    kept.margins(x=0.06)
     low, high = kept.get_xlim()
     shown = [tick for tick in TICKS if low <= tick <= high]
     kept.set_xticks(shown, [f"{tick:g}".replace("-", "−") for tick in shown])
