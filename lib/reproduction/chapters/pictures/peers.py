@@ -24,8 +24,8 @@ CAPTION = (
     'retrained twin, and what is near it is good. <span class="sign">▲</span> exact, '
     '<span class="sign">■</span> the paper’s (in part: blue) and those it starts from, '
     '<span class="sign">◆</span> today’s. Marks are means over {models}, bars reach from the '
-    "lowest to the highest; the scale of accuracy is not linear. A method that misses the level in a "
-    "training has that network’s name in place of a mark."
+    "lowest to the highest; the scale of accuracy is not linear. A method that misses the level in "
+    "a training has that network’s name in place of a mark."
 )
 
 
