@@ -87,9 +87,12 @@ def accuracy_table(
         cells = [_printed(number, model, method, measures)]
         cells += [_ours(end[end.reached], measures) for end in (own, equal)]
         rows.append([model, method, *chain(*cells)])
-        there, trainings = int(equal.reached.sum()), own.seed.nunique()
-        if len(equal) and there < trainings:
-            notes.append(f"{model}, {method}: {there} of {trainings} trainings come that far down.")
+        notes += [
+            f"{model}, {method}, {reading.lower()}: mean of the {end.reached.sum()} of {len(end)} "
+            "trainings that come far enough down."
+            for reading, end in zip(READINGS[1:], (own, equal), strict=True)
+            if not end.reached.all()
+        ]
     heads = [names.get(measure, measure) for measure in measures]
     above = [reading for reading in READINGS for _ in measures]
     return simple_table(
