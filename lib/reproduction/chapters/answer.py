@@ -262,8 +262,8 @@ def storage(found: Complete) -> str:
         return NOTHING
     return (
         f"The values of the pruned log take {shares.min():.1f} to {shares.max():.1f} % of the "
-        f"bytes of one that keeps every update whole{_example(shares)}. A factor of two "
-        "of that is shorter numbers, not pruning."
+        f"bytes of one that keeps every update whole, in the {len(shares)} networks run"
+        f"{_example(shares)}. A factor of two of that is shorter numbers, not pruning."
     )
 
 

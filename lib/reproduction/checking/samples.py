@@ -4,6 +4,8 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from statistics import fmean, median
 
 from partial_unlearning.errors import InputError
@@ -85,8 +87,12 @@ class Sample:
 
 
 def _named(runs: Sequence[Run]) -> str:
-    names = [f"{seed} at {100 * part:g} %" if part else f"{seed}" for seed, part in runs]
-    return f"{'seed' if len(names) == 1 else 'seeds'} {', '.join(names)}"
+    parts = []
+    for part, group in groupby(sorted(runs, key=itemgetter(1, 0)), key=itemgetter(1)):
+        seeds = [f"{seed}" for seed, _ in group]
+        where = f" at {100 * part:g} %" if part else ""
+        parts.append(f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}{where}")
+    return " and ".join(parts)
 
 
 def side(rows: Rows, method: str, reading: Reading, columns: Sequence[str]) -> dict[Run, Record]:
