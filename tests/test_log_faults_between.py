@@ -206,6 +206,21 @@ def test_a_variance_below_zero_is_refused_and_nothing_is_changed(tmp_path):
     assert [entry.kind for entry in log.history.entries] == ["trained"]
 
 
+def test_a_weight_that_is_no_statistic_may_become_negative(tmp_path):
+    model = nn.Linear(6, 3)
+    model.log_var = nn.Parameter(torch.full((3,), 0.01))
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    model.log_var.grad = -torch.ones(3)  # a step of 0.05 upwards
+    optimizer.step()
+    recording.step(IDS[:4], 0)
+    model.log_var.grad = torch.ones(3)
+    optimizer.step()
+    recording.step(IDS[4:8], 0)
+    recording.close()
+    forget(open_log(tmp_path / "log"), model, [0])
+    assert torch.allclose(model.log_var, torch.full((3,), -0.04), atol=1e-6)
+
+
 def test_a_buffer_may_be_named_like_extra_state(tmp_path):
     model = nn.Linear(6, 3)
     model.register_buffer("cell_extra_state", torch.zeros(3))
