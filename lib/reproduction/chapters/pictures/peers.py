@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from reproduction.chapters.figures import INK, OTHERS, PALETTE, SOFT
 from reproduction.chapters.forgotten import colour
-from reproduction.chapters.peers import EXACT, FIELD, METHODS, PAPER, by_model
+from reproduction.chapters.peers import EXACT, FIELD, METHODS, PAPER, by_model, everywhere
 from reproduction.chapters.pictures.svg import LETTER, NARROW, WIDE, Picture, panels, picture
 from reproduction.chapters.verdict_box import one_decimal
 
@@ -38,11 +38,12 @@ def peers_picture(found: pd.DataFrame) -> Picture:
     means = by_model(found)
     models = list(means.index.unique("model")) if len(means) else []
     names = [name for name in METHODS if name in set(found.method) and name != "retrained"]
-    there = [name for name in names if name in means.index and len(means.loc[name]) == len(models)]
+    there = set(everywhere(means).index.unique("method")) if models else set()
     said = (
         f"{METHODS[n].label}: {means.loc[n].kept.mean():+.1f} points, "
         f"{means.loc[n].variation_target.mean():.0f} percent"
-        for n in there
+        for n in names
+        if n in there
     )
     return picture(
         lambda narrow: _draw(means, names, models, narrow=narrow),
