@@ -31,7 +31,7 @@ from partial_unlearning.metrics import accuracy
 from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
-from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.training import fit
 from partial_unlearning.unlearners.amnesiac import forget
 from reproduction.chapters.complete import complete_runs
 from reproduction.chapters.equation import with_code
@@ -137,7 +137,7 @@ def train_and_record(plan):
     model = build("LeNet", classes=10, seed=0)
     layout = Layout.of(model)
     initial, log = layout.vector(model), MemoryLog(layout.size)
-    optimizer = make_optimizer("adam", model, learning_rate=0.001)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
     fit(model, data.train, plan, optimizer, [UpdateRecorder(keep_all(layout), log)])
     return model, layout, initial, log
 

@@ -92,7 +92,7 @@ import torch
 from torch import nn
 
 from partial_unlearning.batching import BatchPlan, shuffled_plan
-from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.training import fit
 from partial_unlearning.unlearners.replay import replay, without
 from reproduction.datasets.sets import load
 
@@ -117,7 +117,7 @@ def begun():
         nn.Dropout(0.3),
     )
     model = nn.Sequential(*layers, nn.Linear(676, 10))
-    return model, make_optimizer("adam", model, learning_rate=0.01)
+    return model, torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
 
 
 model, optimizer = begun()

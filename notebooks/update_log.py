@@ -130,7 +130,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 #     recording.checkpoint(epoch + 1)
 # ```
 #
-# Started again, this ends with the same weights, bit by bit, and the same log. With this library's `fit` and a batch plan, use `create(..., plan=plan)` and `UpdateRecorder` instead.
+# Started again, this ends with the same weights, bit by bit, and the same log. With this library's `fit`, use `create`, `announce` for each batch of the plan, and an `UpdateRecorder` instead.
 #
 # ### If your loop is not as plain
 #

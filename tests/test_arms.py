@@ -10,7 +10,6 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 from partial_unlearning.masks import FixedMask, depth_schedule, kept_count
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
-from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
 from partial_unlearning.unlearners.gradient import flipped_labels
 from reproduction.study.experiments import configs_of
@@ -19,6 +18,7 @@ from reproduction.study.profiles import GradientSettings, Pruning, load_profile
 from reproduction.study.runs import trials
 from reproduction.study.runs.amnesiac_arms import MASKS, controls
 from reproduction.study.runs.gradient import gradient_path
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.paths import POINTS, Activations, Scale, evenly, goals_of, subtraction
 from reproduction.study.runs.setup import accuracies, fresh_model, load_data, measure
 from reproduction.study.runs.strength import Goal
@@ -37,7 +37,8 @@ def update():
 def test_controls_keep_as_many_entries_as_the_proposed_method(update):
     layout, total = update
     sparsity = depth_schedule(0.9, 0.3, len(layout.layers))
-    proposed = FixedMask.draw(layout, sparsity, seed=0).kept()
+    counts = [*map(kept_count, sparsity, layout.layer_sizes)]
+    proposed = FixedMask.draw(layout, counts, seed=0).kept()
     found = controls(layout, total, PRUNING, seed=0)
     counts = {name: int((part != 0).sum()) for name, part in found.items()}
     same = ("uniform", "layer_magnitude", "global_magnitude", "lowest_magnitude")

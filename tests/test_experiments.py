@@ -23,6 +23,7 @@ from reproduction.study.overrides import override
 from reproduction.study.profiles import Pruning, load_profile, names
 from reproduction.study.runs import amnesiac
 from reproduction.study.runs import pruning_strategies as shares
+from reproduction.study.runs.recorded_training import RecordedTraining
 
 
 @pytest.fixture
@@ -78,6 +79,21 @@ def test_batch_norm_models_show_both_readings_of_their_statistics(results_folder
     methods = [row["method"] for row in result.rows]
     assert "baseline_buffers_subtract" in methods
     assert "proposed_buffers_subtract" in methods
+
+
+@pytest.mark.parametrize(("variance", "left"), [(0.5, 2), (1.5, 0)])
+def test_a_reading_that_leaves_a_variance_below_0_leaves_no_model(variance, left):
+    config = next(c for c in configs_of("table_1", load_profile("smoke")) if c.model == "MLP")
+    model = build("ResNet9", classes=3, seed=0, width=6)  # every running variance is 1
+    layout = Layout.of(model)
+    state = {
+        name: torch.zeros(shape) for name, shape in zip(layout.names, layout.shapes, strict=True)
+    }
+    next(part for name, part in state.items() if name.endswith("running_var"))[0] = variance
+    update = torch.cat([part.ravel() for part in state.values()])[None]
+    nothing = torch.tensor([])
+    run = RecordedTraining(model, None, nothing, [], update, {"proposed": update}, True)
+    assert len(list(amnesiac._published(config, run, {}))) == left
 
 
 def test_every_setting_changes_the_hash(results_folder):

@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from partial_unlearning import append_to, create, forget, open_log, preview, record, undo
-from partial_unlearning.batching import shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command, log_group
 from partial_unlearning.update_log.folder import Folder
@@ -461,10 +460,10 @@ def test_one_error_a_wrong_step_is_refused_at_that_step(tmp_path, name):
     assert open_log(tmp_path / "log").affected_steps([12]) == [3]
 
 
-def test_one_error_a_plan_with_a_batch_larger_than_the_log_is_refused_at_the_beginning(tmp_path):
+def test_one_error_a_batch_larger_than_the_log_is_refused_when_it_is_announced(tmp_path):
+    log = create(tmp_path / "log", nn.Linear(6, 3), ids=IDS, batch_size=4)
     with pytest.raises(InputError, match=r"5 samples are no batch: declared were 1\.\.4"):
-        plan = shuffled_plan(IDS, batch_size=5, epochs=1, seed=0)
-        create(tmp_path / "log", nn.Linear(6, 3), plan=plan, batch_size=4)
+        log.announce(0, 0, IDS[:5])
 
 
 def test_one_error_after_the_end_nothing_is_recorded(tmp_path):

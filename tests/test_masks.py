@@ -33,7 +33,8 @@ layouts = st.lists(st.integers(1, 40), min_size=1, max_size=5).map(layout_of)
 @settings(max_examples=100, deadline=None)
 def test_a_random_mask_keeps_its_count_in_every_layer(layout, first, last, seed, block):
     schedule = depth_schedule(first, last, len(layout.layers))
-    kept = FixedMask.draw(layout, schedule, seed=seed, block=block).kept()
+    counts = [*map(kept_count, schedule, layout.layer_sizes)]
+    kept = FixedMask.draw(layout, counts, seed=seed, block=block).kept()
     assert torch.equal(kept, kept.unique())
     for part, pruning in zip(layout.slices, schedule, strict=True):
         inside = ((kept >= part.start) & (kept < part.stop)).sum().item()
@@ -58,7 +59,7 @@ def test_magnitude_masks_keep_nothing_smaller_than_what_they_drop(layout, prunin
 
 def test_a_random_mask_depends_on_its_seed_alone():
     layout = layout_of([100, 50])
-    draw = [FixedMask.draw(layout, [0.5, 0.5], seed=seed).kept() for seed in (3, 3, 4)]
+    draw = [FixedMask.draw(layout, [50, 25], seed=seed).kept() for seed in (3, 3, 4)]
     assert torch.equal(draw[0], draw[1])
     assert not torch.equal(draw[0], draw[2])
 
@@ -66,13 +67,15 @@ def test_a_random_mask_depends_on_its_seed_alone():
 def test_blocks_of_one_are_single_entries_in_a_random_order():
     layout = layout_of([100, 50])
     order = torch.randperm(100, generator=torch.Generator().manual_seed(3))
-    kept = FixedMask.draw(layout, [0.7, 1], seed=3).kept()
+    kept = FixedMask.draw(layout, [30, 0], seed=3).kept()
     assert torch.equal(kept, order[:30].sort().values)
 
 
 @given(st.integers(1, 200), fractions, st.integers(0, 999), st.integers(1, 50))
 def test_of_each_block_all_is_kept_or_nothing_but_for_one_that_is_cut(size, pruning, seed, block):
-    kept = FixedMask.draw(layout_of([size]), [pruning], seed=seed, block=block).kept()
+    count = kept_count(pruning, size)
+    kept = FixedMask.draw(layout_of([size]), [count], seed=seed, block=block).kept()
+    assert len(kept) == count
     sizes = torch.full((-(-size // block),), block)
     sizes[-1] = size - block * (len(sizes) - 1)
     counts = torch.bincount(kept // block, minlength=len(sizes))
@@ -81,8 +84,8 @@ def test_of_each_block_all_is_kept_or_nothing_but_for_one_that_is_cut(size, prun
 
 def test_the_ends_of_pruning():
     layout = layout_of([10, 5])
-    assert torch.equal(FixedMask.draw(layout, [0, 0], seed=0).kept(), keep_all(layout).kept())
-    assert len(FixedMask.draw(layout, [1, 1], seed=0).kept()) == 0
+    assert torch.equal(FixedMask.draw(layout, [10, 5], seed=0).kept(), keep_all(layout).kept())
+    assert len(FixedMask.draw(layout, [0, 0], seed=0).kept()) == 0
 
 
 def test_the_depth_schedule_is_a_straight_line():

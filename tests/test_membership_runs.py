@@ -11,7 +11,7 @@ from partial_unlearning.masks import keep_all
 from partial_unlearning.models import MODELS, build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
-from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.training import fit
 from reproduction.datasets.sets import load
 from reproduction.study.experiments import configs_of
 from reproduction.study.measures.membership import auc, roc
@@ -20,6 +20,7 @@ from reproduction.study.runs import membership, membership_crowd, persons
 from reproduction.study.runs.membership_arms import endings, mean_logit
 from reproduction.study.runs.membership_draw import draw, plan_of
 from reproduction.study.runs.membership_ensemble import train_at_once, train_in_turn
+from reproduction.study.runs.optimizers import make_optimizer
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.training import Callback, fit, make_optimizer
+from partial_unlearning.training import Callback, fit
 from partial_unlearning.unlearners import (
     bad_teaching,
     finetuning,
@@ -31,6 +31,7 @@ from partial_unlearning.unlearners.replay import replay, without
 from partial_unlearning.update_log.checkpoint import read_checkpoint, restore, write_checkpoint
 from partial_unlearning.update_log.folder import Folder
 from reproduction.datasets.sets import load
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.target_placement import confined_plan
 
 RATE = 0.1

@@ -12,16 +12,17 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.training import fit
 from partial_unlearning.unlearners.partition import Partition, make_partition, sliced
 from partial_unlearning.unlearners.sisa import Aggregate, Recipe, aggregate, forget, train
 from reproduction import places
 from reproduction.chapters import sisa as chapter
 from reproduction.datasets.sets import load
 from reproduction.study.experiments import configs_of
-from reproduction.study.measures.sisa_cost import cost_of
+from reproduction.study.measures.sisa_cost import Costs
 from reproduction.study.profiles import load_profile
 from reproduction.study.runs import sisa as experiment
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.stored_runs import Result
 
 SHARDS, SLICES, EPOCHS = 3, 4, 2
@@ -119,7 +120,7 @@ def test_more_shards_than_classes_are_refused(digits: Split) -> None:
     ],
 )
 def test_costs_counted_by_hand(request_ids: list[int], visits: int, full: int, shards: int) -> None:
-    cost = cost_of(by_hand(), torch.tensor(request_ids))
+    cost = Costs(by_hand()).of(torch.tensor(request_ids))
     assert (cost.visits, cost.full, cost.shards) == (visits, full, shards)
     assert cost.share == visits / full
 
@@ -134,13 +135,13 @@ def test_mean_cost_of_one_sample_follows_the_formula(digits: Split) -> None:
     partition = cut(some)
     m, n = 40, 480
     expected = ((SLICES + 1) / 2 * m - 1) / (n - 1)
-    shares = [cost_of(partition, ids).share for ids in some.ids.split(1)]
+    shares = [Costs(partition).of(ids).share for ids in some.ids.split(1)]
     assert sum(shares) / n == pytest.approx(expected)
 
 
 def test_unknown_and_deleted_ids_are_refused() -> None:
-    with pytest.raises(InputError, match="the first is 99"):
-        cost_of(by_hand(), torch.tensor([1, 99]))
+    with pytest.raises(InputError, match="some of 2 sample ids are in no shard"):
+        Costs(by_hand()).of(torch.tensor([1, 99]))
     after = by_hand().without(torch.tensor([2]))
     with pytest.raises(InputError, match="not yet deleted"):
         after.first_affected(torch.tensor([2]))
@@ -182,7 +183,7 @@ def test_deletion_is_bit_identical_to_training_without(
     anew = train(recipe, remaining, partition.without(request))
     for shard, expected in zip(after.states, anew.states, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(shard, expected, strict=True))
-    cost = cost_of(partition, request)
+    cost = Costs(partition).of(request)
     assert (after.visits, anew.visits) == (EPOCHS * cost.visits, EPOCHS * cost.full)
 
 

@@ -9,9 +9,10 @@ from partial_unlearning.metrics import accuracy, predict
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.training import Callback, fit, make_optimizer
+from partial_unlearning.training import Callback, fit
 from reproduction.datasets.sets import load
 from reproduction.study.measures.history import History
+from reproduction.study.runs.optimizers import make_optimizer
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,16 @@ def test_a_class_without_images_has_no_accuracy(digits):
     without = digits.without(digits.of_class(3))
     with pytest.raises(InputError, match="class 3 has no images"):
         accuracy(build("MLP", classes=10, seed=0), without, target=3, classes=10)
+
+
+def test_a_model_that_answers_nan_recognises_nothing():
+    images = torch.eye(3)
+    images[1] = torch.nan
+    data = Split(images, torch.tensor([0, 1, 0]), torch.arange(3))
+    assert predict(torch.nn.Identity(), images).tolist() == [0, -1, 2]
+    images[:] = torch.nan  # argmax alone would answer 0 every time
+    measured = accuracy(torch.nn.Identity(), data, target=1, classes=3)
+    assert (measured.d_t, measured.d_r) == (0.0, 0.0)
 
 
 def test_unknown_names_are_refused():

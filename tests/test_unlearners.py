@@ -10,7 +10,7 @@ from partial_unlearning.masks import FixedMask, SelectionMask, build_mask, keep_
 from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
-from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.training import fit
 from partial_unlearning.unlearners.amnesiac import forget, prune
 from partial_unlearning.unlearners.gradient import (
     ASCEND,
@@ -21,6 +21,7 @@ from partial_unlearning.unlearners.gradient import (
 )
 from reproduction.datasets.sets import load
 from reproduction.study.runs.epoch_sums import EpochSums, undone
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.target_placement import confined_plan
 
 
@@ -49,7 +50,7 @@ class Run:
             "magnitude": build_mask(
                 "layer_magnitude", self.layout, sparsity_first=0.9, sparsity_last=0.2, seed=0
             ),
-            "nothing": FixedMask.draw(self.layout, [1.0] * len(self.layout.layers), seed=0),
+            "nothing": FixedMask.draw(self.layout, [0] * len(self.layout.layers), seed=0),
         }
         self.logs = {name: MemoryLog(self.layout.size) for name in masks}
         recorders = [UpdateRecorder(mask, self.logs[name]) for name, mask in masks.items()]

@@ -38,7 +38,7 @@ from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.training import fit
 from partial_unlearning.update_log import codecs, model_description
 from partial_unlearning.update_log import commands as log_commands
 from partial_unlearning.update_log.codecs import BatchCodec
@@ -48,6 +48,7 @@ from partial_unlearning.update_log.recording import Recording
 from partial_unlearning.update_log.request_files import read_ids
 from partial_unlearning.update_log.requests import carry_out
 from partial_unlearning.update_log.row_files import Rows, RowWriter
+from reproduction.study.runs.optimizers import make_optimizer
 
 IDS = torch.arange(100, 196)
 STEPS = 24  # 3 epochs of 8 batches
@@ -67,10 +68,18 @@ def plan():
     return shuffled_plan(IDS, batch_size=12, epochs=3, seed=2)
 
 
+def planned(path: object, model: torch.nn.Module, **setting: object):
+    """A new log that knows the batches of the plan."""
+    log = create(path, model, **{"ids": IDS, "batch_size": 12, **setting})
+    for step, epoch, ids in plan():
+        log.announce(step, epoch, ids)
+    return log
+
+
 def trained(path: object, name: str = "MLP", **setting: object):
     """Train with a stored log and a memory log beside it."""
     model = small_model(name)
-    log = create(path, model, plan=plan(), **setting)
+    log = planned(path, model, **setting)
     twin = MemoryLog(log.description.size)
     recorders = [UpdateRecorder(log.mask, log), UpdateRecorder(log.mask, twin)]
     fit(model, noise(), plan(), make_optimizer("adam", model, learning_rate=1e-2), recorders)
@@ -349,17 +358,18 @@ def test_settings_without_sense_are_refused(tmp_path):
         {"buffers": "lost"},
         {"sparsity_first": 1.5},
         {"sparsity_first": 1.0, "sparsity_last": 1.0},
-        {"plan": None},
+        {"ids": None},
+        {"batch_size": None},
     ):
         with pytest.raises(InputError):
-            create(tmp_path / "log", model, **{"plan": plan(), **setting})
+            planned(tmp_path / "log", model, **setting)
     assert not exists(tmp_path / "log")
     with pytest.raises(InputError, match="cannot open"):
-        create("nowhere://log", model, plan=plan())
+        planned("nowhere://log", model)
 
 
 def test_steps_must_follow_each_other(tmp_path):
-    log = create(tmp_path / "log", small_model(), plan=plan())
+    log = planned(tmp_path / "log", small_model())
     values = torch.zeros(1, log.description.kept)
     log.record(0, log.mask.kept(), values)
     for step in (0, 2):
@@ -371,17 +381,17 @@ def test_steps_must_follow_each_other(tmp_path):
 
 def test_one_writer_at_a_time(tmp_path):
     model = small_model()
-    log = create(tmp_path / "log", model, plan=plan())
+    log = planned(tmp_path / "log", model)
     with pytest.raises(InputError, match="another process"):
         append_to(tmp_path / "log", model)
     log.close()
     append_to(tmp_path / "log", model).close()
     with pytest.raises(InputError, match="already"):
-        create(tmp_path / "log", model, plan=plan())
+        planned(tmp_path / "log", model)
 
 
 def test_a_log_can_be_read_while_it_grows(tmp_path):
-    log = create(tmp_path / "log", small_model(), plan=plan())
+    log = planned(tmp_path / "log", small_model())
     reader = open_log(tmp_path / "log")
     for step in range(STEPS):
         log.record(step, log.mask.kept(), torch.full((1, log.description.kept), 0.5))
@@ -486,7 +496,7 @@ def test_unknown_weights_are_refused(copied):
 
 def test_an_unfinished_log_takes_the_weights_it_is_given(tmp_path):
     model = small_model()
-    log = create(tmp_path / "log", model, plan=plan())
+    log = planned(tmp_path / "log", model)
     recorder = UpdateRecorder(log.mask, log)
     optimizer = make_optimizer("sgd", model, learning_rate=0.1)
     fit(model, noise(), plan(), optimizer, [recorder])

@@ -36,13 +36,13 @@ except PackageNotFoundError:  # a checkout that was not installed
 
 _HOMES = {
     "batching": "BatchPlan shuffled_plan together_plan",
-    "masks": "FixedMask Mask SelectionMask build_mask keep_all",
+    "masks": "FixedMask SelectionMask build_mask keep_all",
     "metrics": "accuracy",
     "models": "build",
     "recorders.recorders": "MemoryLog UpdateRecorder",
     "samples": "Split",
     "state": "Layout",
-    "training": "Callback fit make_optimizer",
+    "training": "Callback fit",
     "unlearners": "amnesiac gradient sisa",
     "update_log.log": "append_to create exists open_log",
     "update_log.recording": "gather_ids record",

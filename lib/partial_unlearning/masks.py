@@ -8,7 +8,7 @@ that a selection mask lets move.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -59,23 +59,6 @@ def last_layers(layer_sizes: Sequence[int], kept: int) -> list[int]:
     return counts
 
 
-class Mask(Protocol):
-    """Which entries of an update are kept (Eq. 6)."""
-
-    @property
-    def fixed(self) -> bool:
-        """Whether every update of the run is pruned by the same mask."""
-        ...
-
-    def kept(self, update: Tensor | None = None) -> Tensor:
-        """Sorted positions kept, int64, shape ``(k,)``.
-
-        Args:
-            update: float32, shape ``(size,)``; a mask that is not fixed needs it.
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class FixedMask:
     """The same positions for every update of a run, as in layer-wise random pruning.
@@ -89,35 +72,22 @@ class FixedMask:
 
     @classmethod
     def draw(
-        cls, layout: Layout, sparsity: Sequence[float], *, seed: int, block: int = 1
+        cls, layout: Layout, counts: Sequence[int], *, seed: int, block: int = 1
     ) -> "FixedMask":
-        """Keep ``kept_count(sparsity[l], size of l)`` random entries of each layer l.
+        """Keep ``counts[l]`` random entries of each layer l.
 
         Args:
             layout: the model's layout.
-            sparsity: fraction pruned away, 0..1, one for each layer.
+            counts: entries kept, one number for each layer; see :func:`kept_count`.
             seed: of the mask; the same seed and layout give the same mask.
             block: so many neighbours are kept or pruned together, counted from the layer's first
                 entry; one block is cut where the count asks for it. 1 is the paper's reading.
 
-        Raises:
-            InputError: a sparsity is outside 0..1.
-
         >>> layout = Layout.of(torch.nn.Linear(9, 1))  # nine weights and a bias: one layer of ten
-        >>> mask = FixedMask.draw(layout, [0.7], seed=0)
+        >>> mask = FixedMask.draw(layout, [3], seed=0)
         >>> len(mask.kept()), bool((mask.kept() < layout.size).all())
         (3, True)
         """
-        _check_fractions("sparsity", sparsity)
-        layers = zip(sparsity, layout.layer_sizes, strict=True)
-        counts = [kept_count(*layer) for layer in layers]
-        return cls.of_counts(layout, counts, seed=seed, block=block)
-
-    @classmethod
-    def of_counts(
-        cls, layout: Layout, counts: Sequence[int], *, seed: int, block: int = 1
-    ) -> "FixedMask":
-        """Keep ``counts[l]`` random entries of each layer l; else as :meth:`draw`."""
         generator = torch.Generator().manual_seed(seed)
         parts = []
         for part, count in zip(layout.slices, counts, strict=True):
@@ -167,6 +137,9 @@ class MagnitudeMask:
         return torch.cat(chosen).sort().values
 
 
+Mask = FixedMask | MagnitudeMask
+"""Which entries of an update are kept (Eq. 6); ``fixed``: the same ones of every update."""
+
 STRATEGIES = ("random", "last_layers", "layer_magnitude", "global_magnitude")
 
 
@@ -204,11 +177,11 @@ def build_mask(
             "where the strategy is not 'random'"
         )
     sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
-    if strategy == "random":
-        return FixedMask.draw(layout, sparsity, seed=seed, block=block)
     counts = tuple(map(kept_count, sparsity, layout.layer_sizes))
+    if strategy == "random":
+        return FixedMask.draw(layout, counts, seed=seed, block=block)
     if strategy == "last_layers":
-        return FixedMask.of_counts(layout, last_layers(layout.layer_sizes, sum(counts)), seed=seed)
+        return FixedMask.draw(layout, last_layers(layout.layer_sizes, sum(counts)), seed=seed)
     if strategy == "layer_magnitude":
         return MagnitudeMask(layout.slices, counts)
     return MagnitudeMask((slice(0, layout.size),), (sum(counts),))

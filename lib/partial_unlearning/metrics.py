@@ -25,7 +25,9 @@ def evaluated(model: nn.Module) -> Iterator[None]:
 
 
 def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
-    """Predicted labels, int64, shape ``(n,)``; the model's mode is left as it was.
+    """Predicted labels, int64, shape ``(n,)``, -1 where the model answers NaN.
+
+    Its mode is left as it was.
 
     Args:
         model: measured in evaluation mode.
@@ -34,7 +36,9 @@ def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
             faster than 1,000.
     """
     with evaluated(model):
-        return torch.cat([model(part).argmax(dim=1) for part in images.split(chunk)])
+        best = [model(part).max(dim=1) for part in images.split(chunk)]
+    # NaN counts as the largest value: its place would be taken for a label.
+    return torch.cat([found.indices.masked_fill(found.values.isnan(), -1) for found in best])
 
 
 @dataclass(frozen=True)

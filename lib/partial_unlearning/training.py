@@ -5,31 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import Optimizer
 
 from partial_unlearning.batching import BatchPlan
-from partial_unlearning.errors import InputError
 from partial_unlearning.samples import Split
 from partial_unlearning.system.progress import progress
-
-OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
-
-
-def make_optimizer(name: str, model: nn.Module, *, learning_rate: float) -> Optimizer:
-    """An optimizer over all weights of a model.
-
-    Args:
-        name: a key of :data:`OPTIMIZERS`.
-        model: on the device it is trained on.
-        learning_rate: alpha of Eq. 3.
-
-    Raises:
-        InputError: unknown name.
-    """
-    if name not in OPTIMIZERS:
-        raise InputError(f"unknown optimizer {name!r}; choose from {', '.join(OPTIMIZERS)}")
-    # The fused step halves the time of an MLP's step and differs by rounding only.
-    return OPTIMIZERS[name](model.parameters(), lr=learning_rate, fused=True)
 
 
 class Callback:
@@ -88,7 +68,7 @@ def fit(
     ...     def on_step_end(self, step, model):
     ...         print("step", step, "done")
     >>> model, plan = nn.Linear(4, 2), shuffled_plan(data.ids, batch_size=2, epochs=1, seed=0)
-    >>> fit(model, data, plan, make_optimizer("sgd", model, learning_rate=0.1), [Note()])
+    >>> fit(model, data, plan, torch.optim.SGD(model.parameters(), lr=0.1), [Note()])
     step 0 done
     step 1 done
     Linear(in_features=4, out_features=2, bias=True)

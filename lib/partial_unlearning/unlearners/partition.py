@@ -22,36 +22,9 @@ class Partition:
     slices: tuple[tuple[Tensor, ...], ...]
 
     @cached_property
-    def _places(self) -> tuple[Tensor, Tensor]:
-        """All ids, sorted, and for each the number of its slice, counted over all shards."""
-        parts = [part for shard in self.slices for part in shard]
-        ids = torch.cat(parts)
-        sizes = torch.tensor([len(part) for part in parts])
-        order = ids.argsort()
-        return ids[order], torch.arange(len(parts)).repeat_interleave(sizes)[order]
-
-    @property
     def ids(self) -> Tensor:
         """All sample ids, sorted, int64, shape ``(n,)``."""
-        return self._places[0]
-
-    def counts(self, ids: Tensor) -> Tensor:
-        """How many of ``ids``, shape ``(k,)``, lie in each slice, int64 of shape ``(S, R)``.
-
-        Raises:
-            InputError: an id is in no slice.
-        """
-        known, slices = self._places
-        found = torch.searchsorted(known, ids).clamp(max=len(known) - 1)
-        unknown = ids[known[found] != ids]
-        if len(unknown):
-            raise InputError(
-                f"{len(unknown)} of {len(ids)} sample ids are in no shard, the first is "
-                f"{unknown[0].item()}; give ids that were trained on and not yet deleted"
-            )
-        places = slices[found]
-        shape = (len(self.slices), len(self.slices[0]))
-        return torch.bincount(places, minlength=shape[0] * shape[1]).view(shape)
+        return torch.cat([part for shard in self.slices for part in shard]).sort().values
 
     def without(self, ids: Tensor) -> "Partition":
         """The partition without samples of shape ``(k,)``; every other one keeps its place."""
@@ -60,9 +33,19 @@ class Partition:
         )
 
     def first_affected(self, ids: Tensor) -> dict[int, int]:
-        """For each shard that holds any of ``ids``, shape ``(k,)``, the first slice that does."""
-        affected = self.counts(ids) > 0
-        return {shard: int(row.int().argmax()) for shard, row in enumerate(affected) if row.any()}
+        """For each shard that holds any of ``ids``, shape ``(k,)``, the first slice that does.
+
+        Raises:
+            InputError: an id is in no slice.
+        """
+        unknown = ids[~torch.isin(ids, self.ids)]
+        if len(unknown):
+            raise InputError(
+                f"{len(unknown)} of {len(ids)} sample ids are in no shard, the first is "
+                f"{unknown[0].item()}; give ids that were trained on and not yet deleted"
+            )
+        hit = [[bool(torch.isin(part, ids).any()) for part in shard] for shard in self.slices]
+        return {shard: slices.index(True) for shard, slices in enumerate(hit) if any(slices)}
 
 
 def sliced(shards: Iterable[Tensor], slices: int, generator: torch.Generator) -> Partition:

@@ -151,11 +151,10 @@ class LogWriter(StoredLog):
     _updates: RowWriter
     _batches: RowWriter
 
-    def __init__(self, folder: Folder, plan: BatchPlan | None = None) -> None:
+    def __init__(self, folder: Folder) -> None:
         folder.lock()
         super().__init__(folder)
-        encode = self.description.batches.encode
-        self._batch_of = {step: encode(epoch, ids) for step, epoch, ids in plan or ()}
+        self._batch_of: dict[int, bytes] = {}
         self._closed, self._process, self._turn = False, os.getpid(), Lock()
         self.cut(len(self))
 
@@ -194,7 +193,7 @@ class LogWriter(StoredLog):
             )
         for step in range(first, first + len(values)):
             if step not in self._batch_of:
-                raise InputError(f"no batch is known for step {step}; announce it, or give a plan")
+                raise InputError(f"no batch is known for step {step}; announce it first")
         with self._turn:
             self._extend(self.description.updates.encode(positions, values))
 
@@ -245,30 +244,12 @@ def exists(path: str | os.PathLike[str]) -> bool:
     return Folder(path).size(ROOT) is not None
 
 
-def _batch_codec(
-    ids: Tensor | Sequence[int] | None, batch_size: int | None, plan: BatchPlan | None
-) -> BatchCodec:
-    """How the batches of a new log become rows; arguments and errors as of :func:`create`."""
-    if plan is not None:
-        if not isinstance(plan, BatchPlan) or not len(plan):
-            raise InputError(f"the plan is {plan!r}; give a BatchPlan that has batches")
-        ids = plan.ids if ids is None else ids
-        largest = max(len(batch) for _, _, batch in plan)
-        batch_size = largest if batch_size is None else batch_size
-    if ids is None or batch_size is None:
-        raise InputError(
-            "neither a plan nor ids and batch_size; give all sample ids and the batch size"
-        )
-    return BatchCodec.holding(ids, batch_size)
-
-
 def create(
     path: str | os.PathLike[str],
     model: nn.Module,
     *,
     ids: Tensor | Sequence[int] | None = None,
     batch_size: int | None = None,
-    plan: BatchPlan | None = None,
     strategy: str = "random",
     sparsity_first: float = 0.9,
     sparsity_last: float = 0.9,
@@ -282,9 +263,8 @@ def create(
     Args:
         path: folder or fsspec URL.
         model: the model that will be trained.
-        ids: all sample ids that may occur, not negative; those of the plan when None.
-        batch_size: most samples in a step; that of the plan when None.
-        plan: the batches, where they are known beforehand.
+        ids: all sample ids that may occur, not negative; needed.
+        batch_size: most samples in a step; needed.
         strategy: of pruning, one of :data:`STRATEGIES`.
         sparsity_first: fraction of the first layer's update that is pruned away, 0..1.
         sparsity_last: that of the last layer; layers between lie on a straight line.
@@ -300,7 +280,7 @@ def create(
         raise InputError(f"there is a log at {path} already; give resume=True or another folder")
     description = describe(
         model,
-        _batch_codec(ids, batch_size, plan),
+        BatchCodec.holding(ids, batch_size),
         strategy=strategy,
         sparsity_first=sparsity_first,
         sparsity_last=sparsity_last,
@@ -315,7 +295,7 @@ def create(
         RowWriter(folder, name, nbytes, description.per_shard).cut(0)
     History(folder).write(())
     folder.put_json(ROOT, asdict(description))
-    return LogWriter(folder, plan)
+    return LogWriter(folder)
 
 
 def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> StoredLog:

@@ -258,7 +258,7 @@ def _refuse_other(about: Description, settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         begun = getattr(about, name, "no such setting")
         same = isinstance(value, int | float | str) and value == begun
-        if value is not None and name not in ("ids", "plan") and not same:
+        if value is not None and name != "ids" and not same:
             raise InputError(
                 f"{name} is {value!r}, but the log was begun with {begun!r}; leave it out to go on "
                 "with the log, or record to a new folder"

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from partial_unlearning.masks import SelectionMask
 from partial_unlearning.models import MODELS, build
 from partial_unlearning.state import Layout
-from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.gradient import DESCEND, gradient_step
 from reproduction.chapters.tables import Table, simple_table
+from reproduction.study.runs.optimizers import make_optimizer
 
 
 def parameter_count(model: nn.Module) -> int:

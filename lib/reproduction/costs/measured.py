@@ -15,7 +15,6 @@ from partial_unlearning.metrics import Accuracy
 from partial_unlearning.models import build
 from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.state import Layout
-from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.amnesiac import forget
 from partial_unlearning.update_log.log import StoredLog
 from reproduction.costs.public_notebook import NotebookScheme
@@ -24,6 +23,7 @@ from reproduction.machine.memory import keep_freed_memory
 from reproduction.study.configs import AmnesiacConfig
 from reproduction.study.results import resolve
 from reproduction.study.runs import setup
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.setup import load_data
 
 Settings = dict[str, Any]
@@ -67,10 +67,14 @@ def record_run(config: AmnesiacConfig, folder: Path, settings: Mapping[str, Sett
     data = load_data(config)
     plan = setup.make_plan(config, data, config.target_placement)
     model = setup.fresh_model(config, data)
+    batches = {"ids": data.train.ids, "batch_size": config.training.batch_size}
     writers = {
-        label: create(folder / config.model / label, model, plan=plan, **chosen)
+        label: create(folder / config.model / label, model, **batches, **chosen)
         for label, chosen in settings.items()
     }
+    for log in writers.values():
+        for batch in plan:
+            log.announce(*batch)
     recorders = [UpdateRecorder(log.mask, log) for log in writers.values()]
     setup.train(config, model, data.train, plan, recorders)
     logs = {}

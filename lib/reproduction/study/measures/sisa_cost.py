@@ -5,8 +5,10 @@ The unit is the sample visit: one sample in one training step of one epoch.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from partial_unlearning.errors import InputError
 from partial_unlearning.unlearners.partition import Partition
 
 
@@ -30,22 +32,40 @@ class Cost:
         return self.visits / self.full
 
 
-def cost_of(partition: Partition, ids: Tensor) -> Cost:
-    """What deleting ``ids``, int64 of shape ``(k,)`` and not all there are, costs.
+class Costs:
+    """Costs of requests to a ``partition``, whose samples are looked up once: there may be many.
 
-    Raises:
-        InputError: an id is in no slice.
-
-    >>> import torch
     >>> shard = (torch.tensor([0, 1]), torch.tensor([2, 3]))  # its two slices
-    >>> cost_of(Partition((shard,)), torch.tensor([2]))  # the first slice need not be repeated
+    >>> Costs(Partition((shard,))).of(torch.tensor([2]))  # the first slice need not be repeated
     Cost(visits=1, full=3, shards=1)
     """
-    removed = partition.counts(ids)
-    remaining = partition.counts(partition.ids) - removed
-    retrained = (removed > 0).cumsum(1) > 0  # the first affected slice and all that follow it
-    return Cost(
-        visits=int(remaining[retrained].sum()),
-        full=int(remaining.sum()),
-        shards=int((removed > 0).any(1).sum()),
-    )
+
+    def __init__(self, partition: Partition) -> None:
+        parts = [part for shard in partition.slices for part in shard]
+        self._ids, order = torch.cat(parts).sort()
+        sizes = torch.tensor([len(part) for part in parts])
+        self._slices = torch.arange(len(parts)).repeat_interleave(sizes)[order]
+        self._sizes = sizes.view(len(partition.slices), -1)
+
+    def _counts(self, ids: Tensor) -> Tensor:
+        """How many of ``ids``, shape ``(k,)``, lie in each slice, int64 of shape ``(S, R)``."""
+        places = torch.searchsorted(self._ids, ids).clamp(max=len(self._ids) - 1)
+        if not self._ids[places].equal(ids):
+            raise InputError(f"some of {len(ids)} sample ids are in no shard; give others")
+        slices = self._slices[places]
+        return torch.bincount(slices, minlength=self._sizes.numel()).view(self._sizes.shape)
+
+    def of(self, ids: Tensor) -> Cost:
+        """What deleting ``ids``, int64 of shape ``(k,)`` and not all there are, costs.
+
+        Raises:
+            InputError: an id is in no slice.
+        """
+        removed = self._counts(ids)
+        remaining = self._sizes - removed
+        retrained = (removed > 0).cumsum(1) > 0  # the first affected slice and all that follow it
+        return Cost(
+            visits=int(remaining[retrained].sum()),
+            full=int(remaining.sum()),
+            shards=int((removed > 0).any(1).sum()),
+        )

@@ -1,11 +1,13 @@
 """One training run, one deletion request, undone by every arm of amnesiac unlearning."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
 from torch import Tensor, nn
 
+from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask
 from partial_unlearning.metrics import Accuracy
 from partial_unlearning.state import Layout
@@ -47,7 +49,8 @@ def _published(
 ) -> Iterator[tuple[str, nn.Module]]:
     """Each arm's model after everything it names was subtracted, as the paper does.
 
-    Both of the paper's methods also under the other reading of batch-norm statistics.
+    Both of the paper's methods also under the other reading of batch-norm statistics, where it
+    leaves a model: without the affected steps a variance may be below 0.
     """
     for name, update in arms.items():
         yield name, run.without(update)
@@ -55,8 +58,9 @@ def _published(
         other = "keep" if config.buffers == "subtract" else "subtract"
         whole = {"baseline": run.sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
         for name, update in whole.items():
-            model = forget(deepcopy(run.model), update, keep_buffers=other == "keep")
-            yield f"{name}_buffers_{other}", model
+            with suppress(InputError):  # a variance below 0: there is no such model
+                model = forget(deepcopy(run.model), update, keep_buffers=other == "keep")
+                yield f"{name}_buffers_{other}", model
 
 
 def _at_levels(

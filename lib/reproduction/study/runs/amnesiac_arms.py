@@ -39,7 +39,10 @@ def controls(layout: Layout, total: Tensor, pruning: Pruning, seed: int) -> dict
     level = [1 - sum(counts) / layout.size] * layers
     random = {f"mask_{n}": (sparsity, seed + 1000 * n) for n in range(1, MASKS + 1)}
     random |= {"reversed": (sparsity[::-1], seed), "uniform": (level, seed)}
-    kept = {n: FixedMask.draw(layout, p, seed=s).kept() for n, (p, s) in random.items()}
+    kept = {
+        n: FixedMask.draw(layout, [*map(kept_count, p, layout.layer_sizes)], seed=s).kept()
+        for n, (p, s) in random.items()
+    }
     last = layout.slices[-1]
     kept["last_layer"] = torch.arange(last.start, last.stop)
     kept["layer_magnitude"] = MagnitudeMask(layout.slices, counts).kept(total)

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from partial_unlearning.batching import BatchPlan, shuffled_plan
-from partial_unlearning.training import Callback, fit, make_optimizer
+from partial_unlearning.training import Callback, fit
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import AmnesiacConfig, ForgottenConfig
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.paths import Record
 from reproduction.study.runs.setup import accuracies
 

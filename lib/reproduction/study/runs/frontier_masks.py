@@ -78,12 +78,12 @@ def known_before(layout: Layout, kept: int, *, seed: int) -> dict[str, Tensor]:
     depth = depth_counts(layout, kept)
     last = last_layers(layout.layer_sizes, kept)
     drawn = {
-        name: FixedMask.of_counts(layout, depth, seed=seed, block=block).kept()
+        name: FixedMask.draw(layout, depth, seed=seed, block=block).kept()
         for name, block in {"depth": 1, **BLOCKS}.items()
     }
     return drawn | {
         "rows": rows(layout, depth, seed=seed),
-        "last_layers": FixedMask.of_counts(layout, last, seed=seed).kept(),
+        "last_layers": FixedMask.draw(layout, last, seed=seed).kept(),
     }
 
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from partial_unlearning.masks import SelectionMask, depth_schedule
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.gradient import (
     ASCEND,
     DESCEND,
@@ -20,6 +19,7 @@ from partial_unlearning.unlearners.gradient import (
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import GradientConfig, GradientTrials
 from reproduction.study.profiles import GradientArm, GradientSettings
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.paths import Scale, evenly, goals_of
 from reproduction.study.runs.setup import load_data, trained_model
 from reproduction.study.runs.strength import Point

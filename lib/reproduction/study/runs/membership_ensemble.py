@@ -18,9 +18,10 @@ from partial_unlearning.batching import BatchPlan
 from partial_unlearning.errors import InputError
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.training import fit, make_optimizer
+from partial_unlearning.training import fit
 from reproduction.study.profiles import Training
 from reproduction.study.runs.epoch_sums import EpochSums
+from reproduction.study.runs.optimizers import make_optimizer
 
 Requests = Sequence[Tensor]
 """Ids of each deletion request to a model, int64, ``(k,)``."""

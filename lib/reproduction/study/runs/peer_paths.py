@@ -16,7 +16,6 @@ from torch.optim import Optimizer
 
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners import (
     bad_teaching,
     finetuning,
@@ -30,6 +29,7 @@ from partial_unlearning.unlearners import (
 )
 from partial_unlearning.unlearners.gradient import flipped_labels
 from reproduction.study.profiles import PeerSetting
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.paths import subtraction
 from reproduction.study.runs.strength import Point
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from partial_unlearning.batching import BatchPlan
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
-from partial_unlearning.training import Callback, fit, make_optimizer
+from partial_unlearning.training import Callback, fit
 from partial_unlearning.unlearners.amnesiac import prune
 from partial_unlearning.unlearners.replay import replay
 from partial_unlearning.update_log import checkpoint
@@ -24,6 +24,7 @@ from reproduction.study.configs import Config, PeersConfig, PeerTrials
 from reproduction.study.measures import features, twin
 from reproduction.study.runs.epoch_sums import EpochSums
 from reproduction.study.runs.gradient import gradient_path
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.paths import Record, Scale, evenly, subtraction
 from reproduction.study.runs.peer_paths import Case, Timed, peer_path
 from reproduction.study.runs.retrained import retrained_model

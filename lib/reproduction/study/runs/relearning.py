@@ -7,8 +7,9 @@ from torch import nn
 
 from partial_unlearning.metrics import predict
 from partial_unlearning.samples import Split
-from partial_unlearning.training import make_optimizer, train_step
+from partial_unlearning.training import train_step
 from reproduction.study.profiles import Training
+from reproduction.study.runs.optimizers import make_optimizer
 
 
 def relearning_curve(

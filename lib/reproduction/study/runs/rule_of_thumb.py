@@ -19,9 +19,9 @@ def _masks(config: ThumbConfig, layout: Layout) -> Iterator[tuple[str, float, Te
     """Name, fraction of the weights kept, and positions: by depth, and of the last layer alone."""
     for fraction in config.kept:
         counts = depth_counts(layout, round(fraction * layout.size))
-        yield "depth", fraction, FixedMask.of_counts(layout, counts, seed=config.seed).kept()
+        yield "depth", fraction, FixedMask.draw(layout, counts, seed=config.seed).kept()
     counts = [0] * (len(layout.layers) - 1) + [layout.layer_sizes[-1]]
-    last = FixedMask.of_counts(layout, counts, seed=config.seed).kept()
+    last = FixedMask.draw(layout, counts, seed=config.seed).kept()
     yield "last_layer", len(last) / layout.size, last
 
 

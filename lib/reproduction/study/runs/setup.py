@@ -15,7 +15,7 @@ from partial_unlearning.metrics import Accuracy, accuracy
 from partial_unlearning.models import build
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
-from partial_unlearning.training import Callback, fit, make_optimizer
+from partial_unlearning.training import Callback, fit
 from reproduction.datasets import sets as data_sets
 from reproduction.datasets.sets import Dataset
 from reproduction.machine.folders import make_folder
@@ -23,6 +23,7 @@ from reproduction.study.cache import weights_file
 from reproduction.study.configs import Config
 from reproduction.study.measures.history import History
 from reproduction.study.profiles import Pruning, TargetPlacement
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.target_placement import plan_batches
 from reproduction.study.stored_runs import run_hash
 

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.samples import Split
-from partial_unlearning.training import make_optimizer
 from partial_unlearning.unlearners.partition import Partition, make_partition, sliced
 from partial_unlearning.unlearners.sisa import Recipe, Sisa, aggregate, forget, train
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import SisaConfig
-from reproduction.study.measures.sisa_cost import cost_of
+from reproduction.study.measures.sisa_cost import Costs
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.setup import fresh_model, load_data, rows_of, trained_model
 
 DRAWS = 1000
@@ -70,9 +70,9 @@ def _costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str,
         orders = (torch.randperm(len(ids), generator=draw) for _ in range(DRAWS))
         requests[name] = [ids[order[:size]] for order in orders]
     requests["the target class"] = [target]
-    found = []
+    found, costs = [], Costs(partition)
     for name, drawn in requests.items():
-        each = [cost_of(partition, request) for request in drawn]
+        each = [costs.of(request) for request in drawn]
         shares = [cost.share for cost in each]
         counts = {"request": name, "samples": len(drawn[0]), "drawn": len(drawn)}
         span = {"share": mean(shares), "least": min(shares), "most": max(shares)}
@@ -82,7 +82,7 @@ def _costs(partition: Partition, target: Tensor, *, seed: int) -> list[dict[str,
 
 def _executed(name: str, before: Sisa, after: Sisa, request: Tensor) -> dict[str, Any]:
     """What a request really cost, beside what the partition foretold."""
-    cost = cost_of(before.partition, request)
+    cost = Costs(before.partition).of(request)
     epochs = before.visits // len(before.partition.ids)
     return {
         "request": name,
