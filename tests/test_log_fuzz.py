@@ -207,7 +207,6 @@ setting_names = st.sampled_from(
         "values",
         "buffers",
     ]
-    + ["plan"]
 )
 
 

@@ -47,7 +47,7 @@ def train(model: nn.Module, recorders: list[Callback], steps: int) -> list[torch
 
 def reading(reader: Reader) -> torch.Tensor:
     reader(0)
-    return torch.cat([run.slots[0].float().ravel() for run in reader.runs])
+    return torch.cat([part.slots[0].float().ravel() for part in reader.parts])
 
 
 @pytest.mark.parametrize("name", MODELS)

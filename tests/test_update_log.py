@@ -822,7 +822,7 @@ def test_a_preview_can_be_carried_out_as_it_is(copied):
 def test_a_run_whose_log_has_ended_says_how_to_go_on(copied):
     path, _ = copied
     log = append_to(path, model := small_model())
-    with pytest.raises(InputError, match="this log has ended"):
+    with pytest.raises(InputError, match=r"first request deletes it\): load"):
         Recording(model, log)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from partial_unlearning.errors import InputError
+from partial_unlearning.samples import refuse_unknown
 
 
 def shuffled(ids: Tensor, generator: torch.Generator) -> Tensor:
@@ -47,20 +48,11 @@ class BatchPlan:
         return torch.unique(torch.cat([ids for _, _, ids in self]))
 
     def affected(self, ids: Tensor) -> list[list[int]]:
-        """The steps whose batch holds any of ``ids`` (the set B_t of Eq. 4), epoch by epoch.
+        """The steps whose batch holds any of ``ids`` ``(n,)`` (B_t of Eq. 4), epoch by epoch.
 
-        Args:
-            ids: sample ids to forget, int64, shape ``(n,)``.
-
-        Raises:
-            InputError: an id is in no batch, so that nothing could be removed for it.
+        InputError if an id is in no batch, so that nothing could be removed for it.
         """
-        unknown = ids[~torch.isin(ids, self.ids)]
-        if len(unknown):
-            raise InputError(
-                f"{len(unknown)} of {len(ids)} sample ids are in no batch of the plan, "
-                f"the first is {unknown[0].item()}; give ids that were trained on"
-            )
+        refuse_unknown(ids, self.ids, "batch of the plan")
         found: list[list[int]] = [[] for _ in self.epochs]
         for step, epoch, batch in self:
             if torch.isin(batch, ids).any():

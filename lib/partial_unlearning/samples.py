@@ -9,6 +9,16 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 
 
+def refuse_unknown(ids: Tensor, known: Tensor, place: str) -> None:
+    """Raise InputError unless all ids, shape ``(n,)``, are among the ``known`` ones, in a place."""
+    unknown = ids[~torch.isin(ids, known)]
+    if len(unknown):
+        raise InputError(
+            f"{len(unknown)} of {len(ids)} sample ids are in no {place}, the first is "
+            f"{unknown[0].item()}; give ids of this data, trained on and not yet deleted"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images with labels and ids, in the order of their ids.
@@ -30,44 +40,24 @@ class Split:
     def positions(self, ids: Tensor | Sequence[int]) -> Tensor:
         """Return where each id of ``(k,)`` stands in this split: int64 ``(k,)``, in that order.
 
-        Raises:
-            InputError: an id is not in this split.
+        InputError if an id is not in this split.
         """
         wanted = torch.as_tensor(ids, dtype=torch.int64, device=self.ids.device)
-        unknown = wanted[~torch.isin(wanted, self.ids)]
-        if len(unknown):
-            shown = ", ".join(str(value) for value in unknown[:5].tolist())
-            more = ", ..." if len(unknown) > 5 else ""
-            raise InputError(
-                f"{len(unknown)} of {len(wanted)} sample ids are not among the {len(self)} images "
-                f"here: {shown}{more}; use ids of this data set"
-            )
+        refuse_unknown(wanted, self.ids, f"image of the {len(self)} here")
         return torch.searchsorted(self.ids, wanted)
 
     def subset(self, ids: Tensor | Sequence[int]) -> "Split":
-        """Return the images with these ids of shape ``(k,)``, each once, in the order of their ids.
-
-        Raises:
-            InputError: an id is not in this split.
-        """
+        """Return the images with these ids ``(k,)``, each once; raises as :meth:`positions`."""
         return self._at(torch.unique(self.positions(ids)))
 
     def without(self, ids: Tensor | Sequence[int]) -> "Split":
-        """Return the images that have none of these ids of shape ``(k,)``.
-
-        Raises:
-            InputError: an id is not in this split.
-        """
+        """Return the images that have none of these ids ``(k,)``; raises as :meth:`positions`."""
         keep = torch.ones(len(self), dtype=torch.bool, device=self.ids.device)
         keep[self.positions(ids)] = False
         return self._at(keep)
 
     def of_class(self, label: int) -> Tensor:
-        """Return the ids of the images of one class: int64, shape ``(k,)``, ascending.
-
-        Raises:
-            InputError: the class has no images here.
-        """
+        """Return the ids of the images of one class, int64 ``(k,)``; InputError if it has none."""
         ids = self.ids[self.labels == label]
         if not len(ids):
             present = ", ".join(str(value) for value in self.labels.unique().tolist())

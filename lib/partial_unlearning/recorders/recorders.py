@@ -21,13 +21,10 @@ class UpdateLog(Protocol):
     """Where a recorder keeps updates: each as positions in the flat vector, and values there."""
 
     def record(self, first: int, positions: Tensor, values: Tensor) -> None:
-        """Keep the updates of one or more consecutive steps.
+        """Keep the updates of steps from ``first`` on, counted from 0 over the whole run.
 
-        Args:
-            first: the first of the steps, counted from 0 over the whole run.
-            positions: those kept in all of them, sorted, int64, shape ``(k,)``.
-            values: of the updates there, one step a row, float32, shape ``(n, k)``. They are
-                copied: whoever recorded them may write to them afterwards.
+        ``positions`` are those kept in all of them, sorted, int64 ``(k,)``; ``values`` of the
+        updates there, a step a row, float32 ``(n, k)``, are copied.
         """
         ...
 
@@ -108,7 +105,7 @@ class UpdateRecorder(Callback):
         device, last = next(model.parameters()).device, len(self._steps)
         now = Reader(model, self._positions.to(device), 1)
         now(0)
-        pairs = zip(now.runs, self._reader.runs, strict=True)
+        pairs = zip(now.parts, self._reader.parts, strict=True)
         both = [(one.slots[0], other.slots[last]) for one, other in pairs]
         if not between_steps:
             return sum(int(unequal(*pair).sum()) for pair in both)

@@ -1,6 +1,6 @@
 """Reading a few entries of a model's state, again and again, at little cost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,25 +9,34 @@ from torch import Tensor, nn
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import Layout, unequal
 
-TOGETHER = 1 << 14
-"""Entries up to which neighbouring tensors are copied to be read as one. To copy 64 kB takes a few
-microseconds; so does a call, and ten times as long when training has emptied the caches."""
 
+class _Part:
+    """The entries at int64 ``positions`` of one tensor.
 
-class _Flat:
-    """A flat view of one tensor, made once and again when the tensor's memory is another."""
+    Its ``readings`` are ``slots``, in a type that holds what float32 cannot (float64, whole
+    numbers); ``changes`` are float32, a row for each reading but the first.
+    """
 
-    def __init__(self, model: nn.Module, name: str) -> None:
+    def __init__(self, model: nn.Module, name: str, positions: Tensor, changes: Tensor) -> None:
         path, _, self.leaf = name.rpartition(".")
         module = model.get_submodule(path)
         own = self.leaf in module._parameters
         self.home: Mapping[str, Any] = module._parameters if own else module._buffers
         tensor: Any = self.home[self.leaf]
         self.kind = tensor.shape, tensor.dtype, tensor.device
-        self.name, self.memory = name, -1
+        self.name, self.memory, self.changes = name, -1, changes
+        fits = tensor.numel() < 2**31  # four bytes a position are quicker to read than eight
+        self.positions = positions.to(torch.int32) if fits else positions
+        floats = torch.promote_types(tensor.dtype, torch.float32)
+        kind = floats if tensor.is_floating_point() else torch.int64
+        self.readings = changes.new_empty(len(changes) + 1, len(positions), dtype=kind)
+        self.slots = self.readings.unbind()
 
-    def __call__(self) -> Tensor:
-        """The view of the tensor as the model has it now; InputError if it is of another kind."""
+    def _flat(self) -> Tensor:
+        """The tensor as the model has it now, flat; InputError if it is of another kind.
+
+        The view is made again when the tensor's memory is another.
+        """
         tensor = self.home.get(self.leaf)
         if tensor is None or tensor.data_ptr() != self.memory or not tensor.is_contiguous():
             if tensor is None or (tensor.shape, tensor.dtype, tensor.device) != self.kind:
@@ -38,32 +47,9 @@ class _Flat:
             self.flat, self.memory = tensor.detach().reshape(-1), tensor.data_ptr()
         return self.flat
 
-
-class _Run:
-    """The entries at int64 ``positions`` of flat tensors that follow each other in the vector.
-
-    Its ``readings`` are ``slots``, in a type that holds what float32 cannot (float64, whole
-    numbers); ``changes`` are float32, a row for each reading but the first.
-    """
-
-    def __init__(self, tensors: list[_Flat], positions: Tensor, changes: Tensor) -> None:
-        self.tensors, self.changes = tensors, changes
-        fits = positions[-1] < 2**31  # four bytes a position are quicker to read than eight
-        self.positions = positions.to(torch.int32) if fits else positions
-        self.copy = torch.cat([tensor() for tensor in tensors]) if len(tensors) > 1 else None
-        own = tensors[0]().dtype
-        floats = torch.promote_types(own, torch.float32)
-        kind = floats if own.is_floating_point else torch.int64
-        self.readings = changes.new_empty(len(changes) + 1, len(positions), dtype=kind)
-        self.slots = self.readings.unbind()
-
     def read(self, slot: int) -> None:
         """Write the entries as they are now to a slot."""
-        if self.copy is None:
-            whole = self.tensors[0]()
-        else:
-            whole = torch.cat([tensor() for tensor in self.tensors], out=self.copy)
-        place = self.slots[slot]
+        whole, place = self._flat(), self.slots[slot]
         if whole.dtype == place.dtype:
             torch.index_select(whole, 0, self.positions, out=place)
         else:
@@ -76,21 +62,9 @@ class _Run:
         whole = after - before if after.dtype == torch.int64 else before[:0]
         if not whole.to(stored).to(whole.dtype).equal(whole):
             raise InputError(
-                f"{self.tensors[0].name} changed by what {stored} cannot hold exactly; use "
+                f"{self.name} changed by what {stored} cannot hold exactly; use "
                 "values='float32' or buffers='keep', or register it with persistent=False"
             )
-
-
-def _runs(tensors: list[_Flat]) -> Iterator[list[_Flat]]:
-    """Neighbouring tensors of one type, up to :data:`TOGETHER` entries; a larger one by itself."""
-    run: list[_Flat] = []
-    for tensor in tensors:
-        entries = sum(t().numel() for t in (*run, tensor))
-        if run and (entries > TOGETHER or tensor().dtype != run[0]().dtype):
-            yield run
-            run = []
-        run.append(tensor)
-    yield run
 
 
 class Reader:
@@ -111,24 +85,23 @@ class Reader:
     ) -> None:
         self.stored = stored
         self._changes = positions.new_empty(slots - 1, len(positions), dtype=torch.float32)
-        self.runs: list[_Run] = []
-        start, first = 0, 0  # in the vector, and in the positions
-        for tensors in _runs([_Flat(model, name) for name in Layout.of(model).names]):
-            end = start + sum(tensor().numel() for tensor in tensors)
-            last = int(torch.searchsorted(positions, end))
+        self.parts: list[_Part] = []
+        start, first, layout = 0, 0, Layout.of(model)  # in the vector, and in the positions
+        for name, shape in zip(layout.names, layout.shapes, strict=True):
+            last = int(torch.searchsorted(positions, start + shape.numel()))
             if last > first:
-                own = positions[first:last] - start
-                self.runs.append(_Run(tensors, own, self._changes[:, first:last]))
-            start, first = end, last
+                own, changes = positions[first:last] - start, self._changes[:, first:last]
+                self.parts.append(_Part(model, name, own, changes))
+            start, first = start + shape.numel(), last
 
     def __call__(self, slot: int = 0) -> None:
         """Read the entries as they are now into a slot."""
-        for run in self.runs:
-            run.read(slot)
+        for part in self.parts:
+            part.read(slot)
 
     def begin_with(self, other: "Reader", slot: int) -> None:
         """Take into the first slot what another reader like this one, or it itself, has read."""
-        for mine, theirs in zip(self.runs, other.runs, strict=True):
+        for mine, theirs in zip(self.parts, other.parts, strict=True):
             mine.slots[0].copy_(theirs.slots[slot])
 
     def changes(self, count: int) -> Tensor:
@@ -136,10 +109,10 @@ class Reader:
 
         InputError if a whole number changed by what cannot be stored exactly.
         """
-        for run in self.runs:
-            run.subtract(count, self.stored)
+        for part in self.parts:
+            part.subtract(count, self.stored)
         if not self._changes[:count].sum().isfinite():  # one quick look at all of them
-            for run in self.runs:  # the same infinity, or NaN, is no change
-                same = ~unequal(run.readings[:count], run.readings[1 : count + 1])
-                run.changes[:count].masked_fill_(same, 0)
+            for part in self.parts:  # the same infinity, or NaN, is no change
+                same = ~unequal(part.readings[:count], part.readings[1 : count + 1])
+                part.changes[:count].masked_fill_(same, 0)
         return self._changes[:count]

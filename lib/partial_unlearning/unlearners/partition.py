@@ -9,6 +9,7 @@ from torch import Tensor
 
 from partial_unlearning.batching import shuffled
 from partial_unlearning.errors import InputError
+from partial_unlearning.samples import refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,9 @@ class Partition:
     def first_affected(self, ids: Tensor) -> dict[int, int]:
         """For each shard that holds any of ``ids``, shape ``(k,)``, the first slice that does.
 
-        Raises:
-            InputError: an id is in no slice.
+        InputError if an id is in no slice.
         """
-        unknown = ids[~torch.isin(ids, self.ids)]
-        if len(unknown):
-            raise InputError(
-                f"{len(unknown)} of {len(ids)} sample ids are in no shard, the first is "
-                f"{unknown[0].item()}; give ids that were trained on and not yet deleted"
-            )
+        refuse_unknown(ids, self.ids, "shard")
         hit = [[bool(torch.isin(part, ids).any()) for part in shard] for shard in self.slices]
         return {shard: slices.index(True) for shard, slices in enumerate(hit) if any(slices)}
 

@@ -63,8 +63,7 @@ class StoredLog(LogFiles):
     def updates(self, steps: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the updates of ``steps``, ascending: positions int64, values float32, ``(k,)``.
 
-        Raises:
-            InputError: a step is not in the log, or its row is damaged.
+        InputError if a step is not in the log, or its row is damaged.
         """
         codec = self.description.updates
         for _, rows in self._updates.blocks(self.known(steps)):
@@ -72,20 +71,16 @@ class StoredLog(LogFiles):
                 yield codec.positions_of(row), values.to(torch.float32)
 
     def sum(self, steps: Iterable[int]) -> Tensor:
-        """The sum of the updates of ``steps``, dense, float32, shape ``(size,)`` (Eq. 7).
+        """The sum of these updates, dense, float32 ``(size,)`` (Eq. 7); raises as :meth:`updates`.
 
-        One pass; memory does not grow with their number. Raises as :meth:`updates`.
+        One pass; memory does not grow with their number.
         """
         blocks = (rows for _, rows in self._updates.blocks(self.known(steps)))
         with one_thread():
             return self.description.updates.sum(blocks)
 
     def plan(self) -> BatchPlan:
-        """The batch plan that was trained along, as far as it was recorded.
-
-        Raises:
-            InputError: a batch's row is damaged.
-        """
+        """The batch plan that was trained along, as recorded; InputError if a row is damaged."""
         epochs: list[list[Tensor]] = []
         for _, rows in self._batches.blocks(np.arange(len(self))):
             for row in self.description.batches.decode(rows):

@@ -71,19 +71,12 @@ class Recording:
             self.epoch = len(self.log.plan().epochs)
             self._cut(history.trained_steps)
         elif self.steps:
-            raise InputError(self._no_way_on())
-
-    def _no_way_on(self) -> str:
-        if self.log.history.entries:
-            return (
-                "this log has ended, and its checkpoint went with the first request; to train on, "
-                f"load its last weights ({self.log.history.entries[-1].weights[:12]}) first, or "
-                "record to a new folder"
+            known = [f"load {entry.weights[:12]} first, or " for entry in history.entries[-1:]]
+            raise InputError(
+                f"the log holds {self.steps} steps, but no checkpoint to go on from (the first "
+                f"request deletes it): {''.join(known)}take a new folder, and call checkpoint(0) "
+                "before the first step if a run may be begun again"
             )
-        return (
-            f"the log holds {self.steps} steps, but no checkpoint to go on from: take a new "
-            "folder, and call checkpoint(0) before the first step if a run may be begun again"
-        )
 
     def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
         self.epoch, self._held = epoch, held

@@ -16,11 +16,10 @@ from reproduction.chapters.figures import INK, PALETTE, SOFT, WIDTH
 STAIR: dict[str, dict[tuple[str, ...], str]] = {
     "partial_unlearning": {
         ("errors",): "what a person gave wrong",
-        ("batching", "models", "samples", "state", "system"): (
-            "batch plans, networks, images; weights as one vector"
-        ),
-        ("masks", "training"): "which updates are kept; a plain training loop",
-        ("metrics", "recorders"): "accuracies; the update of each step",
+        ("models", "samples", "state", "system"): "networks, images; weights as one vector",
+        ("batching", "masks"): "batch plans; which updates are kept",
+        ("metrics", "training"): "accuracies; a plain training loop",
+        ("recorders",): "the update of each step",
         ("unlearners", "update_log"): "the methods; the log that answers requests",
         ("__init__", "__main__"): "what one imports; the commands log and forget",
     },
