@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from partial_unlearning.models import build
-from partial_unlearning.recorders.weight_reader import TOGETHER, Reader
+from partial_unlearning.recorders.weight_reader import Reader
 from partial_unlearning.state import Layout
 
 
 def mixed() -> nn.Module:
     """Small and large neighbours, three types, and statistics."""
-    model = nn.Sequential(
-        nn.Linear(3, 5), nn.Linear(5, TOGETHER // 4), nn.BatchNorm1d(4), nn.Linear(6, 7)
-    )
+    model = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4096), nn.BatchNorm1d(4), nn.Linear(6, 7))
     model[3].half()
     return model
 
@@ -26,7 +24,7 @@ def chosen(size: int, density: float, seed: int) -> torch.Tensor:
 
 
 def read(reader: Reader, slot: int) -> torch.Tensor:
-    return torch.cat([run.slots[slot].float().ravel() for run in reader.runs])
+    return torch.cat([part.slots[slot].float().ravel() for part in reader.parts])
 
 
 @pytest.mark.parametrize("model", [mixed(), build("ResNet9", classes=10, seed=0, width=4)])

@@ -15,6 +15,19 @@ READINGS = {"published": "as published", "train": "equal forgetting"}
 """Where strategies are read: everything subtracted, and at the level of the findings."""
 
 
+STRATEGIES = {
+    "amnesiac": "everything",
+    "random, decreasing with depth": "random, falling",
+    "layer-wise magnitude": "largest of layer",
+    "global magnitude": "largest of all",
+}
+"""Stored names -> those on the page, in pictures and tables."""
+NAMED = (
+    "Everything: conventional amnesiac unlearning; falling: less is pruned with depth, the paper's "
+    "strategy; largest of layer, of all: layer-wise and global magnitude pruning."
+)
+
+
 def _records(result: Result) -> Iterator[Record]:
     for record in chain(end_points(result), level_points(result)):
         if record["end"] == "published" or record["level"] == limits().level:
@@ -45,9 +58,9 @@ def _table(title: str, points: pd.DataFrame) -> Table:
             read = mine[mine.end == end]
             for measure in ("d_t", "d_r") if len(read) else ():
                 cells = [_cell(read[read.affected_fraction == part], measure) for part in parts]
-                rows.append([method, reading, measure, *cells])
+                rows.append([STRATEGIES.get(method, method), reading, measure, *cells])
     heads = ["Strategy", "Read", "Measure", *(f"{100 * part:g} %" for part in parts)]
-    caption = f"Accuracy in percent at each fraction of affected batches, {title}."
+    caption = f"Accuracy in percent at each fraction of affected batches, {title}. {NAMED}"
     return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 

@@ -16,8 +16,8 @@ from reproduction.checking.verdicts import NONE, WORDS, Finding
 EMPTY = "nothing stored yet"
 METHODS = ("trained", "baseline", "proposed", "retrained")
 SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)
-# A number, with its spread or interval apart, so that a phone can set that below.
-NUMBER = re.compile(r"([+−-]?\d[\d.,]*)((?: ± [\d.]+| \[[^]]*\])?)( ?%)?$")
+# A number, with its spread or interval apart, so that a phone can set that below, and a remark.
+NUMBER = re.compile(r"([+−-]?\d[\d.,]*|–)((?: ± [\d.]+| \[[^]]*\])?)( ?%)?( \([^)]*\))?$")
 ROLES = {
     **{"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tfoot": "rowgroup"},
     **{"tr": "row", "td": "cell", 'th scope="col"': "columnheader", 'th scope="row"': "rowheader"},
@@ -198,11 +198,15 @@ def _markup(content: object) -> str:
 
 
 def _number(text: str) -> str:
-    """A number with its spread in small type; any other text as it is."""
+    """A number with its spread and a remark in small type; any other text as it is."""
     found = NUMBER.match(text)
-    if not (found and found[2]):
+    if not (found and (found[2] or found[4])):
         return with_symbols(text)
-    return f'{found[1]} <small class="spread">{found[2].strip()}</small>{found[3] or ""}'
+    spread, remark = (
+        f' <small class="spread">{part.strip()}</small>' if part else ""
+        for part in found.group(2, 4)
+    )
+    return f"{found[1]}{spread}{found[3] or ''}{remark}"
 
 
 def _folded(fold: Fold) -> str:

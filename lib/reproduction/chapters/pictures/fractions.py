@@ -7,17 +7,11 @@ from matplotlib.axes import Axes
 
 from reproduction import paper
 from reproduction.chapters.figures import look
-from reproduction.chapters.fractions import READINGS, strategies
+from reproduction.chapters.fractions import READINGS, STRATEGIES, strategies
 from reproduction.chapters.pictures.svg import Picture, panels, picture
 from reproduction.study.stored_runs import Result
 
 WORDS = {"d_r": "retained data", "d_t": "the class to forget"}
-SHORT = {
-    "amnesiac": "everything",
-    "random, decreasing with depth": "random, falling",
-    "layer-wise magnitude": "largest of layer",
-    "global magnitude": "largest of all",
-}
 ALT = (
     "Accuracy on {what} against the percentage of affected batches, a panel a data set, for "
     "conventional amnesiac unlearning and four pruning strategies, {reading}."
@@ -78,7 +72,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     for at, (method, (_, colour)) in zip(
         _apart(ends), sorted(ends.items(), key=_height), strict=True
     ):
-        axis.text(104, at, SHORT.get(method, method), va="center", fontsize=7, color=colour)
+        axis.text(104, at, STRATEGIES.get(method, method), va="center", fontsize=7, color=colour)
     axis.set(ylim=(-5, 105), yticks=(0, 50, 100), xlim=(5, 150), xticks=(25, 50, 75, 100))
 
 
