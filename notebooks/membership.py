@@ -45,6 +45,9 @@ display(Markdown(chapter.answer(chapter.single(many))))
 # - **RMIA** {cite:p}`zarifzadeh2024`, offline, has four retrained models to compare with.
 # - **Population**: one threshold for all images.
 #
+# *AUC*: of a hundred pairs of a member and another image, how many the attack ranks rightly. *TPR at 1 %*: how many of a hundred members it finds when it accuses one
+# of a hundred others.
+#
 # What is compared is the logit of the label's probability. Both Gaussians of an image leave out the pair of models that is judged, so that who
 # knows nothing is at chance. Methods are stopped where the model is, on average, as unsure of the person's images as it was of unseen ones;
 # *all subtracted* is amnesiac unlearning as published. Curves are on logarithmic axes: what counts is how many members are found while few others are accused.

@@ -130,8 +130,9 @@ def answer(points: pd.DataFrame) -> str:
     parts = [
         f"**In the MLP, {len(found)} of {len(left)} methods still give away who was in the "
         f"training data.** An attack with {right.per_side.iloc[0]} models a side tells images "
-        f"that an MLP was trained on from others with an AUC of {bounds(trained)} (50 is chance; "
-        f"MNIST is hardly memorised), and with {bounds(twin)} where the model was retrained "
+        f"that an MLP was trained on from others with an AUC of {bounds(trained)} (in so many "
+        f"percent of pairs it ranks the right one higher; 50 is chance, and MNIST is hardly "
+        f"memorised), and with {bounds(twin)} where the model was retrained "
         f"without them: {beside_chance(twin.auc_low, twin.auc_high)}. At equal forgetting it is "
         f"between {bounds(left[least])} ({least}) and {bounds(left[most])} ({most})."
         f"{_seldom(left)}",

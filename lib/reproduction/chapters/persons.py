@@ -140,8 +140,9 @@ def _attacked(points: pd.DataFrame) -> str:
     if not said:
         return "No attack was run yet."
     return (
-        "An attack on single images, LiRA, has these AUCs after everything was subtracted, by "
-        f"images in a request: {'; '.join(said)}; 50 is chance."
+        "An attack on single images, LiRA, ranks an image that was trained on above one that was "
+        "not in so many percent of pairs (its AUC) after everything was subtracted, by images in "
+        f"a request: {'; '.join(said)}; 50 is chance."
     )
 
 
