@@ -27,7 +27,7 @@ from reproduction.chapters.pictures.storage import Dot, smallest, storage_pictur
 from reproduction.chapters.pictures.two_numbers import two_numbers_picture
 from reproduction.chapters.verdict_box import HEADS, SAID, verdicts
 from reproduction.checking.claims import READINGS
-from reproduction.checking.comparing import Comparison
+from reproduction.checking.comparing import Comparison, How, by_model
 from reproduction.checking.measurements import tidy
 from reproduction.checking.verdicts import NOT_RUN, Finding
 from reproduction.publishing.reading_time import in_notebook, in_page, minutes
@@ -276,3 +276,18 @@ def test_the_time_to_read_stands_below_the_title() -> None:
     cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_markdown_cell("word " * 600)]
     book = in_notebook(nbformat.v4.new_notebook(cells=cells))
     assert book.cells[0].source == '# Title\n\n<p class="reading-time">3 minutes to read</p>'
+
+
+# Means of controls
+
+
+@pytest.mark.parametrize("family", story.FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("arm", ["reversed", "uniform", "last_layer"])
+def test_a_mean_of_a_control_names_every_network_that_it_lacks(family, arm):
+    found = complete()
+    cell = story._control_mean(found, family, arm)
+    named = set(re.sub(r".*\(not (.*)\)|.*", r"\1", cell).split(", ")) - {""}
+    for table in family.tables:
+        for model, run in by_model(found.evidence, table, "equal", How()).items():
+            mine = by_model(found.evidence, table, "equal", How((arm, "proposed")))[model]
+            assert (model in named) == bool(run.seeds and not mine.pairs)

@@ -149,8 +149,8 @@ def control_means(found: Complete) -> Table:
     heads = ("In place of the paper’s part", "updates back", "wrong labels", "uphill")
     caption = (
         "Points of accuracy on everything else above the paper’s method at equal forgetting, mean "
-        "of the networks. In brackets those that are not in it: under this control they miss the "
-        "level in too many trainings. Compare a line with others of the same networks only."
+        "of the networks. In brackets those that are not in it: there this control was not run, or "
+        "misses the level in too many trainings. Compare only lines of the same networks."
     )
     return simple_table(rows, headings=heads, caption=caption)
 
@@ -161,8 +161,10 @@ def _control_mean(found: Complete, family: Family, arm: str) -> str:
     whole = of_family(found.evidence, family.tables, "equal", how)
     if not whole.pairs:
         return NONE
-    each = [by_model(found.evidence, table, "equal", how) for table in family.tables]
-    out = [model for of in each for model, one in of.items() if one.seeds and not one.pairs]
+    out = []
+    for table in family.tables:
+        of, both = (by_model(found.evidence, table, "equal", h) for h in (how, How()))
+        out += [model for model in of if both[model].seeds and not of[model].pairs]
     return one_decimal(whole.mean) + (f" (not {', '.join(out)})" if out else "")
 
 
