@@ -4,7 +4,6 @@ from partial_unlearning.batching import shuffled_plan as shuffled_plan
 from partial_unlearning.batching import together_plan as together_plan
 from partial_unlearning.errors import InputError as InputError
 from partial_unlearning.masks import FixedMask as FixedMask
-from partial_unlearning.masks import Mask as Mask
 from partial_unlearning.masks import SelectionMask as SelectionMask
 from partial_unlearning.masks import build_mask as build_mask
 from partial_unlearning.masks import keep_all as keep_all
@@ -16,7 +15,6 @@ from partial_unlearning.samples import Split as Split
 from partial_unlearning.state import Layout as Layout
 from partial_unlearning.training import Callback as Callback
 from partial_unlearning.training import fit as fit
-from partial_unlearning.training import make_optimizer as make_optimizer
 from partial_unlearning.unlearners import amnesiac as amnesiac
 from partial_unlearning.unlearners import gradient as gradient
 from partial_unlearning.unlearners import sisa as sisa
