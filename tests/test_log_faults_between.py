@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -511,3 +512,56 @@ def test_weights_are_not_written_over_ids_or_a_log_nor_where_no_folder_is(tmp_pa
         forget_command([*given, "--out", str(tmp_path / out)], standalone_mode=False)
     assert (tmp_path / "ids.csv").read_text() == "0\n"
     assert (tmp_path / "log" / "zarr.json").read_bytes() == before
+
+
+# What is no part of an answer may move; a log may not
+
+
+@pytest.mark.parametrize("end", ["close", "checkpoint"])
+def test_statistics_that_are_kept_may_be_estimated_anew_before_the_end(tmp_path, end):
+    model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5))
+    recording = record(model, tmp_path / "log", **ALL, buffers="keep")
+    train(model, recording, sgd(model), range(10))
+    torch.optim.swa_utils.update_bn([torch.randn(4, 6)] * 3, model)
+    if end == "checkpoint":
+        recording.checkpoint(1)
+    recording.close()
+    after, statistics = state(model), state(model[1])
+    log = open_log(tmp_path / "log", model)
+    forget(log, model, [7])  # of the second step
+    assert all(state(model[1])[n].equal(statistics[n]) for n in ("running_mean", "running_var"))
+    undone = torch.cat([(after[n] - state(model)[n]).ravel() for n in ("0.weight", "0.bias")])
+    assert torch.allclose(undone, log.sum([1])[: len(undone)], atol=1e-6)
+
+
+def test_weights_that_moved_are_refused_where_statistics_are_kept(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5))
+    recording = record(model, tmp_path / "log", **ALL, buffers="keep")
+    train(model, recording, sgd(model), range(10))
+    with torch.no_grad():
+        model[1].weight[0] += 1
+    with pytest.raises(InputError, match="1 recorded entries are not as"):
+        recording.close()
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
+def test_a_log_that_goes_while_it_is_recorded_is_not_written_to_in_part(tmp_path, how):
+    model, folder = net(), tmp_path / "log"
+    recording, optimizer = record(model, folder, **ALL), sgd(model)
+    train(model, recording, optimizer, range(10))
+    recording.checkpoint(0)
+    folder.rename(tmp_path / "other")
+    if how == "deleted":
+        shutil.rmtree(tmp_path / "other")
+    if how == "replaced":
+        record(net(), folder, **ALL).close()
+    held = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    train(model, recording, optimizer, range(10, 20))
+    for end in (lambda: recording.checkpoint(1), recording.close):
+        with pytest.raises(InputError, match="was moved, deleted or replaced"):
+            end()
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == held
+    if how == "moved":
+        folder.parent.joinpath("other").rename(folder)
+        recording.close()
+        assert len(open_log(folder, model)) == 20

@@ -164,6 +164,7 @@ def csv(path: Path, content: str | bytes) -> Path:
 
 REFUSED = {
     "an underscore": "id\n3_12\n",
+    "minus nothing": "id\n-0\n",
     "two columns of ids": "id,name,id\n1,A,101\n",
     "two columns of ids in other letters": "id,ID\n1,101\n",
     "digits of another script": "id\n\u0663\n",

@@ -24,15 +24,9 @@ def _check_fractions(name: str, values: Sequence[float]) -> None:
 
 
 def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[float]:
-    """One fraction a layer, on a straight line from the first layer to the last.
+    """One fraction a layer, on a straight line from the first of ``layers`` to the last.
 
-    Args:
-        first_layer: fraction of the first layer, 0..1.
-        last_layer: fraction of the last layer, 0..1.
-        layers: number of layers.
-
-    Raises:
-        InputError: a fraction is outside 0..1.
+    InputError if a fraction is outside 0..1.
 
     >>> depth_schedule(1.0, 0.5, 3)
     [1.0, 0.75, 0.5]

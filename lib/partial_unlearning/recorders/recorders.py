@@ -96,22 +96,20 @@ class UpdateRecorder(Callback):
             self._hand_over()
         self._wait()
 
-    def moved(self, model: nn.Module, *, between_steps: bool = False) -> int:
-        """How many kept entries of the model are not as read last.
+    def moved(self, model: nn.Module, *, weights_only: bool, between_steps: bool = False) -> int:
+        """How many kept entries of the model, or of its weights alone, are not as read last.
 
-        Of weights alone ``between_steps``, as a forward pass changes statistics, and by more than
-        rounding, as by what is added and taken away again.
+        ``between_steps`` rounding does not count, as by what is added and taken away again.
         """
         device, last = next(model.parameters()).device, len(self._steps)
         now = Reader(model, self._positions.to(device), 1)
         now(0)
         pairs = zip(now.parts, self._reader.parts, strict=True)
         both = [(one.slots[0], other.slots[last]) for one, other in pairs]
-        if not between_steps:
-            return sum(int(unequal(*pair).sum()) for pair in both)
-        near = (torch.isclose(*pair, rtol=1e-5, atol=1e-7, equal_nan=True) for pair in both)
-        weights = Layout.of(model).is_weight[self._positions.cpu()]
-        return int((~torch.cat([*near]).cpu() & weights).sum())
+        near = {"rtol": 1e-5, "atol": 1e-7, "equal_nan": True}
+        differ = [~torch.isclose(*p, **near) if between_steps else unequal(*p) for p in both]
+        counted = Layout.of(model).is_weight[self._positions.cpu()] | (not weights_only)
+        return int((torch.cat(differ).cpu() & counted).sum())
 
     def _hand_over(self) -> None:
         self._wait()

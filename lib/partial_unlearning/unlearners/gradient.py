@@ -18,13 +18,7 @@ ASCEND, DESCEND = -1.0, 1.0
 
 
 def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
-    """A wrong label for each sample, each as likely: int64, shape ``(n,)`` (Section 3.2.3).
-
-    Args:
-        labels: true labels, int64, shape ``(n,)``.
-        classes: number of classes.
-        seed: of the draw.
-    """
+    """A wrong label for each sample, each as likely (Section 3.2.3); both are int64 ``(n,)``."""
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1, classes, labels.shape, generator=generator)
     return (labels + shift.to(labels.device)) % classes

@@ -54,16 +54,9 @@ def sliced(shards: Iterable[Tensor], slices: int, generator: torch.Generator) ->
 
 
 def make_partition(ids: Tensor, *, shards: int, slices: int, seed: int) -> Partition:
-    """Cut sample ids at random into shards, and each shard into slices.
+    """Cut all sample ids, int64 ``(n,)``, at random into S shards, and each into R slices.
 
-    Args:
-        ids: all sample ids, int64, shape ``(n,)``.
-        shards: number of shards S.
-        slices: number of slices R of each shard.
-        seed: of the partition.
-
-    Raises:
-        InputError: a count below 1, or more slices than there are samples.
+    InputError if a count is below 1, or there are more slices than samples.
 
     >>> partition = make_partition(torch.arange(13), shards=2, slices=3, seed=0)
     >>> [[len(part) for part in shard] for shard in partition.slices]

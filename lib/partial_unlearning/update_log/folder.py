@@ -111,6 +111,8 @@ class Folder:
     def put(self, name: str, content: bytes | memoryview) -> None:
         """Write a file whole: a reader sees the old one or the new one."""
         path = self.path(name)
+        if self._lock and not self._in_place(self._lock):
+            raise InputError(f"{self.root} was moved, deleted or replaced; put the log back there")
         if self.local:
             write_atomic(Path(path), content)
         else:
@@ -178,6 +180,10 @@ class Folder:
                 f"the log {self.root} is being written by another process, or by a recording "
                 "of this one that was not closed; wait until it ends, or close() or del it"
             ) from error
+
+    def _in_place(self, locked: BinaryIO) -> bool:
+        root = self.path(ROOT)
+        return os.path.exists(root) and os.path.samestat(os.fstat(locked.fileno()), os.stat(root))
 
     @contextmanager
     def locked(self) -> Iterator[None]:

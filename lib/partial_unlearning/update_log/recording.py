@@ -45,14 +45,14 @@ class Recording:
         self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
         self._first, self._inside = self.steps, False
-        keep_buffers = log.description.buffers == "keep"  # then their changes are never needed
-        stored = torch.float64 if keep_buffers else getattr(torch, log.description.values)
+        self._keep = log.description.buffers == "keep"  # then their changes are never needed
+        stored = torch.float64 if self._keep else getattr(torch, log.description.values)
         self._recorder = UpdateRecorder(log.mask, log, stored)
         self._begin()
 
     def _begin(self) -> None:
         self._recorder.on_train_begin(self.model)
-        moved = partial(self._recorder.moved, self.model, between_steps=True)
+        moved = partial(self._recorder.moved, self.model, weights_only=True, between_steps=True)
         self._watch = OptimizerWatch(self.model, moved)
 
     def _resume(self) -> None:
@@ -146,7 +146,7 @@ class Recording:
     def _check(self) -> None:
         """Wait for all steps; InputError unless the model is where the last one left it."""
         self._wait()
-        if moved := self._recorder.moved(self.model):
+        if moved := self._recorder.moved(self.model, weights_only=self._keep):
             raise InputError(
                 f"{moved} recorded entries are not as step() read them last: other weights were "
                 "loaded, a layer was replaced, or step() left out or called before "
@@ -174,7 +174,7 @@ class Recording:
         """
         self._wait()
         if steps is None:
-            if self._recorder.moved(self.model):
+            if self._recorder.moved(self.model, weights_only=self._keep):
                 self._held["inseparable"] = [[0, self.steps]]
         elif (
             whole_number("restart", steps, self.log.history.trained_steps, self.steps) < self.steps
