@@ -18,7 +18,7 @@ from reproduction.chapters.pictures import svg
 from reproduction.chapters.pictures.classes import class_map, class_means
 from reproduction.chapters.pictures.controls import _mark, controls_picture
 from reproduction.chapters.pictures.epochs import curve, epochs_picture
-from reproduction.chapters.pictures.fractions import _apart, fractions_picture
+from reproduction.chapters.pictures.fractions import fractions_picture
 from reproduction.chapters.pictures.method import method_picture
 from reproduction.chapters.pictures.restored import restored_picture
 from reproduction.chapters.pictures.result import lines, result_picture
@@ -256,7 +256,7 @@ def test_the_smallest_log_is_the_smallest_that_forgets() -> None:
 
 
 def test_labels_stand_apart_and_within_the_panel() -> None:
-    heights = _apart({"a": (97.0, ""), "b": (98.0, ""), "c": (5.0, ""), "d": (99.0, "")})
+    heights = svg.apart([5.0, 97.0, 98.0, 99.0])
     assert heights == [5, 80, 90, 100]
     assert (np.diff(heights) >= 10).all()
 

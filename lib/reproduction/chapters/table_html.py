@@ -18,6 +18,7 @@ METHODS = ("trained", "baseline", "proposed", "retrained")
 SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)
 # A number, with its spread or interval apart, so that a phone can set that below, and a remark.
 NUMBER = re.compile(r"([+−-]?\d[\d.,]*|–)((?: ± [\d.]+| \[[^]]*\])?)( ?%)?( \([^)]*\))?$")
+MINUS = re.compile(r"(?:(?<=^)|(?<=[ \[(]))-(?=\d)")
 ROLES = {
     **{"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tfoot": "rowgroup"},
     **{"tr": "row", "td": "cell", 'th scope="col"': "columnheader", 'th scope="row"': "rowheader"},
@@ -219,8 +220,8 @@ def _folded(fold: Fold) -> str:
 
 
 def with_symbols(text: str) -> str:
-    """Text as HTML, D_t and D_r as the whole book sets them."""
-    return SYMBOL.sub(r"<i>D<sub>\1</sub></i>", escape(text))
+    """Text as HTML, D_t and D_r as the whole book sets them, and a minus before a number."""
+    return SYMBOL.sub(r"<i>D<sub>\1</sub></i>", MINUS.sub("−", escape(text)))
 
 
 def badge(word: str) -> str:

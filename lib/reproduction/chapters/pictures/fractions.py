@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from reproduction import paper
 from reproduction.chapters.figures import look
 from reproduction.chapters.fractions import READINGS, STRATEGIES, strategies
-from reproduction.chapters.pictures.svg import Picture, panels, picture
+from reproduction.chapters.pictures.svg import Picture, apart, panels, picture
 from reproduction.study.stored_runs import Result
 
 WORDS = {"d_r": "retained data", "d_t": "the class to forget"}
@@ -69,9 +69,9 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         axis.plot(x, means, **style)
         axis.vlines(x, by_part.min(), by_part.max(), color=style["color"], linewidth=1)
         ends[method] = (means.iloc[-1], style["color"])
-    for at, (method, (_, colour)) in zip(
-        _apart(ends), sorted(ends.items(), key=_height), strict=True
-    ):
+    ordered = sorted(ends.items(), key=_height)
+    heights = apart([_height(end) for end in ordered])
+    for at, (method, (_, colour)) in zip(heights, ordered, strict=True):
         axis.text(104, at, STRATEGIES.get(method, method), va="center", fontsize=7, color=colour)
     axis.set(ylim=(-5, 105), yticks=(0, 50, 100), xlim=(5, 150), xticks=(25, 50, 75, 100))
 
@@ -82,14 +82,3 @@ End = tuple[str, tuple[float, str]]
 
 def _height(end: End) -> float:
     return end[1][0]
-
-
-def _apart(ends: dict[str, tuple[float, str]], least: float = 10.0) -> list[float]:
-    """Heights of labels from the lowest up: near their lines' ends, apart, and within the panel."""
-    heights: list[float] = []
-    for _, (y, _) in sorted(ends.items(), key=_height):
-        heights.append(max(y, heights[-1] + least) if heights else y)
-    for at in reversed(range(len(heights))):
-        ceiling = 100 - least * (len(heights) - 1 - at)
-        heights[at] = min(heights[at], ceiling)
-    return heights

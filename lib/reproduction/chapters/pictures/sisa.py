@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction.chapters.figures import INK, PALETTE, look
-from reproduction.chapters.pictures.svg import EMPTY, LETTER, NARROW, WIDE, Picture, picture
+from reproduction.chapters.pictures.svg import EMPTY, LETTER, NARROW, WIDE, Picture, apart, picture
 from reproduction.chapters.sisa import RANDOM, accuracies, costs
 from reproduction.study.stored_runs import Result
 
@@ -65,15 +65,17 @@ def _note(colour: str) -> dict[str, object]:
 
 def _cost(axis: Axes, results: Sequence[Result], usual: int) -> None:
     random = costs(results).loc["iid"]
+    begins: list[tuple[float, str, str]] = []  # of the lines, with names and colours
     counts = sorted(set(random.index.get_level_values("shards")))
     for (shards, slices), found in random.groupby(["shards", "slices"]):
         rows = found.loc[shards, slices].loc[RANDOM]
         style = look("", counts.index(shards))
         dash = "-" if slices == usual else "--" if slices > usual else ":"
         axis.plot(rows.samples, 100 * rows.share, linestyle=dash, **style)
-        label = f" {shards} × {slices}"
-        at = (rows.samples.iloc[0], 100 * rows.share.iloc[0])
-        axis.annotate(label, at, (-3, 3), **_note(style["color"]))
+        begins.append((100 * rows.share.iloc[0], f"{shards} × {slices}", style["color"]))
+    begins.sort()
+    for at, (_, name, colour) in zip(apart([b[0] for b in begins], 6.5), begins, strict=True):
+        axis.annotate(name, (rows.samples.iloc[0], at), (-6, -2), **_note(colour))
     axis.set(xscale="log", xlabel="samples requested", ylabel="of training again (%)")
     axis.set(ylim=(0, 104), xlim=(0.3, 1.4 * rows.samples.max()))
     axis.set_xticks(rows.samples, [f"{size:,.0f}" for size in rows.samples])

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from typing import Any
@@ -177,3 +177,13 @@ def _modes() -> str:
         for ink, colours in ((INK, light), ("#e6e9ed", dark))
     )
     return "{}@media (prefers-color-scheme:dark){{{}}}".format(*rules)
+
+
+def apart(ends: Sequence[float], least: float = 10.0, top: float = 100.0) -> list[float]:
+    """Heights of labels, given from the lowest up: near lines' ends, apart, and below the top."""
+    heights: list[float] = []
+    for end in ends:
+        heights.append(max(end, heights[-1] + least) if heights else end)
+    for at in reversed(range(len(heights))):
+        heights[at] = min(heights[at], top - least * (len(heights) - 1 - at))
+    return heights
