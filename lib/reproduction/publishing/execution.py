@@ -155,7 +155,8 @@ def _prepared(
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(banner))
     section = rerun.section(source.name, own, profile)
     notebook.cells.append(nbformat.v4.new_markdown_cell(section))
-    return notebook, {"profile": profile, **source.parameters, **values}
+    given = {name: value for name, value in source.parameters.items() if value is not None}
+    return notebook, {"profile": profile, **given, **values}
 
 
 def _write_executed(
