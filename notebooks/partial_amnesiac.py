@@ -254,7 +254,7 @@ tuning_table(tuned(every), caption=f"Accuracy in percent while fine-tuning, prof
 # ## Running statistics: kept or taken back
 #
 # Equations 4 and 7 subtract from weights. Batch normalisation's running statistics are none, but change with every step. ResNet9, everything taken back, with
-# its statistics as trained (*keep*) or subtracted too. Where nothing stands, that is no model: a variance would be below 0, as the steps that are left out raised it by more than it is:
+# its statistics as trained (*keep*) or subtracted too. A dash is no model: subtracting would leave a variance below 0.
 
 # %% tags=["nbval-check-output"]
 rows = []

@@ -142,7 +142,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # - *Schedulers*: nothing to do. A learning rate of zero is recorded like a skipped step.
 # - *Averaged weights* (EMA, SWA) belong into a copy: no step can be subtracted from an average.
 # - *What else changes weights*: load and initialise before `record`, or call `restart` after it; decay weights between `optimizer.step()` and `step`. Two optimizers may share no weights
-#   within one step. Validate in evaluation mode: what a pass in training mode does to running statistics counts as a part of the next step, unless `buffers="keep"`.
+#   within one step. Validate in evaluation mode: what a pass in training mode does to running statistics counts as a part of the next step, unless `buffers="keep"`; only then `update_bn` may follow before the end.
 # - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, the next `step`, or `close`, refuses.
 
 

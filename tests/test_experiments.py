@@ -23,6 +23,7 @@ from reproduction.study.overrides import override
 from reproduction.study.profiles import Pruning, load_profile, names
 from reproduction.study.runs import amnesiac
 from reproduction.study.runs import pruning_strategies as shares
+from reproduction.study.runs.optimizers import make_optimizer
 from reproduction.study.runs.recorded_training import RecordedTraining
 
 
@@ -94,6 +95,11 @@ def test_a_reading_that_leaves_a_variance_below_0_leaves_no_model(variance, left
     nothing = torch.tensor([])
     run = RecordedTraining(model, None, nothing, [], update, {"proposed": update}, True)
     assert len(list(amnesiac._published(config, run, {}))) == left
+
+
+def test_an_optimizer_of_another_name_is_refused():
+    with pytest.raises(InputError, match="adam, sgd"):
+        make_optimizer("lion", build("MLP", classes=10, seed=0), learning_rate=1)
 
 
 def test_every_setting_changes_the_hash(results_folder):

@@ -557,7 +557,7 @@ def test_a_log_that_goes_while_it_is_recorded_is_not_written_to_in_part(tmp_path
         record(net(), folder, **ALL).close()
     held = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     train(model, recording, optimizer, range(10, 20))
-    for end in (lambda: recording.checkpoint(1), recording.close):
+    for end in (lambda: recording.checkpoint(1), recording.close, lambda: recording.restart(5)):
         with pytest.raises(InputError, match="was moved, deleted or replaced"):
             end()
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == held
@@ -565,3 +565,19 @@ def test_a_log_that_goes_while_it_is_recorded_is_not_written_to_in_part(tmp_path
         folder.parent.joinpath("other").rename(folder)
         recording.close()
         assert len(open_log(folder, model)) == 20
+
+
+@pytest.mark.parametrize("end", ["restart", "close"])
+def test_a_log_that_took_the_place_of_another_keeps_its_checkpoint(tmp_path, end):
+    model, folder = net(), tmp_path / "log"
+    recording, optimizer = record(model, folder, **ALL), sgd(model)
+    train(model, recording, optimizer, range(10))
+    recording.checkpoint(0)  # all is saved: nothing will be written below
+    folder.rename(tmp_path / "other")
+    other = record(net(), folder, **ALL)
+    other.checkpoint(0)
+    killed(other)
+    held = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="was moved, deleted or replaced"):
+        recording.restart(5) if end == "restart" else recording.close()
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == held

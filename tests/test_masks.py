@@ -88,6 +88,12 @@ def test_the_ends_of_pruning():
     assert len(FixedMask.draw(layout, [0, 0], seed=0).kept()) == 0
 
 
+@pytest.mark.parametrize("count", [-5, 11, 0.9, 3.0, True, None])
+def test_what_is_no_count_of_a_layer_is_refused(count):
+    with pytest.raises(InputError, match="is no count of 0..10; kept_count makes one"):
+        FixedMask.draw(layout_of([10]), [count], seed=0)
+
+
 def test_the_depth_schedule_is_a_straight_line():
     assert depth_schedule(0.9, 0.5, 5) == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5])
     assert depth_schedule(0.9, 0.5, 1) == [0.9]

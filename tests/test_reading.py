@@ -12,8 +12,8 @@ from partial_unlearning.state import Layout
 
 
 def mixed() -> nn.Module:
-    """Small and large neighbours, three types, and statistics."""
-    model = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4096), nn.BatchNorm1d(4), nn.Linear(6, 7))
+    """Three types, and statistics."""
+    model = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(6, 7))
     model[3].half()
     return model
 

@@ -140,7 +140,7 @@ def test_mean_cost_of_one_sample_follows_the_formula(digits: Split) -> None:
 
 
 def test_unknown_and_deleted_ids_are_refused() -> None:
-    with pytest.raises(InputError, match="some of 2 sample ids are in no shard"):
+    with pytest.raises(InputError, match="1 of 2 sample ids, 99, are in no shard"):
         Costs(by_hand()).of(torch.tensor([1, 99]))
     after = by_hand().without(torch.tensor([2]))
     with pytest.raises(InputError, match="not yet deleted"):

@@ -109,5 +109,3 @@ def test_a_model_that_answers_nan_recognises_nothing():
 def test_unknown_names_are_refused():
     with pytest.raises(InputError, match="MLP, ConvNet, LeNet, AlexNet, ResNet9"):
         build("VGG", classes=10, seed=0)
-    with pytest.raises(InputError, match="adam, sgd"):
-        make_optimizer("lion", build("MLP", classes=10, seed=0), learning_rate=1)

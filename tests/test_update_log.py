@@ -358,11 +358,12 @@ def test_settings_without_sense_are_refused(tmp_path):
         {"buffers": "lost"},
         {"sparsity_first": 1.5},
         {"sparsity_first": 1.0, "sparsity_last": 1.0},
-        {"ids": None},
-        {"batch_size": None},
     ):
         with pytest.raises(InputError):
             planned(tmp_path / "log", model, **setting)
+    for missing in ("ids", "batch_size"):
+        with pytest.raises(InputError, match="needs ids, all that may occur, and batch_size"):
+            planned(tmp_path / "log", model, **{missing: None})
     assert not exists(tmp_path / "log")
     with pytest.raises(InputError, match="cannot open"):
         planned("nowhere://log", model)
@@ -822,7 +823,7 @@ def test_a_preview_can_be_carried_out_as_it_is(copied):
 def test_a_run_whose_log_has_ended_says_how_to_go_on(copied):
     path, _ = copied
     log = append_to(path, model := small_model())
-    with pytest.raises(InputError, match=r"first request deletes it\): load"):
+    with pytest.raises(InputError, match=r"load the weights \w{12} that it ended with"):
         Recording(model, log)
 
 

@@ -52,7 +52,7 @@ class BatchPlan:
 
         InputError if an id is in no batch, so that nothing could be removed for it.
         """
-        refuse_unknown(ids, self.ids, "batch of the plan")
+        refuse_unknown(ids, self.ids, "in no batch of the plan; give ids that were trained on")
         found: list[list[int]] = [[] for _ in self.epochs]
         for step, epoch, batch in self:
             if torch.isin(batch, ids).any():

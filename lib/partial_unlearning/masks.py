@@ -72,7 +72,7 @@ class FixedMask:
 
         Args:
             layout: the model's layout.
-            counts: entries kept, one number for each layer; see :func:`kept_count`.
+            counts: entries kept of each layer; InputError if not 0..size, see :func:`kept_count`.
             seed: of the mask; the same seed and layout give the same mask.
             block: so many neighbours are kept or pruned together, counted from the layer's first
                 entry; one block is cut where the count asks for it. 1 is the paper's reading.
@@ -86,6 +86,8 @@ class FixedMask:
         parts = []
         for part, count in zip(layout.slices, counts, strict=True):
             size = part.stop - part.start
+            if type(count) is not int or not 0 <= count <= size:
+                raise InputError(f"{count!r} is no count of 0..{size}; kept_count makes one")
             order = torch.randperm(-(-size // block), generator=generator, device="cpu")
             drawn = order[: count // block + 2]  # enough, although the last block may be shorter
             entries = (drawn[:, None] * block + torch.arange(block, device="cpu")).flatten()
@@ -202,15 +204,9 @@ class SelectionMask:
     def draw(
         cls, layout: Layout, update_fractions: Sequence[float], *, seed: int
     ) -> "SelectionMask":
-        """Lay the weights of each layer on a ring.
+        """Lay the weights of each layer on a ring; the same seed and layout give the same masks.
 
-        Args:
-            layout: the model's layout.
-            update_fractions: fraction that an epoch may change, 0..1, one for each layer.
-            seed: of the rings; the same seed and layout give the same masks.
-
-        Raises:
-            InputError: a fraction is outside 0..1.
+        ``update_fractions`` are what an epoch may change of each layer; InputError outside 0..1.
 
         >>> layout = Layout.of(torch.nn.Linear(9, 1))
         >>> mask = SelectionMask.draw(layout, [0.5], seed=0)

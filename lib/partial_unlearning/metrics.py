@@ -24,10 +24,17 @@ def evaluated(model: nn.Module) -> Iterator[None]:
             part.training = mode
 
 
-def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
-    """Predicted labels, int64, shape ``(n,)``, -1 where the model answers NaN.
+def labels_of(answers: Tensor) -> Tensor:
+    """Labels that answers, shape ``(n, classes)``, stand for, int64 ``(n,)``; -1 for one with NaN.
 
-    Its mode is left as it was.
+    To torch, NaN is the largest value: its place would be taken for the label.
+    """
+    found = answers.max(dim=1)
+    return found.indices.masked_fill(found.values.isnan(), -1)
+
+
+def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
+    """Labels of images as :func:`labels_of` has them; the model's mode is left as it was.
 
     Args:
         model: measured in evaluation mode.
@@ -36,9 +43,7 @@ def predict(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
             faster than 1,000.
     """
     with evaluated(model):
-        best = [model(part).max(dim=1) for part in images.split(chunk)]
-    # NaN counts as the largest value: its place would be taken for a label.
-    return torch.cat([found.indices.masked_fill(found.values.isnan(), -1) for found in best])
+        return torch.cat([labels_of(model(part)) for part in images.split(chunk)])
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,15 @@ from torch import Tensor
 from partial_unlearning.errors import InputError
 
 
-def refuse_unknown(ids: Tensor, known: Tensor, place: str) -> None:
-    """Raise InputError unless all ids, shape ``(n,)``, are among the ``known`` ones, in a place."""
+def refuse_unknown(ids: Tensor, known: Tensor, where: str) -> None:
+    """Raise InputError unless all ids, shape ``(n,)``, are among the ``known`` ones.
+
+    The message says ``where`` the others are not, and which ids to give.
+    """
     unknown = ids[~torch.isin(ids, known)]
     if len(unknown):
-        raise InputError(
-            f"{len(unknown)} of {len(ids)} sample ids are in no {place}, the first is "
-            f"{unknown[0].item()}; give ids of this data, trained on and not yet deleted"
-        )
+        first = ", ".join(map(str, unknown[:5].tolist()))
+        raise InputError(f"{len(unknown)} of {len(ids)} sample ids, {first}, are {where}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class Split:
         InputError if an id is not in this split.
         """
         wanted = torch.as_tensor(ids, dtype=torch.int64, device=self.ids.device)
-        refuse_unknown(wanted, self.ids, f"image of the {len(self)} here")
+        refuse_unknown(wanted, self.ids, f"not among the {len(self)} here; give ids of this data")
         return torch.searchsorted(self.ids, wanted)
 
     def subset(self, ids: Tensor | Sequence[int]) -> "Split":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -106,8 +107,8 @@ class UpdateRecorder(Callback):
         now(0)
         pairs = zip(now.parts, self._reader.parts, strict=True)
         both = [(one.slots[0], other.slots[last]) for one, other in pairs]
-        near = {"rtol": 1e-5, "atol": 1e-7, "equal_nan": True}
-        differ = [~torch.isclose(*p, **near) if between_steps else unequal(*p) for p in both]
+        near = partial(torch.isclose, rtol=1e-5, atol=1e-7, equal_nan=True)
+        differ = [~near(*pair) if between_steps else unequal(*pair) for pair in both]
         counted = Layout.of(model).is_weight[self._positions.cpu()] | (not weights_only)
         return int((torch.cat(differ).cpu() & counted).sum())
 

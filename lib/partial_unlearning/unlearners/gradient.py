@@ -18,7 +18,7 @@ ASCEND, DESCEND = -1.0, 1.0
 
 
 def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
-    """A wrong label for each sample, each as likely (Section 3.2.3); both are int64 ``(n,)``."""
+    """A wrong one of ``classes`` for each label, int64 ``(n,)``, each as likely (Section 3.2.3)."""
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1, classes, labels.shape, generator=generator)
     return (labels + shift.to(labels.device)) % classes

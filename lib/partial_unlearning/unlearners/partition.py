@@ -38,7 +38,7 @@ class Partition:
 
         InputError if an id is in no slice.
         """
-        refuse_unknown(ids, self.ids, "shard")
+        refuse_unknown(ids, self.ids, "in no shard; give ids trained on and not yet deleted")
         hit = [[bool(torch.isin(part, ids).any()) for part in shard] for shard in self.slices]
         return {shard: slices.index(True) for shard, slices in enumerate(hit) if any(slices)}
 

@@ -111,8 +111,7 @@ class Folder:
     def put(self, name: str, content: bytes | memoryview) -> None:
         """Write a file whole: a reader sees the old one or the new one."""
         path = self.path(name)
-        if self._lock and not self._in_place(self._lock):
-            raise InputError(f"{self.root} was moved, deleted or replaced; put the log back there")
+        self.refuse_moved()
         if self.local:
             write_atomic(Path(path), content)
         else:
@@ -152,6 +151,7 @@ class Folder:
     @reported()
     def remove(self, name: str) -> None:
         """Delete a file, if there is one."""
+        self.refuse_moved()
         if self.size(name) is not None:
             self.fs.rm_file(self.path(name))
 
@@ -181,9 +181,13 @@ class Folder:
                 "of this one that was not closed; wait until it ends, or close() or del it"
             ) from error
 
-    def _in_place(self, locked: BinaryIO) -> bool:
+    def refuse_moved(self) -> None:
+        """Raise InputError if the log that is locked does not lie here any more."""
         root = self.path(ROOT)
-        return os.path.exists(root) and os.path.samestat(os.fstat(locked.fileno()), os.stat(root))
+        if self._lock and not (
+            os.path.exists(root) and os.path.samestat(os.fstat(self._lock.fileno()), os.stat(root))
+        ):
+            raise InputError(f"{self.root} was moved, deleted or replaced; put the log back there")
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -213,6 +213,7 @@ class LogWriter(StoredLog):
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
         self.refuse_if_closed()
+        self.folder.refuse_moved()
         with self._turn:  # a recorder may be adding rows
             self._batches.flush()
             self._updates.flush()
@@ -271,6 +272,8 @@ def create(
     Raises:
         InputError: there is a log or a part of one already, or a setting makes no sense.
     """
+    if ids is None or batch_size is None:
+        raise InputError("a new log needs ids, all that may occur, and batch_size; give both")
     if exists(path):
         raise InputError(f"there is a log at {path} already; give resume=True or another folder")
     description = describe(

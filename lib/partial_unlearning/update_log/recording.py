@@ -71,10 +71,11 @@ class Recording:
             self.epoch = len(self.log.plan().epochs)
             self._cut(history.trained_steps)
         elif self.steps:
-            known = [f"load {entry.weights[:12]} first, or " for entry in history.entries[-1:]]
+            last = [entry.weights[:12] for entry in history.entries if entry.weights][-1:]
+            way = "load the weights {} that it ended with, or a request led to, first, or "
             raise InputError(
-                f"the log holds {self.steps} steps, but no checkpoint to go on from (the first "
-                f"request deletes it): {''.join(known)}take a new folder, and call checkpoint(0) "
+                f"the log holds {self.steps} steps, but no checkpoint to go on from: "
+                f"{''.join(map(way.format, last))}take a new folder, and call checkpoint(0) "
                 "before the first step if a run may be begun again"
             )
 
@@ -144,7 +145,10 @@ class Recording:
             )
 
     def _check(self) -> None:
-        """Wait for all steps; InputError unless the model is where the last one left it."""
+        """Wait for all steps; InputError unless the model is where the last one left it.
+
+        Only its weights count where statistics are kept.
+        """
         self._wait()
         if moved := self._recorder.moved(self.model, weights_only=self._keep):
             raise InputError(
@@ -158,6 +162,7 @@ class Recording:
     def _wait(self) -> None:
         """Wait for all steps; InputError if they or the model cannot be those of this log."""
         self.log.refuse_if_closed()
+        self.log.folder.refuse_moved()
         self._refuse_inside()
         _refuse_ungathered(self._gathered)
         self._recorder.on_epoch_end(self.epoch, self.model)

@@ -51,9 +51,9 @@ def _why_as_before(plan: Preview) -> str:
 
 
 def _number(cell: str) -> int:
-    """The number in a cell: digits after a sign or none, not -0. Else ValueError."""
-    if not re.fullmatch("[+]?[0-9]{1,19}|-[1-9][0-9]{0,18}", cell):
-        raise ValueError(f"{cell[:40]!r} is no whole number")
+    """The number in a cell: digits, perhaps after a plus. Else ValueError."""
+    if not re.fullmatch("[+]?[0-9]{1,19}", cell):
+        raise ValueError(f"{cell[:40]!r} is no whole number from 0 on")
     return int(sample_ids([int(cell)])[0])
 
 

@@ -124,7 +124,8 @@ def map_grid(
         for axis, model in zip(line[1:], columns, strict=True):
             shown = axis.imshow(picture["maps"][model], cmap=COLOURS, vmin=0, vmax=1)
             axis.contour(np.asarray(image), levels=[0.5], colors="white", linewidths=0.8)
-            _finish(axis, f"taken for {picture['predicted'][model]}")
+            label = picture["predicted"][model]
+            _finish(axis, f"taken for {label if label >= 0 else 'nothing'}")
     for axis, heading in zip(axes[0], ["image", *columns.values()], strict=True):
         axis.set_title(heading)
     bar = figure.colorbar(shown, ax=axes, shrink=0.6, pad=0.015)

@@ -13,8 +13,6 @@ from reproduction.study.stored_runs import Result
 
 READINGS = {"published": "as published", "train": "equal forgetting"}
 """Where strategies are read: everything subtracted, and at the level of the findings."""
-
-
 STRATEGIES = {
     "amnesiac": "everything",
     "random, decreasing with depth": "random, falling",

@@ -164,7 +164,9 @@ def _control_mean(found: Complete, family: Family, arm: str) -> str:
     out = []
     for table in family.tables:
         of, both = (by_model(found.evidence, table, "equal", h) for h in (how, How()))
-        out += [model for model in of if both[model].seeds and not of[model].pairs]
+        out += [
+            f"{model} of Table {table}" for model in of if both[model].seeds and not of[model].pairs
+        ]
     return one_decimal(whole.mean) + (f" (not {', '.join(out)})" if out else "")
 
 

@@ -170,7 +170,7 @@ def _spans(body: Sequence[Sequence[object]], column: int) -> list[int]:
 
 
 def _is_number(cell: object) -> bool:
-    return str(cell) == NONE or bool(NUMBER.match(str(cell)))
+    return bool(NUMBER.match(str(cell)))
 
 
 def _look(table: Layout, at: int, text: str) -> str:
@@ -204,10 +204,10 @@ def _number(text: str) -> str:
     if not (found and (found[2] or found[4])):
         return with_symbols(text)
     spread, remark = (
-        f' <small class="spread">{part.strip()}</small>' if part else ""
+        f' <small class="spread">{with_symbols(part.strip())}</small>' if part else ""
         for part in found.group(2, 4)
     )
-    return f"{found[1]}{spread}{found[3] or ''}{remark}"
+    return f"{with_symbols(found[1])}{spread}{found[3] or ''}{remark}"
 
 
 def _folded(fold: Fold) -> str:

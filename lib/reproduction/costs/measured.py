@@ -67,7 +67,7 @@ def record_run(config: AmnesiacConfig, folder: Path, settings: Mapping[str, Sett
     data = load_data(config)
     plan = setup.make_plan(config, data, config.target_placement)
     model = setup.fresh_model(config, data)
-    batches = {"ids": data.train.ids, "batch_size": config.training.batch_size}
+    batches = {"ids": plan.ids, "batch_size": max(len(ids) for _, _, ids in plan)}
     writers = {
         label: create(folder / config.model / label, model, **batches, **chosen)
         for label, chosen in settings.items()

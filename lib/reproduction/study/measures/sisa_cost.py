@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from partial_unlearning.errors import InputError
+from partial_unlearning.samples import refuse_unknown
 from partial_unlearning.unlearners.partition import Partition
 
 
@@ -51,7 +51,7 @@ class Costs:
         """How many of ``ids``, shape ``(k,)``, lie in each slice, int64 of shape ``(S, R)``."""
         places = torch.searchsorted(self._ids, ids).clamp(max=len(self._ids) - 1)
         if not self._ids[places].equal(ids):
-            raise InputError(f"some of {len(ids)} sample ids are in no shard; give others")
+            refuse_unknown(ids, self._ids, "in no shard; give ids that are in one")
         slices = self._slices[places]
         return torch.bincount(slices, minlength=self._sizes.numel()).view(self._sizes.shape)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import kl_div
 
-from partial_unlearning.metrics import evaluated
+from partial_unlearning.metrics import evaluated, labels_of
 
 
 def log_probabilities(model: nn.Module, images: Tensor, *, chunk: int = 100) -> Tensor:
@@ -35,7 +35,7 @@ def tug_of_war(method: Mapping[str, float], twin: Mapping[str, float]) -> float:
 
 def agreement(answers: Tensor, twin: Tensor) -> float:
     """The fraction of images that both put into the same class, in 0..1."""
-    return (answers.argmax(1) == twin.argmax(1)).double().mean().item()
+    return (labels_of(answers) == labels_of(twin)).double().mean().item()
 
 
 def divergence(answers: Tensor, twin: Tensor) -> float:
@@ -50,4 +50,5 @@ def total_variation(answers: Tensor, twin: Tensor) -> float:
 
 def destinations(answers: Tensor) -> Tensor:
     """The fraction of images that is put into each class, float64 ``(classes,)``."""
-    return torch.bincount(answers.argmax(1), minlength=answers.shape[1]).double() / len(answers)
+    labels = labels_of(answers)
+    return torch.bincount(labels[labels >= 0], minlength=answers.shape[1]).double() / len(answers)

@@ -1,7 +1,6 @@
 """One training run, one deletion request, undone by every arm of amnesiac unlearning."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
@@ -50,7 +49,8 @@ def _published(
     """Each arm's model after everything it names was subtracted, as the paper does.
 
     Both of the paper's methods also under the other reading of batch-norm statistics, where it
-    leaves a model: without the affected steps a variance may be below 0.
+    leaves a model: without the affected steps a variance may be below 0. Under the run's own
+    reading that is an error.
     """
     for name, update in arms.items():
         yield name, run.without(update)
@@ -58,9 +58,11 @@ def _published(
         other = "keep" if config.buffers == "subtract" else "subtract"
         whole = {"baseline": run.sums.sum(0), "proposed": run.pruned["proposed"].sum(0)}
         for name, update in whole.items():
-            with suppress(InputError):  # a variance below 0: there is no such model
+            try:
                 model = forget(deepcopy(run.model), update, keep_buffers=other == "keep")
-                yield f"{name}_buffers_{other}", model
+            except InputError:  # there is no such model
+                continue
+            yield f"{name}_buffers_{other}", model
 
 
 def _at_levels(

@@ -37,12 +37,10 @@ def controls(layout: Layout, total: Tensor, pruning: Pruning, seed: int) -> dict
     sparsity = depth_schedule(pruning.sparsity_first, pruning.sparsity_last, layers)
     counts = tuple(map(kept_count, sparsity, layout.layer_sizes))
     level = [1 - sum(counts) / layout.size] * layers
-    random = {f"mask_{n}": (sparsity, seed + 1000 * n) for n in range(1, MASKS + 1)}
-    random |= {"reversed": (sparsity[::-1], seed), "uniform": (level, seed)}
-    kept = {
-        n: FixedMask.draw(layout, [*map(kept_count, p, layout.layer_sizes)], seed=s).kept()
-        for n, (p, s) in random.items()
-    }
+    random = {f"mask_{n}": (counts, seed + 1000 * n) for n in range(1, MASKS + 1)}
+    for name, other in (("reversed", sparsity[::-1]), ("uniform", level)):
+        random[name] = tuple(map(kept_count, other, layout.layer_sizes)), seed
+    kept = {n: FixedMask.draw(layout, c, seed=s).kept() for n, (c, s) in random.items()}
     last = layout.slices[-1]
     kept["last_layer"] = torch.arange(last.start, last.stop)
     kept["layer_magnitude"] = MagnitudeMask(layout.slices, counts).kept(total)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from partial_unlearning.metrics import labels_of
 from partial_unlearning.samples import Split
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import ForgottenConfig
@@ -59,7 +60,7 @@ class Beside:
     def _accuracies(self, model: nn.Module, answers: Tensor) -> dict[str, float]:
         """The fraction recognised, in 0..1, of each of :data:`COMPARED`."""
         found = {name: recognised(model, part) / 100 for name, part in self.parts.items()}
-        hits = answers.argmax(1) == self.test.labels
+        hits = labels_of(answers) == self.test.labels
         return {**found, "test": hits.double().mean().item()}
 
     def outputs(self, method: str, model: nn.Module) -> Record:
@@ -69,7 +70,7 @@ class Beside:
         ``destinations`` has the classes that test images of the target class are put into.
         """
         answers = log_probabilities(model, self.test.images)
-        own, hits = self._accuracies(model, answers), answers.argmax(1) == self.test.labels
+        own, hits = self._accuracies(model, answers), labels_of(answers) == self.test.labels
         is_target = self.test.labels == self.config.target
         record: Record = {"method": method, **{name: 100 * own[name] for name in COMPARED}}
         record["average_gap"] = 100 * average_gap(own, self.accuracies)

@@ -15,7 +15,7 @@ from partial_unlearning.batching import (
     shuffled_plan,
     together_plan,
 )
-from partial_unlearning.metrics import predict
+from partial_unlearning.metrics import labels_of, predict
 from partial_unlearning.samples import Split
 from partial_unlearning.state import Layout
 from reproduction.datasets.sets import Dataset
@@ -167,7 +167,7 @@ class Beside:
         answers = log_probabilities(model, self.test.images)
         own = label_logits(model, self.request.images, self.request.labels)
         others = label_logits(model, self.unseen.images, self.unseen.labels)
-        right = (answers.argmax(1) == self.test.labels).double().mean().item()
+        right = (labels_of(answers) == self.test.labels).double().mean().item()
         found = {
             "accuracy": 100 * right,
             "agreement": 100 * agreement(answers, self.answers),
