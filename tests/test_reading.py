@@ -33,7 +33,7 @@ def read(reader: Reader, slot: int) -> torch.Tensor:
 def test_a_reading_is_the_vector_at_its_positions(model, density, seed):
     layout = Layout.of(model)
     positions = chosen(layout.size, density, seed)
-    reader = Reader(model, positions, 1)
+    reader = Reader(model, Layout.of(model), positions, 1)
     reader(0)
     assert torch.equal(read(reader, 0), layout.vector(model)[positions])
 
@@ -42,7 +42,7 @@ def test_it_reads_what_the_model_has_now():
     model = mixed()
     layout = Layout.of(model)
     positions = torch.arange(0, layout.size, 3)
-    reader = Reader(model, positions, 2)
+    reader = Reader(model, Layout.of(model), positions, 2)
     reader(0)
     before = read(reader, 0)
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_blocks_of_neighbours_are_read_as_they_are(block, cut, seed, half):
     model = model.half() if half else model
     layout = Layout.of(model)
     positions = in_blocks(layout.size, block, cut, seed)
-    reader = Reader(model, positions, 2)
+    reader = Reader(model, Layout.of(model), positions, 2)
     reader(0)
     with torch.no_grad():
         model[0].weight = nn.Parameter(model[0].weight.t().contiguous().t() * 2)

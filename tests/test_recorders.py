@@ -58,7 +58,7 @@ def test_gathering_equals_indexing_the_whole_vector(name, block):
     for fraction in (0.0, 0.5, 0.99):
         ends = {"sparsity_first": fraction, "sparsity_last": fraction}
         mask = build_mask("random", layout, **ends, seed=3, block=block)
-        gathered = reading(Reader(model, mask.positions, 1))
+        gathered = reading(Reader(model, Layout.of(model), mask.positions, 1))
         assert torch.equal(gathered, layout.vector(model)[mask.positions])
 
 
@@ -67,7 +67,7 @@ def test_gathering_reads_transposed_weights():
     model.weight.data = model.weight.data.t().contiguous().t()
     layout = Layout.of(model)
     positions = torch.tensor([0, 1, 5, 11, 12, 15])
-    gathered = reading(Reader(model, positions, 1))
+    gathered = reading(Reader(model, Layout.of(model), positions, 1))
     assert torch.equal(gathered, layout.vector(model)[positions])
 
 
@@ -75,7 +75,7 @@ def test_reading_follows_replaced_weights():
     model = nn.Linear(3, 4)
     layout = Layout.of(model)
     positions = torch.arange(0, 16, 2)
-    reader = Reader(model, positions, 1)
+    reader = Reader(model, Layout.of(model), positions, 1)
     changes = [
         lambda: setattr(model, "weight", nn.Parameter(torch.ones(4, 3))),
         lambda: setattr(model.bias, "data", torch.zeros(4)),

@@ -76,19 +76,22 @@ def _layers(model: nn.Module, tied: Mapping[str, str]) -> list[tuple[str, Named]
     return layers
 
 
-def _less(name: str, tensor: Tensor, update: Tensor) -> Tensor:
+def _less(name: str, tensor: Tensor, update: Tensor, statistic: bool) -> Tensor:
     """``tensor - update`` in the tensor's own type, and as it was where the update is zero."""
     if tensor.dtype.is_floating_point:
         wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
         new = (wide - update).to(tensor.dtype)
         right = new.sum().isfinite() or (new.isfinite() | (update == 0)).all()  # a sum is quicker
-        if name.endswith("running_var"):  # the model would answer NaN
+        if (
+            statistic and "var" in name.rpartition(".")[2]
+        ):  # of a variance below 0 the model would make NaN
             right = right and ((new >= 0) | (tensor < 0)).all()
     else:
         whole = tensor.long() - update.round().long()
         whole = whole % 2 if tensor.dtype == torch.bool else whole  # each change was a flip
         new = whole.to(tensor.dtype)
         right = ((new == whole) & (update.abs() < 1 << 24)).all()  # beyond, float32 is not exact
+        right = right and (new.min() >= 0 or tensor.min() < 0)  # a count or place stays one
     if not right:
         raise InputError(
             f"nothing was changed: {name} without these steps is no number of {tensor.dtype}, or a "
@@ -131,7 +134,9 @@ class Layout:
         tied = ties(named_tensors(model))
         layers = _layers(model, tied)
         flat = [pair for _, tensors in layers for pair in tensors]
-        trained = {tied.get(n, n) for n, _ in model.named_parameters(remove_duplicate=False)}
+        modules = model.named_modules(remove_duplicate=False)
+        own = (f"{path}.{name}".lstrip(".") for path, part in modules for name in part._parameters)
+        trained = {tied.get(name, name) for name in own}
         return cls(
             names=tuple(name for name, _ in flat),
             shapes=tuple(tensor.shape for _, tensor in flat),
@@ -204,7 +209,8 @@ class Layout:
             touched = part.numel() and any(part.aminmax())
             if touched and not (keep_buffers and name in self.buffers):
                 part = part.view(places[0].shape).to(places[0].device)
-                changed.append((places, _less(name, places[0], part)))
+                new = _less(name, places[0], part, name in self.buffers)
+                changed.append((places, new))
         for places, new in changed:  # only now: a refusal leaves everything as it was
             for place in places:
                 place.copy_(new)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import Mask, keep_all
-from partial_unlearning.recorders.weight_reader import Reader
+from partial_unlearning.recorders.weight_reader import Part, Reader
 from partial_unlearning.state import Layout, unequal
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.training import Callback
@@ -67,21 +67,31 @@ class UpdateRecorder(Callback):
         mask: what to keep of each update.
         log: where to keep it.
         stored: the type that changes of whole numbers must fit into exactly.
+        layout: of the updates; the model's as it is before the first step when None.
     """
 
-    def __init__(self, mask: Mask, log: UpdateLog, stored: torch.dtype = torch.float32) -> None:
-        self.mask, self.log, self.stored = mask, log, stored
+    def __init__(
+        self,
+        mask: Mask,
+        log: UpdateLog,
+        stored: torch.dtype = torch.float32,
+        layout: Layout | None = None,
+    ) -> None:
+        self.mask, self.log, self.stored, self.layout = mask, log, stored, layout
         self._steps: list[int] = []  # read, and not yet handed over
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._job: Future[None] | None = None
 
     def on_train_begin(self, model: nn.Module) -> None:
         """Read the initial weights."""
-        mask = self.mask if self.mask.fixed else keep_all(Layout.of(model))
+        layout = self.layout or Layout.of(model)
+        mask = self.mask if self.mask.fixed else keep_all(layout)
         self._positions = read = mask.kept().to(next(model.parameters()).device)
         self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(read), 1))))
         slots = self._together + 1
-        self._reader, self._spare = (Reader(model, read, slots, self.stored) for _ in range(2))
+        self._reader, self._spare = (
+            Reader(model, layout, read, slots, self.stored) for _ in range(2)
+        )
         self._reader(0)
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
@@ -97,20 +107,28 @@ class UpdateRecorder(Callback):
             self._hand_over()
         self._wait()
 
-    def moved(self, model: nn.Module, *, weights_only: bool, between_steps: bool = False) -> int:
-        """How many kept entries of the model, or of its weights alone, are not as read last.
-
-        ``between_steps`` rounding does not count, as by what is added and taken away again.
-        """
+    def _readings(self, model: nn.Module) -> Iterator[tuple[Part, Tensor, Tensor]]:
+        """Each part of the model's tensors, its kept entries now, and as read last."""
         device, last = next(model.parameters()).device, len(self._steps)
-        now = Reader(model, self._positions.to(device), 1)
+        now = Reader(model, self._reader.layout, self._positions.to(device), 1)
         now(0)
-        pairs = zip(now.parts, self._reader.parts, strict=True)
-        both = [(one.slots[0], other.slots[last]) for one, other in pairs]
+        for one, other in zip(now.parts, self._reader.parts, strict=True):
+            yield one, one.slots[0], other.slots[last]
+
+    def moved(self, model: nn.Module, *, weights_only: bool = False) -> int:
+        """How many kept entries of the model, or of its weights alone, are not as read last."""
+        out = self._reader.layout.buffers if weights_only else ()
+        pairs = [pair for part, *pair in self._readings(model) if part.name not in out]
+        return sum(int(unequal(*pair).sum()) for pair in pairs)
+
+    def strayed(self, model: nn.Module, weights: set[int]) -> bool:
+        """Whether kept entries of weights, by their ids, are not as read last.
+
+        Rounding does not count, as by what is added and taken away again.
+        """
         near = partial(torch.isclose, rtol=1e-5, atol=1e-7, equal_nan=True)
-        differ = [~near(*pair) if between_steps else unequal(*pair) for pair in both]
-        counted = Layout.of(model).is_weight[self._positions.cpu()] | (not weights_only)
-        return int((torch.cat(differ).cpu() & counted).sum())
+        pairs = [pair for part, *pair in self._readings(model) if id(part.tensor) in weights]
+        return not all(near(*pair).all() for pair in pairs)
 
     def _hand_over(self) -> None:
         self._wait()

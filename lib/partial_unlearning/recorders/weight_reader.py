@@ -10,7 +10,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.state import Layout, unequal
 
 
-class _Part:
+class Part:
     """The entries at int64 ``positions`` of one tensor.
 
     Its ``readings`` are ``slots``, in a type that holds what float32 cannot (float64, whole
@@ -32,12 +32,17 @@ class _Part:
         self.readings = changes.new_empty(len(changes) + 1, len(positions), dtype=kind)
         self.slots = self.readings.unbind()
 
+    @property
+    def tensor(self) -> Tensor | None:
+        """The tensor that the model has by this name now."""
+        return self.home.get(self.leaf)
+
     def _flat(self) -> Tensor:
         """The tensor as the model has it now, flat; InputError if it is of another kind.
 
         The view is made again when the tensor's memory is another.
         """
-        tensor = self.home.get(self.leaf)
+        tensor = self.tensor
         if tensor is None or tensor.data_ptr() != self.memory or not tensor.is_contiguous():
             if tensor is None or (tensor.shape, tensor.dtype, tensor.device) != self.kind:
                 raise InputError(
@@ -74,6 +79,7 @@ class Reader:
 
     Args:
         model: the model to read.
+        layout: of the vector; the model's own, or that of one with the same names in another order.
         positions: sorted, int64, shape ``(k,)``, on the model's device.
         slots: how many readings there is room for.
         stored: the type that changes of whole numbers must fit into exactly.
@@ -81,17 +87,22 @@ class Reader:
 
     @torch.inference_mode(False)  # another thread uses its memory
     def __init__(
-        self, model: nn.Module, positions: Tensor, slots: int, stored: torch.dtype = torch.float32
+        self,
+        model: nn.Module,
+        layout: Layout,
+        positions: Tensor,
+        slots: int,
+        stored: torch.dtype = torch.float32,
     ) -> None:
-        self.stored = stored
+        self.layout, self.stored = layout, stored
         self._changes = positions.new_empty(slots - 1, len(positions), dtype=torch.float32)
-        self.parts: list[_Part] = []
-        start, first, layout = 0, 0, Layout.of(model)  # in the vector, and in the positions
+        self.parts: list[Part] = []
+        start, first = 0, 0  # in the vector, and in the positions
         for name, shape in zip(layout.names, layout.shapes, strict=True):
             last = int(torch.searchsorted(positions, start + shape.numel()))
             if last > first:
                 own, changes = positions[first:last] - start, self._changes[:, first:last]
-                self.parts.append(_Part(model, name, own, changes))
+                self.parts.append(Part(model, name, own, changes))
             start, first = start + shape.numel(), last
 
     def __call__(self, slot: int = 0) -> None:

@@ -88,6 +88,6 @@ def restore(
     except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise InputError(f"the checkpoint was made of other parts: {error}; give those") from error
     torch.set_rng_state(saved["torch"])
-    if saved["cuda"]:
-        torch.cuda.set_rng_state_all(saved["cuda"])
+    for number, state in enumerate(saved["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, number)
     return dict(saved["position"])

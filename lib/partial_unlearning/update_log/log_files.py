@@ -1,6 +1,7 @@
 """The files of an update log, counted and checked. It needs no torch: a look at a log is quick."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar
 
 import numpy as np
@@ -31,12 +32,19 @@ class LogFiles:
 
     def __init__(self, folder: Folder) -> None:
         self.folder, self.history = folder, History(folder)
+        with suppress(OSError, ValueError):  # reading it says more
+            self._version = folder.version(ROOT)
         self.description = folder.read_json(ROOT, lambda plain: self._description_type(**plain))
         self._updates, self._batches = (
             self._rows_type(folder, name, nbytes, self.description.per_shard)
             for name, nbytes in self.description.row_bytes.items()
         )
         self.parts = ((self._updates, 0), (self._batches, EPOCH_BYTES))  # bytes that purging keeps
+
+    def refuse_replaced(self) -> None:
+        """Raise InputError if another log lies there by now."""
+        if self.folder.version(ROOT) != self._version:
+            raise InputError(f"the log {self.folder.root} was replaced or removed; open it anew")
 
     def __len__(self) -> int:
         """Number of steps in the files: those from 0 on whose batch and update are both there.

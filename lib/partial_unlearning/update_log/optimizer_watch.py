@@ -2,13 +2,17 @@
 
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """By the bytes of an entry a type in which it is compared as it stands."""
@@ -48,21 +52,23 @@ def _entries(weight: Tensor) -> np.ndarray:
 
 
 class OptimizerWatch:
-    """Looks at the weights that an optimizer holds whenever it is about to step.
+    """Looks at a model's weights whenever an optimizer is about to step.
 
     What changes them between two steps would else count as a part of the next one: weights that are
-    loaded or drawn anew, a step that nobody tells of, one of another model that shares them. It
-    takes a few microseconds. Embeddings with ``max_norm`` are left out, as forward passes change
-    them. Of two optimizers that share weights each needs a recorded step of its own.
+    loaded or drawn anew, a step that nobody tells of, one of another model that shares them, an
+    average that no optimizer holds. It takes a few microseconds; where an optimizer is fused, which
+    leaves versions as they are, as long as a reading. Embeddings with ``max_norm`` are left out, as
+    forward passes change them. Of two optimizers that share weights each needs a recorded step of
+    its own.
 
     Args:
         model: the model that is recorded.
-        moved: says how many recorded entries of weights are not as the last step left them.
+        strayed: says whether weights, by their ids, are not as the last step left them.
 
     Its ``found`` is whether that was so at an optimizer's step since the last recorded one.
     """
 
-    def __init__(self, model: nn.Module, moved: Callable[[], int]) -> None:
+    def __init__(self, model: nn.Module, strayed: Callable[[set[int]], bool]) -> None:
         self._weights = [
             _Weight(module._parameters, name)
             for module in model.modules()
@@ -70,28 +76,39 @@ class OptimizerWatch:
             for name, weight in module._parameters.items()
             if weight is not None and weight.numel() and not weight.is_inference()
         ]
-        self._moved, self.found, own = moved, False, weakref.ref(self)
+        self._others = {weight.noted[0] for weight in self._weights}  # that no optimizer holds
+        self._strayed, self.found, self._depth, own = strayed, False, 0, weakref.ref(self)
 
-        def look(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
+        def begin(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
             if watch := own():
-                watch._look(optimizer)
+                watch._depth += 1  # a wrapper's step may hold another, and change weights before it
+                if watch._depth == 1:
+                    watch._look(optimizer)
 
-        self.close = weakref.finalize(self, register_optimizer_step_pre_hook(look).remove)
+        def end(*_: Any) -> None:  # noqa: ANN401
+            if watch := own():
+                watch._depth -= 1
+
+        hooks = ExitStack()
+        hooks.callback(register_optimizer_step_pre_hook(begin).remove)
+        hooks.callback(register_optimizer_step_post_hook(end).remove)
+        self.close = weakref.finalize(self, hooks.close)
 
     def note(self) -> None:
         """The model is as it should be: a step was recorded."""
-        self.found = False
+        self.found, self._depth = False, 0
         for weight in self._weights:
             weight.noted = weight.state()
 
     def _look(self, optimizer: Optimizer) -> None:
+        """At what this optimizer holds, and no other: another may have stepped before it."""
         given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-        changed = any(
-            now != weight.noted and not given.isdisjoint((*now[:1], *weight.noted[:1]))
-            for weight in self._weights
-            if (now := weight.state()) or weight.noted
-        )
-        if changed and not self.found:
+        self._others -= given
+        given |= self._others
+        states = [(weight.state(), weight.noted) for weight in self._weights]
+        mine = [(n, then) for n, then in states if not given.isdisjoint((*n[:1], *then[:1]))]
+        fused = any(group.get("fused") for group in optimizer.param_groups)
+        if not self.found and (fused or any(now != then for now, then in mine)):
             self.found = True
             with suppress(ValueError, RuntimeError):  # of another shape, say
-                self.found = self._moved() > 0
+                self.found = self._strayed({now[0] for now, _ in mine if now})

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from inspect import getfullargspec
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -47,13 +48,13 @@ class Recording:
         self._first, self._inside = self.steps, False
         self._keep = log.description.buffers == "keep"  # then their changes are never needed
         stored = torch.float64 if self._keep else getattr(torch, log.description.values)
-        self._recorder = UpdateRecorder(log.mask, log, stored)
+        self._recorder = UpdateRecorder(log.mask, log, stored, log.description.layout)
         self._begin()
 
     def _begin(self) -> None:
         self._recorder.on_train_begin(self.model)
-        moved = partial(self._recorder.moved, self.model, weights_only=True, between_steps=True)
-        self._watch = OptimizerWatch(self.model, moved)
+        strayed = partial(self._recorder.strayed, self.model)
+        self._watch = OptimizerWatch(self.model, strayed)
 
     def _resume(self) -> None:
         """Go to where the log can go on, else raise InputError: no steps are cut for want of it.
@@ -66,8 +67,7 @@ class Recording:
         if saved and (saved["position"]["steps"] > history.trained_steps or not known):
             self._go_to(**checkpoint.restore(saved, self._parts, self._generators))
         elif known:
-            self._held["subtracted"] = to_ranges(history.subtracted(digest))
-            self._held["inseparable"] = to_ranges(history.inseparable)
+            self._take(digest)
             self.epoch = len(self.log.plan().epochs)
             self._cut(history.trained_steps)
         elif self.steps:
@@ -78,6 +78,18 @@ class Recording:
                 f"{''.join(map(way.format, last))}take a new folder, and call checkpoint(0) "
                 "before the first step if a run may be begun again"
             )
+
+    def _take(self, digest: str) -> None:
+        """Hold what the history says of weights; InputError if they hold what was purged."""
+        history = self.log.history
+        lacks = history.subtracted(digest)
+        if left := history.purged - lacks:
+            raise InputError(
+                f"these weights still hold {len(left)} steps that are purged from the log; take "
+                "those of that request, or later ones"
+            )
+        self._held["subtracted"] = to_ranges(lacks)
+        self._held["inseparable"] = to_ranges(history.inseparable)
 
     def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
         self.epoch, self._held = epoch, held
@@ -175,15 +187,34 @@ class Recording:
         and if the model has changed, no step so far can be subtracted any more.
 
         Raises:
-            InputError: another model, more steps than there are, or fewer than at the last close().
+            InputError: another model, more steps than there are, fewer than at the last close(), or
+                just as many and not the weights of that end or of a request.
         """
         self._wait()
-        if steps is None:
-            if self._recorder.moved(self.model, weights_only=self._keep):
-                self._held["inseparable"] = [[0, self.steps]]
-        elif (
-            whole_number("restart", steps, self.log.history.trained_steps, self.steps) < self.steps
-        ):
+        history, digest = self.log.history, self.log.description.digest(self.model)
+        known = history.knows(digest)
+        moved = self._recorder.moved(self.model, weights_only=self._keep)
+        if steps is not None:
+            self._back_to(steps, known)
+        elif moved:  # what else it lacks is known only of weights in the history
+            parts = [*self._held["inseparable"], [0, self.steps]]
+            self._held = {"subtracted": [], "inseparable": parts}
+        if known and moved:
+            parts = self._held["inseparable"]
+            self._take(digest)
+            self._held["inseparable"] += parts if steps is None else []
+        self._begin()
+
+    def _back_to(self, steps: int, known: bool) -> None:
+        """Cut off the steps from this one on."""
+        ended = self.log.history.trained_steps
+        whole_number("restart", steps, ended, self.steps)
+        if ended and steps < self.steps and known != (steps == ended):
+            raise InputError(
+                f"after {ended} steps there are the weights that recording ended with, or those of "
+                f"a request, and only there: these do not hold just {steps} steps"
+            )
+        if steps < self.steps:
             self.log.flush()
             saved = checkpoint.read_checkpoint(self.log.folder)
             if saved and saved["position"]["steps"] > steps:
@@ -191,7 +222,6 @@ class Recording:
             held = self._held["inseparable"]
             self._held["inseparable"] = [part for part in held if part[1] <= steps]
             self._cut(steps)
-        self._begin()
 
     def checkpoint(self, epoch: int) -> None:
         """Save all that is needed to go on from here, with this ``epoch``, counted from 0.
@@ -239,11 +269,13 @@ def _refuse_ungathered(gathered: bool) -> None:
         )
 
 
-def _refuse_stateless(parts: Any, generators: Any) -> None:  # noqa: ANN401 (as they are given)
-    """Raise InputError unless a checkpoint can save them all."""
+def _stateful(parts: Any, generators: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (given)
+    """Both as lists; InputError unless a checkpoint can save them all."""
     try:
+        parts, generators = list(parts), list(generators)  # an iterator can be read once
         _ = [(part.state_dict, part.load_state_dict) for part in parts]
         _ = [(generator.get_state, generator.set_state) for generator in generators]
+        return parts, generators
     except (TypeError, AttributeError) as error:
         raise InputError(
             f"{error}: give keep=[...], a list of what has state_dict and load_state_dict, such as "
@@ -255,7 +287,7 @@ def _refuse_other(about: Description, settings: dict[str, Any]) -> None:
     """Raise InputError for settings that are not those the log was begun with."""
     for name, value in settings.items():
         begun = getattr(about, name, "no such setting")
-        same = isinstance(value, int | float | str) and value == begun
+        same = isinstance(value, Real | str) and value == begun
         if value is not None and name != "ids" and not same:
             raise InputError(
                 f"{name} is {value!r}, but the log was begun with {begun!r}; leave it out to go on "
@@ -294,7 +326,7 @@ def record(
             and settings; or several processes train, and ``gathered`` is not set.
     """
     _refuse_ungathered(gathered)
-    _refuse_stateless(keep, generators)
+    keep, generators = _stateful(keep, generators)
     known = resume and exists(path)
     choices = getfullargspec(create).kwonlyargs
     if not known and not settings.keys() <= set(choices):

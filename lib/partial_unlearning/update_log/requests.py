@@ -54,7 +54,18 @@ class Preview:
 def _opened(log: StoredLog) -> StoredLog:
     if not isinstance(log, StoredLog):
         raise InputError(f"a {type(log).__name__} is no open log; give what open_log(path) returns")
+    log.refuse_replaced()
     return log
+
+
+def _refuse_going_on(log: StoredLog) -> None:
+    if _opened(log).history.entries and not log.ended:
+        steps = log.history.trained_steps
+        raise InputError(
+            "training that went on from a finished recording has not ended: go on and close it. "
+            "For the weights that were closed: record(..., resume=True), load them, "
+            f"restart({steps}) and close()"
+        )
 
 
 def _before(log: StoredLog, digest: str, after: set[int]) -> set[int]:
@@ -75,9 +86,12 @@ def _plan(
     digest = log.description.digest(weights)
     before = _before(log, digest, after)
     if lost := (before ^ after) & log.history.inseparable:
+        others = [n for n, steps in log.history.requests().items() if n != request and steps & lost]
         raise InputError(
             f"{len(lost)} steps, the first is {min(lost)}, cannot be subtracted: something else "
             "changed the weights after them (see Recording.restart); train again without them"
+            + f". Of earlier requests {others} ask for some; undo those that need not hold here"
+            * bool(others)
         )
     log.known(before ^ after)  # refuses steps that are purged
     still = log.unchanged(asked - log.history.purged)
@@ -88,18 +102,12 @@ def preview(
     log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
 ) -> Preview:
     """Look what :func:`forget` would do: arguments and errors as there; nothing is changed."""
-    if _opened(log).history.entries and not log.ended:
-        steps = log.history.trained_steps
-        raise InputError(
-            "training that went on from a finished recording has not ended: go on and close it. "
-            "For the weights that were closed: record(..., resume=True), load them, "
-            f"restart({steps}) and close()"
-        )
+    _refuse_going_on(log)
     if not (log.ended or unfinished):
         raise InputError(
-            f"recording has not ended, so no weights are known to hold the {len(log)} steps of the "
-            "log; go on and close it. Where that cannot be, and these are the weights right after "
-            "the last of them, say so: unfinished=True, or --unfinished"
+            f"recording has not ended, or without a step: no weights are known to hold the "
+            f"{len(log)} steps of the log; go on and close it. Where that cannot be, and these are "
+            "the weights right after the last of them, say so: unfinished=True, or --unfinished"
         )
     asked = set(log.affected_steps(ids))
     after = asked.union(*log.history.requests().values())
@@ -119,6 +127,7 @@ def _standing(log: StoredLog, request: int) -> dict[int, set[int]]:
 
 def preview_undo(log: StoredLog, weights: State, request: int) -> Preview:
     """Look what :func:`undo` would do; raises as it does, changes nothing."""
+    _refuse_going_on(log)
     requests = _standing(log, request)
     asked = requests.pop(request)
     if asked <= log.history.purged:
@@ -225,6 +234,11 @@ def purge(log: StoredLog, request: int) -> Entry:
         asked, held = _standing(log, request)[request], asdict(log.history.entries[-1])
         if log.history.announced:
             raise InputError(f"a {log.history.announced.kind} was cut short; repeat it first")
+        if left := asked - from_ranges(held["subtracted"]):
+            raise InputError(
+                f"the last weights ({held['weights'][:12]}) still hold {len(left)} of these steps, "
+                "which could then never be taken from them; forget these samples there first"
+            )
         kept = {name: held[name] for name in ("weights", "subtracted", "inseparable")}
         if not asked <= log.history.purged:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
