@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from partial_unlearning.batching import (
     shuffled_plan,
-    together_plan,
 )
 from partial_unlearning.errors import InputError
 from reproduction.study.runs.target_placement import confined_plan
+from reproduction.study.runs.together import together_plan
 from reproduction.study.shuffling import expected_affected_fraction
 
 

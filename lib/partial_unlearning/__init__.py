@@ -35,7 +35,7 @@ except PackageNotFoundError:  # a checkout that was not installed
     __version__ = "0+unknown"
 
 _HOMES = {
-    "batching": "BatchPlan shuffled_plan together_plan",
+    "batching": "BatchPlan shuffled_plan",
     "masks": "FixedMask SelectionMask build_mask keep_all",
     "metrics": "accuracy",
     "models": "build",

@@ -1,7 +1,6 @@
 # The names of __init__.py for type checkers, which cannot follow names that are loaded when used.
 from partial_unlearning.batching import BatchPlan as BatchPlan
 from partial_unlearning.batching import shuffled_plan as shuffled_plan
-from partial_unlearning.batching import together_plan as together_plan
 from partial_unlearning.errors import InputError as InputError
 from partial_unlearning.masks import FixedMask as FixedMask
 from partial_unlearning.masks import SelectionMask as SelectionMask

@@ -28,11 +28,7 @@ class Callback:
 def train_step(model: nn.Module, data: Split, where: torch.Tensor, optimizer: Optimizer) -> None:
     """One minibatch step (Eq. 3) on the cross-entropy (Eq. 1), in the mode the model is in.
 
-    Args:
-        model: changed in place.
-        data: to train on.
-        where: positions of the batch in it, int64, shape ``(n,)``.
-        optimizer: over the model's weights.
+    The batch stands at positions ``where`` in ``data``, int64, shape ``(n,)``.
     """
     loss = cross_entropy(model(data.images[where]), data.labels[where])
     optimizer.zero_grad(set_to_none=True)

@@ -37,11 +37,8 @@ def forget(model: nn.Module, update: Tensor, *, keep_buffers: bool = False) -> n
 def prune(update: Tensor, kept: Tensor) -> Tensor:
     """P * update, with P one at ``kept`` and zero elsewhere (Eqs. 6 and 7).
 
-    A fixed mask may prune a sum instead of its terms: it commutes with the sum of Eq. 7.
-
-    Args:
-        update: an update, or a sum of them, shape ``(..., size)``; stays as it is.
-        kept: positions kept, int64, shape ``(k,)``.
+    Of an update, or of a sum of them, ``(..., size)``: a fixed mask commutes with the sum of Eq. 7.
+    ``kept`` is int64, shape ``(k,)``.
     """
     kept = kept.to(update.device)
     pruned = torch.zeros_like(update)

@@ -49,11 +49,8 @@ def partial_step(optimizer: Optimizer, selected: list[tuple[Tensor, Tensor]]) ->
 
     Zeroing the other gradients is not enough: momentum and Adam's averages would still move
     those weights. They are put back, so that they stay bit-identical; so are their averages, which
-    wait for the entry's next turn.
-
-    Args:
-        optimizer: over the weights.
-        selected: each weight with a bool mask of its shape, True where S_l,e is 1.
+    wait for the entry's next turn. ``selected`` is each weight with a bool mask of its shape, True
+    where S_l,e is 1.
     """
     before = [[t.clone() for t in _with_averages(optimizer, weight)] for weight, _ in selected]
     for weight, mask in selected:

@@ -109,10 +109,7 @@ def _train_shard(
 def train(recipe: Recipe, data: Split, partition: Partition) -> Sisa:
     """Train every shard from its initial weights.
 
-    Args:
-        recipe: of the shard models.
-        data: holds at least the samples of the partition.
-        partition: the shards and slices.
+    The data holds at least the samples of the partition.
     """
     trained = [_train_shard(recipe, data, partition, s) for s in range(len(partition.slices))]
     states, visits = zip(*trained, strict=True)

@@ -305,7 +305,7 @@ def record(
     gathered: bool = False,
     **settings: Any,  # noqa: ANN401 (those of create)
 ) -> Recording:
-    """Begin to record, or go on with it.
+    """Begin to record, or go on with it; what is returned the loop tells of its steps.
 
     Args:
         model: the model to train; any module.
@@ -317,9 +317,6 @@ def record(
         gathered: of several processes that train together this one records, and gives the ids
             of all (:func:`gather_ids`).
         settings: of a new log, see :func:`create`.
-
-    Returns:
-        What the loop tells of its steps.
 
     Raises:
         InputError: there is a log, and ``resume`` is not set or it cannot go on with this model

@@ -220,15 +220,12 @@ def purge(log: StoredLog, request: int) -> Entry:
     keep those it led to. The history says so first, so that these steps count as gone from then on,
     and once more at the end: killed in between, the same command completes it.
 
-    Args:
-        log: the log.
-        request: the number of a request that stands.
-
     Returns:
         The new line of the history.
 
     Raises:
-        InputError: no such request, a file that cannot be changed, or another process writes.
+        InputError: no such request stands, the last weights still hold some of its steps, a file
+            cannot be changed, or another process writes.
     """
     with _opened(log).folder.locked():
         asked, held = _standing(log, request)[request], asdict(log.history.entries[-1])

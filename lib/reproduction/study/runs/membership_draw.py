@@ -6,12 +6,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from partial_unlearning.batching import BatchPlan, shuffled_plan, together_plan
+from partial_unlearning.batching import BatchPlan, shuffled_plan
 from partial_unlearning.errors import InputError
 from partial_unlearning.samples import Split
 from partial_unlearning.unlearners.gradient import flipped_labels
 from reproduction.datasets.sets import Dataset
 from reproduction.study.configs import CrowdConfig
+from reproduction.study.runs.together import together_plan
 
 REFERENCES = 4
 """Twins that RMIA compares with; an even number, as the others are looked at in pairs."""

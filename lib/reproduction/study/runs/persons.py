@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from partial_unlearning.batching import (
     BatchPlan,
     shuffled_plan,
-    together_plan,
 )
 from partial_unlearning.metrics import labels_of, predict
 from partial_unlearning.samples import Split
@@ -32,6 +31,7 @@ from reproduction.study.runs.membership_arms import (
 )
 from reproduction.study.runs.paths import Record
 from reproduction.study.runs.setup import fresh_model, load_data, train
+from reproduction.study.runs.together import together_plan
 from reproduction.study.shuffling import expected_affected_fraction
 
 BATCHES = ("shuffled", "together")
