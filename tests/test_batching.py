@@ -86,7 +86,7 @@ def test_unknown_ids_are_refused():
         confined_plan(
             ids, torch.tensor([11]), affected_fraction=0.5, batch_size=2, epochs=1, seed=0
         )
-    with pytest.raises(InputError, match="the first is 99"):
+    with pytest.raises(InputError, match="1 of 2 sample ids, 99, are in no batch"):
         shuffled_plan(ids, batch_size=2, epochs=1, seed=0).affected(torch.tensor([3, 99]))
 
 

@@ -504,7 +504,7 @@ def test_an_unfinished_log_takes_the_weights_it_is_given(tmp_path):
     log.close()
     reader = open_log(tmp_path / "log")
     trained_weights = reader.description.layout.vector(model)
-    with pytest.raises(InputError, match="recording has not ended, so .* the 24 steps"):
+    with pytest.raises(InputError, match="recording has not ended, .* the 24 steps"):
         forget(reader, model, IDS[:1])
     forget(reader, model, IDS[:1], unfinished=True)
     assert reader.history.trained_steps == STEPS

@@ -123,14 +123,9 @@ def forget(recipe: Recipe, data: Split, sisa: Sisa, request: Tensor) -> Sisa:
     a processor that repeats a computation bit by bit. Where the other samples lie gives nothing
     away either, since no sample's content has a say in it.
 
-    Args:
-        recipe: the one ``sisa`` was trained by.
-        data: holds at least the samples that remain.
-        sisa: stays as it is.
-        request: sample ids to delete, int64, shape ``(k,)``.
-
-    Raises:
-        InputError: an id is in no shard, or nothing would be left.
+    The recipe is the one that ``sisa`` was trained by, ``data`` holds at least the samples that
+    remain, ``request`` is the ids to delete, int64 ``(n,)``. InputError if one is in no shard, or
+    nothing would be left.
     """
     affected, partition = sisa.partition.first_affected(request), sisa.partition.without(request)
     if not len(partition.ids):
