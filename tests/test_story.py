@@ -27,7 +27,7 @@ from reproduction.chapters.pictures.storage import Dot, smallest, storage_pictur
 from reproduction.chapters.pictures.two_numbers import two_numbers_picture
 from reproduction.chapters.verdict_box import HEADS, SAID, verdicts
 from reproduction.checking.claims import READINGS
-from reproduction.checking.comparing import Comparison, How
+from reproduction.checking.comparing import Comparison, How, by_model
 from reproduction.checking.measurements import tidy
 from reproduction.checking.verdicts import NOT_RUN, Finding
 from reproduction.publishing.reading_time import in_notebook, in_page, minutes
@@ -299,3 +299,13 @@ def test_a_mean_of_a_control_names_what_it_lacks(monkeypatch):
 
 
 NOTHING_YET = Finding(NOT_RUN, "")
+
+
+def test_the_sentence_on_the_last_layer_names_every_network_it_was_run_in():
+    found = complete()
+    said = answer._last_layer(found)
+    for table in answer.AMNESIAC.tables:
+        for model, one in by_model(found.evidence, table, "equal", answer.LAST_LAYER).items():
+            assert (model in said) == bool(one.seeds)
+            if one.seeds and not one.pairs:
+                assert f"In {model} that seldom forgets" in said

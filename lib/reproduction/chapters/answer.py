@@ -132,13 +132,36 @@ def _others(found: Complete) -> str:
 def _last_layer(found: Complete) -> str:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", LAST_LAYER)
     each = comparable(found, AMNESIAC.tables, "equal", LAST_LAYER)
-    leads = {CONFIRMED: "The last layer alone does as well.", CONTRADICTED: "The masks help."}
     parts = [f"{model} {one_decimal(one.mean)}{_itself(one)}" for (_, model), one in each.items()]
+    misses = _missing(found)
+    well = f"In {len(each)} of {len(each) + len(misses)} networks the" if misses else "The"
+    leads = {
+        CONFIRMED: f"{well} last layer alone does as well.",
+        CONTRADICTED: "The masks help.",
+    }
     return (
         f"**{leads.get(whole.finding.word, 'Is a mask needed?')}** Taking back all of the last "
         f"layer and nothing else keeps {more(whole.mean)} than the paper’s masks "
-        f"({', '.join(parts)}), and leaves the layers below as they were."
+        f"({', '.join(parts)}), and leaves the layers below as they were.{''.join(misses)}"
     )
+
+
+def _missing(found: Complete) -> list[str]:
+    """The networks in which the last layer alone seldom forgets enough to be compared."""
+    points = found.data["points"]
+    at = (points.end == "train") & (points.level == limits().level) & (points.placement == "tables")
+    points = points[at & (points.method == LAST_LAYER.sides[0])]
+    said = []
+    for table in AMNESIAC.tables:
+        for model, one in by_model(found.evidence, table, "equal", LAST_LAYER).items():
+            reached = points[(points.table == table) & (points.model == model)].reached
+            if one.seeds and not one.pairs:
+                said.append(
+                    f" In {model} that seldom forgets: in {(~reached).sum()} of {len(reached)} "
+                    f"trainings more than {limits().level:g} % of the class’s images are "
+                    "named even with all of it taken back."
+                )
+    return said
 
 
 def _itself(one: Comparison) -> str:
