@@ -17,8 +17,8 @@ class Table(Shown):
 
 
 def signed(value: float) -> str:
-    """A difference in points with its sign, a real minus and not a hyphen."""
-    return f"{value:+.2f}".replace("-", "−")
+    """A difference in points with its sign, a real minus and not a hyphen; +0.00 for what is 0."""
+    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
 
 
 def spread(values: Sequence[float]) -> str:

@@ -117,8 +117,8 @@ def _compared(found: Complete, table: int, model: str, at: str, how: How) -> Com
 
 
 def one_decimal(value: float) -> str:
-    """Points with a sign and one decimal, with a real minus."""
-    return f"{value:+.1f}".replace("-", "−")
+    """Points with a sign and one decimal, with a real minus; what rounds to 0 is +0.0."""
+    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
 
 
 def _numbers(one: Comparison) -> str:
