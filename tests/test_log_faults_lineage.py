@@ -175,6 +175,15 @@ def test_silence_a_false_number_of_steps_is_refused_where_the_history_knows_bett
         recording.restart(steps)
 
 
+def test_silence_other_weights_are_not_those_of_the_end_because_someone_says_so(path):
+    model = finished(path)
+    recording = record(model, path, resume=True)
+    recording.restart(5)  # as they are
+    nn.init.normal_(model.weight)
+    with pytest.raises(InputError, match="do not hold just 5 steps"):
+        recording.restart(5)
+
+
 def test_silence_weights_that_something_changed_lack_nothing_that_is_known(path):
     model = finished(path)
     forget(open_log(path), model, [0])

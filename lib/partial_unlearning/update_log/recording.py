@@ -193,9 +193,9 @@ class Recording:
         self._wait()
         history, digest = self.log.history, self.log.description.digest(self.model)
         known = history.knows(digest)
-        moved = self._recorder.moved(self.model, weights_only=self._keep)
+        moved = self._recorder.moved(self.model, weights_only=self._keep) > 0
         if steps is not None:
-            self._back_to(steps, known)
+            self._back_to(steps, known, moved)
         elif moved:  # what else it lacks is known only of weights in the history
             parts = [*self._held["inseparable"], [0, self.steps]]
             self._held = {"subtracted": [], "inseparable": parts}
@@ -205,11 +205,11 @@ class Recording:
             self._held["inseparable"] += parts if steps is None else []
         self._begin()
 
-    def _back_to(self, steps: int, known: bool) -> None:
+    def _back_to(self, steps: int, known: bool, moved: bool) -> None:
         """Cut off the steps from this one on."""
         ended = self.log.history.trained_steps
         whole_number("restart", steps, ended, self.steps)
-        if ended and steps < self.steps and known != (steps == ended):
+        if ended and moved and known != (steps == ended):
             raise InputError(
                 f"after {ended} steps there are the weights that recording ended with, or those of "
                 f"a request, and only there: these do not hold just {steps} steps"
