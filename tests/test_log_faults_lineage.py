@@ -171,7 +171,7 @@ def test_silence_a_false_number_of_steps_is_refused_where_the_history_knows_bett
     train(model, recording, range(5, 7))
     if steps == 6:
         model.load_state_dict(closed)  # they hold five
-    with pytest.raises(InputError, match=f"do not hold just {steps} steps"):
+    with pytest.raises(InputError, match=f"does not hold just {steps} steps"):
         recording.restart(steps)
 
 
@@ -180,8 +180,24 @@ def test_silence_other_weights_are_not_those_of_the_end_because_someone_says_so(
     recording = record(model, path, resume=True)
     recording.restart(5)  # as they are
     nn.init.normal_(model.weight)
-    with pytest.raises(InputError, match="do not hold just 5 steps"):
+    with pytest.raises(InputError, match="does not hold just 5 steps"):
         recording.restart(5)
+
+
+def test_silence_a_model_as_the_last_step_left_it_holds_no_fewer_steps(path):
+    model = nn.Linear(6, 3)
+    recording = record(model, path, **ALL)
+    train(model, recording, range(3))
+    best = weights(model)
+    still = torch.optim.SGD(model.parameters(), lr=0)
+    train(model, recording, range(3, 5), still)
+    recording.restart(3)  # the two others changed nothing
+    train(model, recording, range(3, 5))
+    with pytest.raises(InputError, match="does not hold just 3 steps"):
+        recording.restart(3)
+    model.load_state_dict(best)
+    recording.restart(3)
+    recording.close()
 
 
 def test_silence_weights_that_something_changed_lack_nothing_that_is_known(path):

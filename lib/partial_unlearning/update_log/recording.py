@@ -188,7 +188,7 @@ class Recording:
 
         Raises:
             InputError: another model, more steps than there are, fewer than at the last close(), or
-                just as many and not the weights of that end or of a request.
+                not the weights that it then holds.
         """
         self._wait()
         history, digest = self.log.history, self.log.description.digest(self.model)
@@ -209,13 +209,15 @@ class Recording:
         """Cut off the steps from this one on."""
         ended = self.log.history.trained_steps
         whole_number("restart", steps, ended, self.steps)
-        if ended and moved and known != (steps == ended):
+        fewer = range(steps, self.steps)
+        self.log.flush()
+        same = bool(fewer) and not moved and len(self.log.unchanged(fewer)) < len(fewer)
+        if same or (ended and (moved or fewer) and known != (steps == ended)):
             raise InputError(
-                f"after {ended} steps there are the weights that recording ended with, or those of "
-                f"a request, and only there: these do not hold just {steps} steps"
+                f"the model does not hold just {steps} steps: it is as the last step left it, or "
+                f"not one that the history knows after {ended}; load the right weights first"
             )
-        if steps < self.steps:
-            self.log.flush()
+        if fewer:
             saved = checkpoint.read_checkpoint(self.log.folder)
             if saved and saved["position"]["steps"] > steps:
                 self.log.folder.remove(checkpoint.FILE)  # it is of steps that go
