@@ -64,18 +64,19 @@ log_table(found)
 #
 # ## A whole run of the paper's setting
 #
-# 8 epochs: of 469 steps on MNIST, of 271 on OrganAMNIST. *Dense* keeps every step in full; *affected* only those of a request known beforehand; *pruned* is the log of Tables 1 and 2, for every step.
+# 8 epochs: of 469 steps on MNIST, of 271 on OrganAMNIST. *Dense* keeps every step in full; *affected* only those of a request known beforehand; *pruned* is the log of Tables 1 and 2, for every step. Networks have the width
+# that was run, see [the networks](models.ipynb).
 
 # %%
-rows = []
+rows = {}
 for run_of in [run for number in (1, 2) for run in complete_runs(f"figure_{number}")]:
-    name, part = run_of.config.model, run_of.facts["affected_fraction"]
-    dense = costs.dense_bytes(name, run_of.facts["steps"]) / 1e9
+    part = run_of.facts["affected_fraction"]
+    dense = costs.dense_bytes(run_of.config, run_of.facts["steps"]) / 1e9
     sizes = (dense, dense * part, dense / 2 * run_of.facts["density"])
-    labels = (name, run_of.config.dataset, f"{100 * part:.0f} %")
-    rows.append((*labels, *(f"{gigabytes:.2f}" for gigabytes in sizes)))
+    labels = (run_of.config.model, run_of.config.dataset, f"{100 * part:.0f} %")
+    rows.setdefault(labels, (*labels, *(f"{gigabytes:.2f}" for gigabytes in sizes)))
 simple_table(
-    list(dict.fromkeys(rows)),
+    list(rows.values()),
     headings=("Model", "Data", "Steps affected", "Dense (GB)", "Affected (GB)", "Pruned (GB)"),
     caption="Updates of a whole run in the paper's setting",
     labels=2,

@@ -187,7 +187,7 @@ estimate_table(models, rates, affected=0.2)
 # Training again without the data would repeat all steps.
 #
 # Three ways to make it cheaper: record only the steps that a request can touch (all data of those who may ask in few batches); train adapters; or record the
-# last layers alone (`sparsity_first=1`), which [does as well in most networks here](../book/path/helps.md).
+# last layers alone (`strategy="last_layers"`): taking back the whole last one [does as well in most networks here](../book/path/helps.md).
 #
 # ## What this does not show
 #

@@ -27,8 +27,8 @@ CONDITIONS = {
     "Yes, if you hold some data out and look before you publish the new weights": "the pruned "
     "method gets down to 1 % in {reached} trainings, and not in the others",
     "Yes, if an answer is needed soon, and roughly will do": "it is one sum over the affected "
-    "steps and one subtraction, 0 training steps: milliseconds here, hours from billions of "
-    "weights on",
+    "steps and one subtraction, 0 training steps: milliseconds here, minutes to days from billions "
+    "of weights on",
     "No, if batches are shuffled plainly and a request is large, such as a whole class": "1, 100 "
     "and 600 of MNIST's images stand in {shares} of the steps by the closed form; with "
     "every batch affected, taking back all leaves {whole} accuracy on everything else, and taking "
@@ -45,7 +45,8 @@ CONDITIONS = {
     "Know first that the log is personal data": "it holds who was in which batch, and whoever has "
     "it can undo a request, until that is made final (forget --final)",
     "Think again, if the last layer alone would do": "taking back its updates and no others is "
-    "{last} points below training again, with no mask, and no log of the other layers",
+    "{last} points below training again where it forgets enough, with no mask, and no log of the "
+    "other layers",
 }
 
 

@@ -335,7 +335,7 @@ def price(found: Complete) -> str:
         if not rows.reached.all()
     ]
     level = f"{limits().level:g} % of the class"
-    never = f" Not down to {level} came {', '.join(lost_in)} trainings." if lost_in else ""
+    never = f" Not down to {level}: {', '.join(lost_in)} trainings." if lost_in else ""
     return (
         f"If a request touches few training steps. Where it touched {touched()} of them, "
         f"forgetting a class cost {max(0.0, points.min()):.1f} to {points.max():.1f} points of "

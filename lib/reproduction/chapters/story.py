@@ -93,7 +93,7 @@ def _asked(found: Complete) -> str:
 def _how() -> str:
     return (
         f"In the runs of this book {answer.touched()} of the training steps saw the class and are "
-        "taken back in part. With plain shuffling it would be all of them."
+        "taken back in part. With plain shuffling it would be nearly all of them."
     )
 
 

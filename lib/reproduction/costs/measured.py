@@ -139,10 +139,11 @@ def notebook_bytes(model: nn.Module, folder: Path) -> tuple[int, int]:
     return scheme.written, (folder / "one step" / "0.pkl").stat().st_size
 
 
-def dense_bytes(name: str, steps: int) -> int:
-    """Bytes of a dense float32 log over a whole run, for a model in its own width."""
-    classes = 11 if name in ("ConvNet", "AlexNet") else 10
-    return 4 * Layout.of(build(name, classes=classes, seed=0)).size * steps
+def dense_bytes(config: AmnesiacConfig, steps: int) -> int:
+    """Bytes of a dense float32 log over a whole run, of the model in the width that was run."""
+    classes = {"mnist": 10, "organamnist": 11}[config.dataset]
+    model = build(config.model, classes=classes, seed=0, width=config.width)
+    return 4 * Layout.of(model).size * steps
 
 
 def answer(run: LoggedRun, label: str) -> nn.Module:

@@ -133,5 +133,8 @@ def log_table(found: dict[str, list[Dot]]) -> Table:
         least = smallest(of_model)
         rows.append([model, used, f"{least:.1f} %" if least < WHOLE else NONE])
     heads = ("Model", "Of Tables 1 and 2", "The smallest that forgot in every tuning training")
-    caption = "Bytes of the log in percent of one that keeps every update whole"
+    caption = (
+        "Bytes of the log's values, entries of running statistics included, in percent of one that "
+        "keeps every update whole"
+    )
     return simple_table(rows, headings=heads, caption=caption)
