@@ -229,18 +229,18 @@ def test_a_left_model_by_statistics_of_an_average_is_refused(tmp_path):
 
 
 def test_a_recording_that_is_gone_looks_at_no_optimizer(tmp_path):
-    from torch.optim.optimizer import _global_optimizer_pre_hooks as hooks
+    from partial_unlearning.update_log.optimizer_watch import _WATCHES as watches
 
-    count, model = len(hooks), two_layers()
+    count, model = len(watches), two_layers()
     recording = record(model, tmp_path / "closed", **ALL)
-    assert len(hooks) == count + 1
+    assert len(watches) == count + 1
     train(model, recording)
     recording.close()
-    assert len(hooks) == count
+    assert len(watches) == count
     recording = record(model, tmp_path / "gone", **ALL)
     recording.log.folder.unlock()
     del recording
-    assert len(hooks) == count
+    assert len(watches) == count
 
 
 def test_a_step_that_was_refused_half_read_is_not_recorded(tmp_path):

@@ -1,9 +1,9 @@
 """Whether a model is changed between a recorded step and the optimizer's next one."""
 
-import weakref
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -56,10 +56,9 @@ class OptimizerWatch:
 
     What changes them between two steps would else count as a part of the next one: weights that are
     loaded or drawn anew, a step that nobody tells of, one of another model that shares them, an
-    average that no optimizer holds. It takes a few microseconds; where an optimizer is fused, which
-    leaves versions as they are, as long as a reading. Embeddings with ``max_norm`` are left out, as
-    forward passes change them. Of two optimizers that share weights each needs a recorded step of
-    its own.
+    average that no optimizer holds. It takes microseconds; with a fused one, which leaves versions
+    alone, as long as a reading. Embeddings with ``max_norm`` are left out, as forward passes change
+    them. Of two optimizers that share weights each needs a recorded step of its own.
 
     Args:
         model: the model that is recorded.
@@ -77,30 +76,20 @@ class OptimizerWatch:
             if weight is not None and weight.numel() and not weight.is_inference()
         ]
         self._others = {weight.noted[0] for weight in self._weights}  # that no optimizer holds
-        self._strayed, self.found, self._depth, own = strayed, False, 0, weakref.ref(self)
+        self._strayed, self.found, self.depth = strayed, False, 0
+        _WATCHES.add(self)
 
-        def begin(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
-            if watch := own():
-                watch._depth += 1  # a wrapper's step may hold another, and change weights before it
-                if watch._depth == 1:
-                    watch._look(optimizer)
-
-        def end(*_: Any) -> None:  # noqa: ANN401
-            if watch := own():
-                watch._depth -= 1
-
-        hooks = ExitStack()
-        hooks.callback(register_optimizer_step_pre_hook(begin).remove)
-        hooks.callback(register_optimizer_step_post_hook(end).remove)
-        self.close = weakref.finalize(self, hooks.close)
+    def close(self) -> None:
+        """Look no more."""
+        _WATCHES.discard(self)
 
     def note(self) -> None:
         """The model is as it should be: a step was recorded."""
-        self.found, self._depth = False, 0
+        self.found, self.depth = False, 0
         for weight in self._weights:
             weight.noted = weight.state()
 
-    def _look(self, optimizer: Optimizer) -> None:
+    def look(self, optimizer: Optimizer) -> None:
         """At what this optimizer holds, and no other: another may have stepped before it."""
         given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
         self._others -= given
@@ -112,3 +101,23 @@ class OptimizerWatch:
             self.found = True
             with suppress(ValueError, RuntimeError):  # of another shape, say
                 self.found = self._strayed({now[0] for now, _ in mine if now})
+
+
+_WATCHES: WeakSet[OptimizerWatch] = WeakSet()
+
+
+def _begin(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
+    for watch in list(_WATCHES):
+        watch.depth += 1  # a wrapper's step may hold another, and change weights before it
+        if watch.depth == 1:
+            watch.look(optimizer)
+
+
+def _end(*_: Any) -> None:  # noqa: ANN401
+    for watch in list(_WATCHES):
+        watch.depth -= 1
+
+
+# Once, and never removed: a watch that is collected within a step must not change torch's hooks.
+register_optimizer_step_pre_hook(_begin)
+register_optimizer_step_post_hook(_end)
