@@ -34,10 +34,7 @@ class Partition:
         )
 
     def first_affected(self, ids: Tensor) -> dict[int, int]:
-        """For each shard that holds any of ``ids``, shape ``(k,)``, the first slice that does.
-
-        InputError if an id is in no slice.
-        """
+        """Shard -> the first slice with any of ``ids``, ``(k,)``; InputError if one is in none."""
         refuse_unknown(ids, self.ids, "in no shard; give ids trained on and not yet deleted")
         hit = [[bool(torch.isin(part, ids).any()) for part in shard] for shard in self.slices]
         return {shard: slices.index(True) for shard, slices in enumerate(hit) if any(slices)}

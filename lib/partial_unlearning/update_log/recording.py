@@ -186,9 +186,8 @@ class Recording:
         The model holds just the first ``steps``; the others are cut off. None: it cannot be said,
         and if the model has changed, no step so far can be subtracted any more.
 
-        Raises:
-            InputError: another model, more steps than there are, fewer than at the last close(), or
-                not the weights that it then holds.
+        InputError: another model, more steps than there are, fewer than at the last close(), or not
+        the weights that it then holds.
         """
         self._wait()
         history, digest = self.log.history, self.log.description.digest(self.model)

@@ -220,12 +220,8 @@ def purge(log: StoredLog, request: int) -> Entry:
     keep those it led to. The history says so first, so that these steps count as gone from then on,
     and once more at the end: killed in between, the same command completes it.
 
-    Returns:
-        The new line of the history.
-
-    Raises:
-        InputError: no such request stands, the last weights still hold some of its steps, a file
-            cannot be changed, or another process writes.
+    Returns the new line of the history. InputError if no such request stands, the last weights
+    still hold some of its steps, a file cannot be changed, or another process writes.
     """
     with _opened(log).folder.locked():
         asked, held = _standing(log, request)[request], asdict(log.history.entries[-1])
