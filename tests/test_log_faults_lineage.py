@@ -4,6 +4,7 @@ Step k sees samples 4k to 4k + 3.
 """
 
 import shutil
+from threading import Event, Thread
 from unittest import mock
 
 import numpy as np
@@ -440,6 +441,26 @@ def test_a_wrapper_may_change_weights_before_the_step_that_it_holds(path):
     recording.close()
     total = torch.cat([(model.state_dict()[n] - before[n]).ravel() for n in before])
     assert torch.allclose(open_log(path).sum(range(5)), total, atol=1e-5)
+
+
+def test_a_step_of_another_thread_hides_nothing(path):
+    model, begun, over = nn.Linear(6, 3), Event(), Event()
+
+    class Slow(torch.optim.SGD):
+        def step(self, closure=None):
+            begun.set()
+            over.wait(60)
+
+    recording = record(model, path, **ALL)
+    train(model, recording, range(2))
+    other = Thread(target=Slow(nn.Linear(2, 2).parameters(), lr=0.1).step)
+    other.start()
+    begun.wait(60)
+    nn.init.normal_(model.weight)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, range(2, 3))
+    over.set()
+    other.join()
 
 
 # Arithmetic

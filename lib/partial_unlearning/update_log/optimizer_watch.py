@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
 
@@ -60,10 +61,7 @@ class OptimizerWatch:
     alone, as long as a reading. Embeddings with ``max_norm`` are left out, as forward passes change
     them. Of two optimizers that share weights each needs a recorded step of its own.
 
-    Args:
-        model: the model that is recorded.
-        strayed: says whether weights, by their ids, are not as the last step left them.
-
+    Its ``strayed`` says whether weights, by their ids, are not as the last step left them.
     Its ``found`` is whether that was so at an optimizer's step since the last recorded one.
     """
 
@@ -76,7 +74,7 @@ class OptimizerWatch:
             if weight is not None and weight.numel() and not weight.is_inference()
         ]
         self._others = {weight.noted[0] for weight in self._weights}  # that no optimizer holds
-        self._strayed, self.found, self.depth = strayed, False, 0
+        self._strayed, self.found = strayed, False
         _WATCHES.add(self)
 
     def close(self) -> None:
@@ -85,7 +83,8 @@ class OptimizerWatch:
 
     def note(self) -> None:
         """The model is as it should be: a step was recorded."""
-        self.found, self.depth = False, 0
+        self.found = False
+        _DEPTH.set(0)
         for weight in self._weights:
             weight.noted = weight.state()
 
@@ -104,18 +103,18 @@ class OptimizerWatch:
 
 
 _WATCHES: WeakSet[OptimizerWatch] = WeakSet()
+_DEPTH = ContextVar("steps of optimizers that this thread is in", default=0)
 
 
 def _begin(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
-    for watch in list(_WATCHES):
-        watch.depth += 1  # a wrapper's step may hold another, and change weights before it
-        if watch.depth == 1:
+    if _DEPTH.get() == 0:  # a wrapper's step may hold another, and change weights before it
+        for watch in list(_WATCHES):
             watch.look(optimizer)
+    _DEPTH.set(_DEPTH.get() + 1)
 
 
 def _end(*_: Any) -> None:  # noqa: ANN401
-    for watch in list(_WATCHES):
-        watch.depth -= 1
+    _DEPTH.set(max(0, _DEPTH.get() - 1))
 
 
 # Once, and never removed: a watch that is collected within a step must not change torch's hooks.
