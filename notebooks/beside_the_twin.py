@@ -75,7 +75,7 @@ destination_figure(whole)
 #
 # - *Average gap*: mean difference, in points, of the accuracies on target and retained images that were trained on and on all test images.
 #   No attack is among them on this page.
-# - *ToW*: the product of one minus each of these differences {cite:p}`zhao2024`; 1 at the twin.
+# - *ToW*, tug of war: the product of one minus each of these differences {cite:p}`zhao2024`; 1 at the twin.
 # - *Agreement*: percent of test images that both models put into the same class.
 # - *KL*: $\mathrm{KL}(\text{twin} \,\|\, \text{model})$ in nats, mean over test images.
 # - *Sent elsewhere*: percent of the target class's test images that would have to change class for the counts by class to be the twin's.

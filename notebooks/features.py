@@ -66,7 +66,7 @@ dot_figure(tidy(complete, last_hidden), PROBE, label="told rightly (%)")
 layer_figure(complete, "probe", "probe (%)")
 
 # %% [markdown]
-# Likeness of the features of target images to the twin's, by linear centred kernel alignment {cite:p}`kornblith2019`, which is blind to rotation and scale:
+# Likeness of the features of target images to the twin's, by linear centred kernel alignment (CKA) {cite:p}`kornblith2019`, which is blind to rotation and scale:
 
 # %% mystnb={"image": {"alt": "A panel a model: linear CKA to the retrained model after each layer, on test images of the target class."}, "figure": {"caption": "Complete data: linear CKA to the retrained twin on test images of the target class.", "name": "fig-cka-layers-complete"}}
 layer_figure(complete, "cka_target", "CKA to the twin (%)")

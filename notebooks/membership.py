@@ -40,8 +40,8 @@ display(Markdown(chapter.answer(chapter.single(many))))
 # image by image {cite:p}`carlini2022`. Here each model is trained on 10,000 common images of MNIST and on a random half of a *pool* of 200 more:
 # its person, in one batch an epoch. It is then asked to forget that person. Any one image of the pool has been seen by half of the models.
 #
-# - **LiRA** compares with models *of the same method* that never had the image: all that differs is whether this image was in.
-# - **U-LiRA** {cite:p}`hayes2025` compares with *retrained* models. It sees whatever unlearning has done to a model.
+# - **LiRA**, the likelihood-ratio attack, compares with models *of the same method* that never had the image: all that differs is whether this image was in.
+# - **U-LiRA**, its form for unlearning {cite:p}`hayes2025`, compares with *retrained* models. It sees whatever unlearning has done to a model.
 # - **RMIA** {cite:p}`zarifzadeh2024`, offline, has four retrained models to compare with.
 # - **Population**: one threshold for all images.
 #

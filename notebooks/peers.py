@@ -62,9 +62,9 @@ chapter.needs_table(found)
 # | SCRUB | leaves the trained model's answers to target images, keeps those to retained ones, in turns | {cite:t}`kurmanji2023` |
 # | bad teaching | learns its answers to target images from a network of random weights, the others from the trained model | {cite:t}`chundawat2023` |
 # | SalUn | gives target images wrong labels, and moves only the weights that their loss hangs on | {cite:t}`fan2024` |
-# | EU-k | trains the last one or two layers anew on retained images | {cite:t}`goel2022` |
-# | SSD | shrinks the weights that matter more to target images than to all | {cite:t}`foster2024` |
-# | SVD removal | projects away, layer by layer, what only the target's activations use | {cite:t}`kodge2024` |
+# | EU-k, exact unlearning of the last k layers | trains the last one or two layers anew on retained images | {cite:t}`goel2022` |
+# | SSD, selective synaptic dampening | shrinks the weights that matter more to target images than to all | {cite:t}`foster2024` |
+# | SVD removal, by singular value decomposition | projects away, layer by layer, what only the target's activations use | {cite:t}`kodge2024` |
 # | exact replay | goes back to a checkpoint and trains again along the same batches, without the target images | {cite:t}`unlearningatscale2025` |
 #
 # Each is a file of about forty lines in `partial_unlearning/unlearners`, with its formula, and is tested against it.

@@ -34,12 +34,12 @@ def amnesiac(seed: int = 0, model: str = "MLP", **content: object) -> Result:
     return made_run("amnesiac", config, **{"rows": rows, "levels": levels} | content)
 
 
-def test_the_answer_names_each_arm_beside_both_methods():
+def test_the_answer_names_each_arm_beside_the_proposed_method():
     points = points_of(1, [amnesiac(seed) for seed in range(3)])
     said = answer({1: points})
-    assert "keeps +10.00 points" in said and "mean over 1 model" in said
-    assert "schedule turned round −2.00 (+8.00)" in said
-    assert "last layer only +1.60 (+11.60)" in said
+    assert "is +10.00 points beside the baseline’s, mean over 1 model." in said
+    assert "schedule turned round −2.00;" in said
+    assert "last layer only +1.60." in said
     assert "no mask" not in said  # arms that were not run are not named
 
 

@@ -191,6 +191,15 @@ def test_the_answer_names_the_best_of_either_side(runs):
     assert "Not run yet: ResNet9 on mnist" in chapter.coverage("full", found)
 
 
+def test_a_method_that_would_be_the_best_but_misses_once_is_named(runs):
+    lost = next(i for i, run in enumerate(runs) if run.config.model == "LeNet")
+    for number, run in enumerate(runs):
+        run.levels[-1] = row("ssd", d_r=91.0) if number != lost else {**run.levels[-1]}
+    said = chapter.answer(chapter.points(runs))
+    assert "SSD would be better (+1.00 points) but misses the level in 1 of 4 trainings." in said
+    assert "NegGrad+ (−0.50 points of" in said
+
+
 def test_the_tables_have_a_line_a_method_and_say_who_is_missing(runs):
     found = chapter.points(runs)
     text = chapter.summary_table(found).text

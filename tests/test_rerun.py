@@ -150,6 +150,12 @@ def test_the_example_of_a_model_is_one_of_the_page():
         rerun.accepted("table_1", PAGES["table_1"], "quick", {"models": "ConvNet"})
 
 
+def test_the_seeds_of_a_page_are_not_those_of_tuning():
+    cells = [row.get_text() for row in shown("frontier", "full")("tr")]
+    [seeds] = [text for text in cells if text.strip().startswith("-p seeds")]
+    assert "0 to 4" in seeds and "1002" not in seeds
+
+
 def test_a_page_says_how_long_its_runs_took():
     """As their provenance has it, on the complete data, which is stored with the book."""
     stored = [find("full", config) for config in configs_of("table_3", load_profile("full"))]

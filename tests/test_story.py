@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from conftest import made_run
 from reproduction import paper, places
-from reproduction.chapters import answer, leads, story
+from reproduction.chapters import answer, controls, leads, story
 from reproduction.chapters.claim_pages import chapter_claims, claim_table, generated
 from reproduction.chapters.complete import COMPLETE, Complete, complete
 from reproduction.chapters.pictures import svg
@@ -31,6 +31,9 @@ from reproduction.checking.comparing import Comparison, How, by_model
 from reproduction.checking.measurements import tidy
 from reproduction.checking.verdicts import NOT_RUN, Finding
 from reproduction.publishing.reading_time import in_notebook, in_page, minutes
+from reproduction.study.experiments import configs_of
+from reproduction.study.profiles import load_profile
+from reproduction.study.stored_runs import find
 
 NOTHING = {name: tidy([]) for name in ("points", "fractions", "maps")}
 
@@ -111,6 +114,26 @@ def test_the_first_page_has_the_sentences_and_an_answer_to_each_question() -> No
     pages = [path.read_text("utf-8") for path in places.book().rglob("*.md")]
     for name in pieces:
         assert any(f"generated/{name}" in page for page in pages), name
+
+
+@pytest.mark.parametrize("experiment", answer.PLANNED)
+def test_what_is_planned_and_not_run_is_said_with_its_number(experiment: str) -> None:
+    told = answer.standing(COMPLETE)
+    stored: dict[str, list[bool]] = {}
+    for config in configs_of(experiment, load_profile(COMPLETE)):
+        network = f"{config.model} on {paper.TITLES[config.dataset]}"
+        stored.setdefault(network, []).append(find(COMPLETE, config) is not None)
+    for network, there in stored.items():
+        said = f"{answer.PLANNED[experiment]}, {network} {sum(there)} of {len(there)} trainings"
+        assert (said in told) == (not all(there))
+
+
+def test_networks_whose_settings_are_not_chosen_are_named_as_not_run(monkeypatch) -> None:
+    profile = load_profile(COMPLETE)
+    untuned = profile.datasets["mnist"].models["MLP"].model_copy(update={"amnesiac": None})
+    profile.datasets["mnist"].models["MLP"] = untuned
+    monkeypatch.setattr(answer, "load_profile", lambda _: profile)
+    assert "nothing of MLP on MNIST" in answer.standing(COMPLETE)
 
 
 # Without results, and with few
@@ -282,18 +305,19 @@ def test_the_time_to_read_stands_below_the_title() -> None:
 
 
 def test_a_mean_of_a_control_names_what_it_lacks(monkeypatch):
-    def ran(pairs: int, seeds: int = 5) -> Comparison:
-        return Comparison(NOTHING_YET, 1.25, pairs=pairs, seeds=seeds)
+    def ran(pairs: int, seeds: int = 5, bound: float = 1.0) -> Comparison:
+        return Comparison(NOTHING_YET, 1.25, bound, bound, pairs=pairs, seeds=seeds)
 
     def of_table(_, table: int, __, how: How) -> dict[str, Comparison]:
         whole = {"MLP": ran(5), "ResNet9": ran(5), "AlexNet": ran(0, 0)}
-        mine = {"MLP": ran(0, 0), "ResNet9": ran(3 - table), "AlexNet": ran(0, 0)}
+        resnet = ran(3 - table, bound=table - 1.0)  # in Table 1 the proposed method itself
+        mine = {"MLP": ran(0, 0), "ResNet9": resnet, "AlexNet": ran(0, 0)}
         return mine if "uniform" in how.sides else whole
 
-    monkeypatch.setattr(story, "by_model", of_table)
+    monkeypatch.setattr(controls, "by_model", of_table)
     monkeypatch.setattr(story, "of_family", lambda *_: ran(2))
     found = story._control_mean(complete(), story.AMNESIAC, "uniform")
-    assert found == "+1.2 (not MLP of Table 1, MLP of Table 2)"
+    assert found == ("+1.2 (not MLP of Table 1, MLP of Table 2; the same in ResNet9 of Table 1)")
     monkeypatch.setattr(story, "of_family", lambda *_: ran(0))
     assert story._control_mean(complete(), story.AMNESIAC, "uniform") == "–"
 

@@ -92,11 +92,12 @@ def _everywhere(gathered: Measurements, method: str, measure: str) -> pd.Series:
     return rows[at].groupby("dataset")[measure].mean()
 
 
-def come_back(gathered: Measurements) -> pd.Series:
-    """D_t after the first steps of fine-tuning on other classes, from equal forgetting."""
+def come_back(gathered: Measurements, method: str) -> pd.Series:
+    """D_t after steps of fine-tuning on other classes, from equal forgetting, with their number."""
     points = _amnesiac(gathered)
-    tuned = points[points.method.str.match(r"proposed, \d+ steps") & (points.end == "train")]
-    return tuned.groupby([*KEYS, "method"]).d_t.mean()
+    parts = points.method.str.extract(rf"^{method}, (?P<steps>\d+) steps$")
+    tuned = points.assign(steps=parts.steps)[parts.steps.notna() & (points.end == "train")]
+    return tuned.groupby([*KEYS, "steps"]).d_t.mean()
 
 
 def _last_layer_anew(found: pd.DataFrame) -> pd.Series:
@@ -134,7 +135,7 @@ def advice_table(gathered: Measurements, peers: pd.DataFrame) -> Table:
         "reached": _reached(gathered),
         "whole": _span(whole, " %"),
         "pruned": _span(pruned, " %"),
-        "back": _span([come_back(gathered).max()], " %"),
+        "back": _span([come_back(gathered, "proposed").max()], " %"),
         "shares": _shares(),
         "anew": _span(_last_layer_anew(peers)),
         "minutes": _span(again),

@@ -12,14 +12,14 @@ from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
 from reproduction.chapters.forgotten import TWIN
 from reproduction.chapters.membership import attack_on_the_mlp
+from reproduction.chapters.provenance_table import lacking
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, Model, by_model, of_family, printed
 from reproduction.checking.measurements import tidy
 from reproduction.checking.verdicts import CONFIRMED, CONTRADICTED, NOT_RUN
-from reproduction.study.experiments import configs_of
+from reproduction.study.kinds import TABLES
 from reproduction.study.profiles import load_profile
-from reproduction.study.stored_runs import find
 
 NOTHING = "No runs on the complete data say it yet."
 BITS, DENSE = 16, 32
@@ -83,7 +83,7 @@ def _published(found: Complete) -> str:
     return (
         "**At the paper’s own end.** To forget a class, taking back a part of each training step "
         f"keeps {more(whole.mean)} accuracy on everything else than taking back all of it "
-        f"({span(each)}{trainings(each)}; the paper prints {one_decimal(paper_mean(each))} there)."
+        f"({span(each)}{trainings(each)}; the paper {one_decimal(paper_mean(each))})."
     )
 
 
@@ -105,10 +105,11 @@ def _elsewhere(found: Complete) -> str:
     )
     if not equal.pairs:
         return ""
+    each = comparable(found, AMNESIAC.tables, "equal", how)
     return (
         " This holds where the class sits in few batches, as was chosen to fit the paper. With "
-        f"plain shuffling of 100 of its images it is {one_decimal(equal.mean)}, and "
-        f"{one_decimal(own.mean)} at the paper’s own end."
+        f"plain shuffling of 100 of its images it is {one_decimal(equal.mean)} "
+        f"({span(each)}), and {one_decimal(own.mean)} at the paper’s own end."
     )
 
 
@@ -169,34 +170,34 @@ def _itself(one: Comparison) -> str:
     return ", where the chosen mask is the last layer" if one.low == one.high == 0 else ""
 
 
-def remaining(found: Complete) -> float:
-    """Mean test D_t of the proposed method at equal forgetting, over models."""
+def remaining(found: Complete) -> list[float]:
+    """Mean test D_t of the proposed method at equal forgetting, of each model."""
     each = comparable(found, AMNESIAC.tables, "equal", How())
-    return fmean(comparison.d_t[0] for comparison in each.values())
+    return [comparison.d_t[0] for comparison in each.values()]
 
 
 def _forgotten(found: Complete) -> str:
+    named = remaining(found)
     return (
-        f"**Is it forgotten?** By its answers, as was asked: {remaining(found):.1f} % of the "
-        f"class’s test images are still named.{_brought_back(found)}{_attacked()}"
+        f"**Is it forgotten?** By its answers, as was asked: {fmean(named):.1f} % of the class’s "
+        f"test images are still named (mean of {len(named)} networks)."
+        f"{_brought_back(found)}{_attacked()}"
     )
 
 
 def _brought_back(found: Complete) -> str:
-    """What training on the other classes alone brings back at most."""
+    """What training on the other classes alone brings back, each in the network of the most."""
     points = tidy(complete_runs("forgotten"), lambda result: result.fine_tuned)
     if points.empty:
         return ""
-    cases = points.groupby(["model", "method", "steps"]).d_t
-    means, most = cases.mean(), cases.max()
-    model, method, steps = case = means.idxmax()
-    later = means[model, method]
-    mine = come_back(found.data).max()
+    means = points.groupby(["steps", "model", "method"]).d_t.mean()
+    part, whole = come_back(found.data, "proposed"), come_back(found.data, "baseline")
+    _, network, _ = case = part.idxmax()
+    steps, model, method = means.idxmax()
     return (
-        f" Training on the other classes alone brings back up to {mine:.1f} % of it after the part "
-        f"was taken back, and up to {means.max():.0f} % on average, {most[case]:.0f} % in one "
-        f"training, after {method} ({model}, {steps} steps; {later.iloc[-1]:.0f} % after "
-        f"{later.index[-1]})."
+        f" Training {steps} steps on the other classes alone brings back up to {part[case]:.1f} % "
+        f"of it after the part was taken back ({network}; {whole[case]:.1f} % after the whole), "
+        f"and up to {means.max():.0f} % after {method} ({model})."
     )
 
 
@@ -227,22 +228,47 @@ def plain(text: str) -> str:
     return text.replace("**", "")
 
 
+PLANNED = {
+    **{f"table_{number}": f"Table {number}" for number in TABLES},
+    "kept_images": "Tables 1 and 2 with 100 plainly shuffled images",
+    "forgotten": "what the features know",
+    "membership": "attacks",
+    "peers": "today’s methods",
+    "frontier": "how few entries are enough",
+}
+"""The runs behind the findings, by experiment, and what they are about."""
+
+
 def standing(profile: str) -> str:
-    """How much of a profile's comparisons is run; empty where all is."""
-    settings = load_profile(profile)
-    configs = [c for number in (1, 2) for c in configs_of(f"table_{number}", settings)]
-    pairs = {(c.dataset, c.model, c.seed) for c in configs if find(profile, c)}
-    parts = []
-    for dataset, of_data in settings.datasets.items():
-        for model, own in of_data.models.items():
-            seeds = own.seeds or settings.seeds
-            there = sum((dataset, model, seed) in pairs for seed in seeds)
-            if there < len(seeds):
-                on = f"{model} on {paper.TITLES[dataset]}"
-                parts.append(f"of {on} {there} of its {len(seeds)} trainings")
+    """How much of a profile's planned trainings is run; empty where all is."""
+    parts = [*_untuned(profile), *_begun(profile)]
     if not parts:
         return ""
-    return f"Not all is run yet: {', '.join(parts)}. Findings may change."
+    alone = [m for models in load_profile(profile).forgotten.models.values() for m in models]
+    return (
+        f"Not all is run yet: {'; '.join(parts)}. Findings may change. What features know and "
+        f"attacks find was planned for {', '.join(alone)} alone."
+    )
+
+
+def _untuned(profile: str) -> list[str]:
+    """The networks that no run is planned of before their settings are chosen."""
+    names = [
+        f"{model} on {paper.TITLES[dataset]}"
+        for dataset, of_data in load_profile(profile).datasets.items()
+        for model, own in of_data.models.items()
+        if own.amnesiac is None
+    ]
+    return [f"nothing of {' and '.join(names)}"] if names else []
+
+
+def _begun(profile: str) -> list[str]:
+    """The experiments that lack trainings of a network, with their numbers."""
+    return [
+        f"{about}, {network} trainings"
+        for experiment, about in PLANNED.items()
+        for network in lacking(experiment, profile)
+    ]
 
 
 def reproduces(found: Complete, table: int) -> str:
@@ -260,8 +286,8 @@ def reproduces(found: Complete, table: int) -> str:
         run = f"{model}, the only one run of its {models} networks"
     return (
         f"{word.capitalize()}: at equal forgetting the paper’s method keeps {more(whole.mean)} "
-        f"accuracy on everything else than the known one ({run}; the paper prints "
-        f"{one_decimal(paper_mean(each))} there)."
+        f"accuracy on everything else than the known one ({run}; the paper, at its own end, "
+        f"{one_decimal(paper_mean(each))})."
     )
 
 
@@ -330,12 +356,12 @@ def price(found: Complete) -> str:
         return NOTHING
     there = _there(found)
     lost_in = [
-        f"{model} in {(~rows.reached.astype(bool)).sum()} of {len(rows)}"
+        f"{model} in {(~rows.reached.astype(bool)).sum()} of {len(rows)} trainings"
         for model, rows in there.groupby("model", sort=False)
         if not rows.reached.all()
     ]
     level = f"{limits().level:g} % of the class"
-    never = f" Not down to {level}: {', '.join(lost_in)} trainings." if lost_in else ""
+    never = f" Never down to {level} came {', '.join(lost_in)}." if lost_in else ""
     return (
         f"If a request touches few training steps. Where it touched {touched()} of them, "
         f"forgetting a class cost {max(0.0, points.min()):.1f} to {points.max():.1f} points of "

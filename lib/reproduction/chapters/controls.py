@@ -1,6 +1,6 @@
 """What is it that helps? Control arms beside the paper's two methods, at equal forgetting."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -87,6 +87,24 @@ def contrasts(
     return found
 
 
+def remark(evidence: Evidence, numbers: Sequence[int], how: How) -> str:
+    """What to know of a control's mean over the networks of these tables, in brackets.
+
+    ``not``: those that are not in it, because the arm was not run there or misses the level in too
+    many trainings. ``the same``: those in which it is the proposed method itself, and counts 0.
+    """
+    out, same = [], []
+    for table in numbers:
+        of, whole = (
+            by_model(evidence, table, "equal", each) for each in (how, How(placement=how.placement))
+        )
+        names = {model: f"{model} of Table {table}" for model in of if whole[model].seeds}
+        out += [name for model, name in names.items() if not of[model].pairs]
+        same += [name for model, name in names.items() if of[model].low == of[model].high == 0]
+    parts = [f"{what} {', '.join(of)}" for what, of in (("not", out), ("the same in", same)) if of]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
 def answer(points: Mapping[int, pd.DataFrame], placement: str = "tables") -> str:
     """What each arm keeps beside the proposed method and the baseline, mean over models.
 
@@ -95,10 +113,8 @@ def answer(points: Mapping[int, pd.DataFrame], placement: str = "tables") -> str
         placement: of target images.
     """
     evidence: Evidence = {k: v for found in points.values() for k, v in _evidence(found).items()}
-    numbers = list(points)
-    how = How(placement=placement)
-    each = [c for number in numbers for c in by_model(evidence, number, "equal", how).values()]
-    models = sum(comparison.pairs > 0 for comparison in each)
+    numbers, how = list(points), How(placement=placement)
+    each = [one for n in numbers for one in by_model(evidence, n, "equal", how).values()]
 
     def over(first: str, second: str) -> Comparison:
         return of_family(evidence, numbers, "equal", How((first, second), placement=placement))
@@ -108,15 +124,17 @@ def answer(points: Mapping[int, pd.DataFrame], placement: str = "tables") -> str
         return "No stored runs can be compared yet."
     parts = []
     for arm, name in arms_of(numbers[0]).items():
-        own, base = over(arm, "proposed"), over(arm, "baseline")
+        own = over(arm, "proposed")
         if arm not in ("baseline", "proposed") and own.pairs:
-            beside = f" ({signed(base.mean)})" if base.pairs else ""
-            parts.append(f"{name} {signed(own.mean)}{beside}")
+            how = How((arm, "proposed"), placement=placement)
+            parts.append(f"{name} {signed(own.mean)}{remark(evidence, numbers, how)}")
+    models = sum(one.pairs > 0 for one in each)
     return (
-        f"At equal forgetting the proposed method keeps {signed(whole.mean)} points of "
-        f"$\\mathcal{{D}}_r$ against the baseline, mean over {models} "
-        f"model{'' if models == 1 else 's'}, and each control against the proposed method (in "
-        f"brackets against the baseline): {'; '.join(parts) or 'none was run'}."
+        f"At equal forgetting the proposed method’s $\\mathcal{{D}}_r$ is {signed(whole.mean)} "
+        f"points beside the baseline’s, mean over {models} model{'' if models == 1 else 's'}. Each "
+        "control’s beside the proposed method’s (not: the networks where it was not run or seldom "
+        "gets there; the same: where it is the proposed method, and counts 0): "
+        f"{'; '.join(parts) or 'none was run'}."
     )
 
 

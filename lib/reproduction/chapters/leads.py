@@ -41,7 +41,7 @@ def family(found: Complete, which: Family) -> str:
     return (
         f"{word.capitalize()}: {which.name} in part keeps {more(whole.mean)} accuracy on "
         f"everything else at equal forgetting than in whole ({span(each)}{trainings(each)}; "
-        f"the paper prints {one_decimal(paper_mean(each))} there)."
+        f"the paper, at its own end, {one_decimal(paper_mean(each))})."
     )
 
 

@@ -27,18 +27,23 @@ def command(experiment: str, profile: str, **changes: object) -> str:
     return " ".join([run, *pairs])
 
 
-def unfinished(experiment: str, profile: str) -> str:
+def lacking(experiment: str, profile: str) -> list[str]:
     """How many trainings of an experiment are stored, of each model that lacks some."""
     configs = resolve(experiment, profile)[1]
     stored: dict[tuple[str, str], list[bool]] = {}
     for config in configs:
         there = find(profile, config) is not None
         stored.setdefault((config.model, config.dataset), []).append(there)
-    parts = [
+    return [
         f"{model} on {paper.TITLES[data]} {sum(found)} of {len(found)}"
         for (model, data), found in stored.items()
         if not all(found)
     ]
+
+
+def unfinished(experiment: str, profile: str) -> str:
+    """What an experiment lacks, in a sentence; empty where nothing."""
+    parts = lacking(experiment, profile)
     if not parts:
         return ""
     return f"So far, and until all trainings are run: {', '.join(parts)}. This may change."

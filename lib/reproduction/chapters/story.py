@@ -9,7 +9,7 @@ from reproduction.chapters import answer, features, peers
 from reproduction.chapters.advice import advice_table
 from reproduction.chapters.answer import AMNESIAC, ASCENT, FLIPPING, Family
 from reproduction.chapters.complete import Complete, complete_runs
-from reproduction.chapters.controls import arms_of
+from reproduction.chapters.controls import arms_of, remark
 from reproduction.chapters.pictures.controls import SHOWN, controls_picture
 from reproduction.chapters.pictures.method import method_picture
 from reproduction.chapters.pictures.restored import restored_picture
@@ -18,7 +18,7 @@ from reproduction.chapters.pictures.svg import Picture
 from reproduction.chapters.pictures.two_numbers import two_numbers_picture
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.chapters.verdict_box import one_decimal
-from reproduction.checking.comparing import How, by_model, of_family
+from reproduction.checking.comparing import How, of_family
 
 EXAMPLE = "LeNet"
 """The model of the first chapter's picture."""
@@ -149,25 +149,20 @@ def control_means(found: Complete) -> Table:
     heads = ("In place of the paper’s part", "updates back", "wrong labels", "uphill")
     caption = (
         "Points of accuracy on everything else above the paper’s method at equal forgetting, mean "
-        "of the networks. In brackets those that are not in it: there this control was not run, or "
-        "misses the level in too many trainings. Compare only lines of the same networks."
+        "of the networks. In brackets those that are not in it, where this control was not run or "
+        "misses the level in too many trainings; and those where it is the paper’s method itself, "
+        "and counts 0. Compare only lines of the same networks."
     )
     return simple_table(rows, headings=heads, caption=caption)
 
 
 def _control_mean(found: Complete, family: Family, arm: str) -> str:
-    """The mean of one control, with the networks that were run and are not in it."""
+    """The mean of one control, with what to know of it."""
     how = How((arm, "proposed"))
     whole = of_family(found.evidence, family.tables, "equal", how)
     if not whole.pairs:
         return NONE
-    out = []
-    for table in family.tables:
-        of, both = (by_model(found.evidence, table, "equal", h) for h in (how, How()))
-        out += [
-            f"{model} of Table {table}" for model in of if both[model].seeds and not of[model].pairs
-        ]
-    return one_decimal(whole.mean) + (f" (not {', '.join(out)})" if out else "")
+    return f"{one_decimal(whole.mean)}{remark(found.evidence, family.tables, how)}"
 
 
 LABELS = {

@@ -39,6 +39,10 @@ HEADS: dict[str, tuple[str, ...]] = {
 SAID = {"equal": "at equal forgetting", "published": "as published"}
 COMPARED = ("comparison", "family")
 DIFFERENCE = "Points of accuracy on everything else, the paper’s method minus "
+EACH = (
+    "Each line is judged for itself, more strictly the more lines there are; all together by one "
+    "test, which may tell what no line can alone."
+)
 OTHER = {"baseline": "the known one", "reversed": "the same turned round"}
 """What the paper's method is compared with."""
 
@@ -187,6 +191,7 @@ def _models_html(verdict: Verdict) -> str:
     below = f'<p class="runs">Not run yet: {escape(left)}.</p>' if left else ""
     if not run:
         return below
+    each = f'<p class="runs">{EACH}</p>' if len(run) > 1 else ""
     heads = {"paper": "the paper", **SAID}
     kept = [name for name in heads if any(name in line for line in run.values())]
     head = "".join(f'<th scope="col">{heads[name]}</th>' for name in kept)
@@ -196,7 +201,7 @@ def _models_html(verdict: Verdict) -> str:
     )
     return (
         f'<table class="verdict-models"><caption>{verdict.caption}</caption><thead><tr>'
-        f'<th scope="col">model</th>{head}</tr></thead><tbody>{rows}</tbody></table>{below}'
+        f'<th scope="col">model</th>{head}</tr></thead><tbody>{rows}</tbody></table>{each}{below}'
     )
 
 

@@ -85,8 +85,10 @@ def _check_models(wanted: Sequence[str], configs: Sequence[Config]) -> None:
 
 
 def _values(name: str, configs: Sequence[Config]) -> list[Any]:
-    """The values that a parameter has in these runs, each once."""
+    """The values that a parameter has in these runs, each once; tuning keeps its own seeds."""
     path, of_proposed = PARAMETERS[name].field, name in FRACTIONS
+    if name == "seeds":
+        configs = [c for c in configs if not getattr(c, "held_out", False)]
     found = [
         _read(config.model_dump(mode="json"), path)
         for config in configs
