@@ -8,7 +8,7 @@ import gzip
 import shutil
 import threading
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -30,6 +30,7 @@ if CHROMIUM is None:
 LOOKS = ((360, "dark"), (390, "light"), (1280, "light"), (1280, "dark"))
 AXE = ((390, "light"), (1280, "dark"))  # both layouts and both themes; it takes a second each
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
+TOGETHER = 4  # pages open at a time: each is waited for half a second after its last request
 SENT = 1_500_000  # bytes of a page with all that it loads, compressed
 PAINT = 1000  # milliseconds to the first content
 # A query, and up to which place its page has to be found.
@@ -97,17 +98,24 @@ def browser():
 
 @pytest.fixture(scope="module")
 def seen(html, address, browser) -> Look:
-    """All pages, each loaded once."""
-    look = Look()
-    for path in pages(html):
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        inspect(page, path.relative_to(html).as_posix(), address, html, look)
-        page.close()
+    """All pages, each loaded once; some are loaded while the others are looked at."""
+    look, names = Look(), [path.relative_to(html).as_posix() for path in pages(html)]
+    for first in range(0, len(names), TOGETHER):
+        opened = {}
+        for name in names[first : first + TOGETHER]:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            opened[name] = page, load(page, name, address, look)
+        for name, (page, asked) in opened.items():
+            inspect(page, name, look)
+            look.outside += [u for u in asked if not u.startswith((address, "data:", "blob:"))]
+            local = {unquote(urlsplit(u).path).lstrip("/") for u in asked if u.startswith(address)}
+            look.sent[name] = sum(compressed(html / file) for file in local)
+            page.close()
     return look
 
 
-def inspect(page, name: str, address: str, html: Path, look: Look) -> None:
-    """Load a page, and look at it in every width and theme."""
+def load(page, name: str, address: str, look: Look) -> list[str]:
+    """Begin to load a page; returns the list of addresses that it asks for, which may grow."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: look.errors.append(f"{name}: {error}"))
@@ -116,6 +124,11 @@ def inspect(page, name: str, address: str, html: Path, look: Look) -> None:
         lambda said: look.errors.append(f"{name}: {said.text}") if said.type == "error" else None,
     )
     page.goto(address + name)
+    return asked
+
+
+def inspect(page, name: str, look: Look) -> None:
+    """Look at a page in every width and theme, once it has all that it asks for."""
     page.wait_for_load_state("networkidle")
     look.painted[name] = page.evaluate(PAINTED)
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -132,18 +145,17 @@ def inspect(page, name: str, address: str, html: Path, look: Look) -> None:
     look.stops += [name] if page.evaluate(FORMULA_STOPS) else []
     page.keyboard.press("Tab")  # from now on the browser shows where the focus is
     look.unseen += [f"{name}: {element}" for element in page.evaluate(UNSEEN)]
-    look.outside += [url for url in asked if not url.startswith((address, "data:", "blob:"))]
-    local = {unquote(urlsplit(url).path).lstrip("/") for url in asked if url.startswith(address)}
-    look.sent[name] = sum(compressed(html / file) for file in local)
 
 
 def violations(page) -> list[str]:
     """What axe finds against WCAG 2.2 A and AA: the rule, and the first element that breaks it."""
     options = {"runOnly": {"type": "tag", "values": WCAG}, "preload": False}
+    options["resultTypes"] = ["violations"]  # half the time: the rest is not written out
     found = page.evaluate("options => axe.run(document, options)", options)["violations"]
     return [f"{one['id']} {one['nodes'][0]['html'][:100]} ({len(one['nodes'])})" for one in found]
 
 
+@cache
 def compressed(path: Path) -> int:
     """Bytes of a file as a server sends it; pictures are compressed already."""
     data = path.read_bytes() if path.is_file() else b""
