@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 
 from partial_unlearning.errors import InputError
 from reproduction import places
@@ -78,9 +79,17 @@ def html(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The book, built from the committed notebooks; nothing is executed."""
     if request.config.getoption("--book"):
         return Path(request.config.getoption("--book"))
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if hasattr(request.config, "workerinput") else own) / "book-of-tests"
+    with FileLock(f"{root}.lock"):  # the first worker builds it, for all
+        built = root / "_build" / "smoke" / "html"
+        return built if built.exists() else _build(root)
+
+
+def _build(root: Path) -> Path:
     from reproduction import publishing  # it takes long to import, and few tests need it
 
-    root = tmp_path_factory.mktemp("project")
+    shutil.rmtree(root, ignore_errors=True)  # of a worker that was stopped
     for name in ("book", "notebooks"):
         shutil.copytree(places.ROOT / name, root / name)
     for name in ("_config.yml", "_toc.yml"):

@@ -1,5 +1,6 @@
 """Where a chapter's numbers come from."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -57,10 +58,12 @@ def provenance(results: Sequence[Result], *commands: str) -> Table:
         commands: that repeat them.
     """
     origins = [result.provenance for result in results]
+    kinds = Counter(result.config.experiment.replace("_", " ") for result in results)
+    of_kinds = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     seeds = sorted({result.config.seed for result in results})
     versions = [", ".join(f"{k} {v}" for k, v in origin["versions"].items()) for origin in origins]
     rows = [
-        ("runs", f"{len(results)}, seeds {_distinct(seeds)}"),
+        ("runs", f"{len(results)}: {of_kinds or NONE}; seeds {_distinct(seeds)}"),
         ("data", _distinct(f"{r.config.dataset}, {r.config.source}" for r in results)),
         ("digest of the data", _distinct(origin["data_digest"][:12] for origin in origins)),
         ("code", _distinct(map(_commit, origins))),

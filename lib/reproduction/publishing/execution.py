@@ -27,8 +27,8 @@ from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
 LONGEST = ("cost", "update_log", "should_i_use_it", "models", "partial_amnesiac", "amnesiac")
-# Each kernel warns otherwise that it talks to us without encryption, on this very machine, and each that
-# has done its work says as an error that it was told to end.
+# Each kernel warns otherwise that it talks to us without encryption, on this very machine, and says
+# as an error, when its work is done, that it was told to end.
 QUIET = ["--log-level=CRITICAL"]
 # What papermill, jupytext and widgets leave behind: times and paths that make every diff a mess.
 NOTEBOOK_NOISE = ("papermill", "widgets", "jupytext")
