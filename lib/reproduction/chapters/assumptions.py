@@ -4,7 +4,6 @@ from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from reproduction import places
 from reproduction.chapters.comparison import (
@@ -18,6 +17,7 @@ from reproduction.chapters.tables import Table, simple_table
 from reproduction.study.kinds import KINDS
 from reproduction.study.profiles import VARIATIONS, load_profile
 from reproduction.study.results import stored
+from reproduction.yaml_files import read_yaml
 
 FIELDS = ("what", "choice", "how", "otherwise")
 
@@ -40,7 +40,7 @@ def register(profile: str) -> list[dict[str, Any]]:
     }
     named = {name: ", ".join(map(str, found)) for name, found in lists.items()}
     named |= {f"tried_{name}": tried(name) for name in VARIATIONS}
-    entries = yaml.safe_load((places.book() / "assumptions.yaml").read_text(encoding="utf-8"))
+    entries = read_yaml(places.book() / "assumptions.yaml")
     return [{name: e[name].format(profile=values, **named) for name in FIELDS} for e in entries]
 
 

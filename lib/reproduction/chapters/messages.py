@@ -1,16 +1,15 @@
 """What the update log says when something is wrong, as tests have heard it."""
 
-import yaml
-
 from reproduction import places
 from reproduction.chapters.tables import Table, simple_table
+from reproduction.yaml_files import read_yaml
 
 FILE = places.book() / "messages.yaml"
 
 
 def load_messages() -> list[dict[str, str]]:
     """The situations, each with the name of its test and the message."""
-    found: list[dict[str, str]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    found: list[dict[str, str]] = read_yaml(FILE)
     return found
 
 

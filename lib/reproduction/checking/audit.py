@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from reproduction import paper, places
 from reproduction.datasets.sources import official_counts
+from reproduction.yaml_files import read_yaml
 
 
 def scaled(text: str) -> tuple[int, int]:
@@ -173,4 +173,4 @@ def remarks(kind: str) -> list[dict[str, Any]]:
             our reading), ``silences`` for what the paper leaves open (subject and says).
     """
     path = places.book() / "paper" / "contradictions.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))[kind]
+    return read_yaml(path)[kind]

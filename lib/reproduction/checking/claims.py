@@ -5,11 +5,10 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-import yaml
-
 from partial_unlearning.errors import InputError
 from reproduction import paper, places
 from reproduction.checking.verdicts import Limits
+from reproduction.yaml_files import read_yaml
 
 Claim = dict[str, Any]
 Case = dict[str, Any]
@@ -52,7 +51,7 @@ def _check_keys(what: str, given: Iterable[str], known: Sequence[str]) -> None:
 
 @cache
 def _document() -> dict[str, Any]:
-    return checked(yaml.safe_load((places.book() / "claims.yaml").read_text(encoding="utf-8")))
+    return checked(read_yaml(places.book() / "claims.yaml"))
 
 
 def limits() -> Limits:

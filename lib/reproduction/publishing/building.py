@@ -30,6 +30,7 @@ from reproduction.publishing.execution import executed_notebooks, outdated
 from reproduction.publishing.folding import folded
 from reproduction.publishing.phone_figures import phone_figures
 from reproduction.publishing.reading_time import in_notebook, in_page
+from reproduction.yaml_files import read_yaml
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
     shutil.copytree(places.root() / "book", source / "book")
     shutil.copy(places.root() / "_toc.yml", source / "_toc.yml")
     shutil.copy(Path(sphinx_pages.__file__), source)
-    config = yaml.safe_load((places.root() / "_config.yml").read_text(encoding="utf-8"))
+    config = read_yaml(places.root() / "_config.yml")
     config["sphinx"]["config"]["edition"] = edition()
     write_atomic(source / "_config.yml", yaml.safe_dump(config, allow_unicode=True))
     for page in (source / "book").rglob("*.md"):

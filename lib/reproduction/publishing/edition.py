@@ -3,10 +3,9 @@
 import os
 from datetime import UTC, datetime
 
-import yaml
-
 from reproduction import places
 from reproduction.study.provenance import commit_date
+from reproduction.yaml_files import read_yaml
 
 # Set where the book is deployed, so that pages can name themselves; elsewhere nothing is assumed.
 ADDRESS, REPOSITORY = "BOOK_ADDRESS", "BOOK_REPOSITORY"
@@ -19,7 +18,7 @@ def edition() -> dict[str, str]:
         version, date, paper, cite; and address and repository, empty unless the environment
         names them.
     """
-    citation = yaml.safe_load(places.citation().read_text(encoding="utf-8"))
+    citation = read_yaml(places.citation())
     paper = citation["references"][0]
     address = os.environ.get(ADDRESS, "").rstrip("/")
     date = commit_date() or datetime.now(UTC).strftime("%Y-%m-%d")

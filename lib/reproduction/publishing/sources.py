@@ -21,11 +21,11 @@ from typing import Any
 
 import jupytext
 import nbformat
-import yaml
 from nbformat import NotebookNode
 
 from partial_unlearning.errors import InputError
 from reproduction import places
+from reproduction.yaml_files import read_yaml
 
 # The name, the title and the language: papermill asks for all three.
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -49,7 +49,7 @@ class Source:
 
 def _by_name() -> dict[str, Source]:
     folder = places.notebooks()
-    entries = yaml.safe_load((folder / "templates.yaml").read_text(encoding="utf-8"))
+    entries = read_yaml(folder / "templates.yaml")
     made = {
         name: Source(name, folder / entry.pop("source"), **entry) for name, entry in entries.items()
     }

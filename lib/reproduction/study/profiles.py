@@ -23,6 +23,7 @@ from pydantic import (
 
 from partial_unlearning.errors import InputError
 from reproduction import paper, places
+from reproduction.yaml_files import read_yaml
 
 _PAPER_TARGETS = {name: {"target": target} for name, target in paper.TARGET.items()}
 
@@ -486,7 +487,7 @@ def _parent(name: object, file: str) -> dict[str, Any]:
 def _written(name: str) -> dict[str, Any]:
     """What stands in ``profiles/NAME.yaml``."""
     try:
-        found = yaml.safe_load((places.profiles() / f"{name}.yaml").read_text(encoding="utf-8"))
+        found = read_yaml(places.profiles() / f"{name}.yaml")
     except yaml.YAMLError as error:
         raise InputError(f"profiles/{name}.yaml is not YAML: {error}") from error
     if not isinstance(found, dict):
