@@ -356,12 +356,12 @@ def price(found: Complete) -> str:
         return NOTHING
     there = _there(found)
     lost_in = [
-        f"{model} in {(~rows.reached.astype(bool)).sum()} of {len(rows)} trainings"
+        f"{model}, {(~rows.reached.astype(bool)).sum()} of {len(rows)}"
         for model, rows in there.groupby("model", sort=False)
         if not rows.reached.all()
     ]
     level = f"{limits().level:g} % of the class"
-    never = f" Never down to {level} came {', '.join(lost_in)}." if lost_in else ""
+    never = f" Some trainings never came down to {level}: {'; '.join(lost_in)}." if lost_in else ""
     return (
         f"If a request touches few training steps. Where it touched {touched()} of them, "
         f"forgetting a class cost {max(0.0, points.min()):.1f} to {points.max():.1f} points of "
