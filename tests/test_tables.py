@@ -167,3 +167,10 @@ def test_the_text_form_has_the_same_cells():
         "49.50",
         "−2.43",
     ]
+
+
+def test_a_long_remark_wraps_below_its_number_and_a_short_one_stays():
+    rows = [["a", "+2.2 (not ResNet9 of Table 2)"], ["b", "+2.2 (3 of 5)"]]
+    html = simple_table(rows, headings=("control", "kept"), caption="c")._repr_html_()
+    assert '+2.2 <small class="remark">(not ResNet9 of Table 2)</small>' in html
+    assert '+2.2 <small class="spread">(3 of 5)</small>' in html

@@ -18,6 +18,7 @@ METHODS = ("trained", "baseline", "proposed", "retrained")
 SYMBOL = re.compile(r"\bd_([tr])\b", re.IGNORECASE)
 # A number, with its spread or interval apart, so that a phone can set that below, and a remark.
 NUMBER = re.compile(r"([+−-]?\d[\d.,]*|–)((?: ± [\d.]+| \[[^]]*\])?)( ?%)?( \([^)]*\))?$")
+BESIDE = 24  # characters that stay on the line of their number
 MINUS = re.compile(r"(?:(?<=^)|(?<=[ \[(]))-(?=\d)")
 ROLES = {
     **{"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tfoot": "rowgroup"},
@@ -203,11 +204,15 @@ def _number(text: str) -> str:
     found = NUMBER.match(text)
     if not (found and (found[2] or found[4])):
         return with_symbols(text)
-    spread, remark = (
-        f' <small class="spread">{with_symbols(part.strip())}</small>' if part else ""
-        for part in found.group(2, 4)
-    )
-    return f"{with_symbols(found[1])}{spread}{found[3] or ''}{remark}"
+    return f"{with_symbols(found[1])}{_small(found[2])}{found[3] or ''}{_small(found[4])}"
+
+
+def _small(part: str | None) -> str:
+    """A spread or remark in small type; a long one wraps below its number."""
+    if not part:
+        return ""
+    kind = "spread" if len(part) <= BESIDE else "remark"
+    return f' <small class="{kind}">{with_symbols(part.strip())}</small>'
 
 
 def _folded(fold: Fold) -> str:
