@@ -10,6 +10,7 @@ from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family
 from reproduction.checking.measurements import tidy
 from reproduction.checking.samples import Evidence, grouped
+from reproduction.paper import comparisons
 from reproduction.study.kinds import TABLES
 
 AMNESIAC = {
@@ -94,11 +95,13 @@ def remark(evidence: Evidence, numbers: Sequence[int], how: How) -> str:
     many trainings. ``the same``: those in which it is the proposed method itself, and counts 0.
     """
     out, same = [], []
+    both = set.intersection(*({m for t, m in comparisons() if t == n} for n in numbers))
     for table in numbers:
         of, whole = (
             by_model(evidence, table, "equal", each) for each in (how, How(placement=how.placement))
         )
-        names = {model: f"{model} of Table {table}" for model in of if whole[model].seeds}
+        where = f" of Table {table}" if len(numbers) > 1 else ""
+        names = {m: f"{m}{where if m in both else ''}" for m in of if whole[m].seeds}
         out += [name for model, name in names.items() if not of[model].pairs]
         same += [name for model, name in names.items() if of[model].low == of[model].high == 0]
     parts = [f"{what} {', '.join(of)}" for what, of in (("not", out), ("the same in", same)) if of]
