@@ -35,7 +35,9 @@ display(Markdown(f"Complete data, profile `{PUBLISHED}`: {totals(judged)}"))
 #   or where a gradient method has the printed $\mathcal{D}_t$.
 # - **Findings.** *Confirmed* and *contradicted* come from an exact paired test over trainings, *no difference* from two shifted ones. *Inconclusive* says how many trainings it would take, *not comparable*
 #   who never gets there; *mixed* names each case. What follows from the method itself is true *by construction*.
-# - **Bounds.** The paper rarely says how small "minimal" is. The bounds are this book's and stand in the rules, which were committed before the runs.
+# - **Bounds.** The paper rarely says how small "minimal" is. The bounds are this book's and stand in the rules, which were committed before the runs that they judge; earlier runs, since
+#   replaced, had shown what to expect.
+# - **The paper's own numbers**, in the fold of a claim, under the same rule: they *pass* it, or that *cannot be said*, as the rule asks for several trainings, or for what the paper does not print.
 # - A number in brackets points to a **caveat** below the table.
 
 # %% tags=["remove-input"]

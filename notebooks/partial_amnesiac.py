@@ -50,6 +50,7 @@ from reproduction.datasets.sets import load
 from reproduction.study import results as access
 from reproduction.study.profiles import Pruning
 from reproduction.study.runs.target_placement import plan_batches
+from reproduction.study.stored_runs import run_name
 
 apply_style()
 torch.set_num_threads(1)
@@ -258,7 +259,8 @@ tuning_table(tuned(every), caption=f"Accuracy in percent while fine-tuning, prof
 
 # %% tags=["nbval-check-output"]
 rows = []
-for run in [run for run in [*full, *every] if run.config.model == "ResNet9"]:
+both = {run_name(run.config): run for run in [*full, *every]}  # the same under the profile full
+for run in [run for run in both.values() if run.config.model == "ResNet9"]:
     own, found = run.config.buffers, {row["method"]: row for row in run.rows}
     other = "keep" if own == "subtract" else "subtract"
     for method in ("baseline", "proposed"):
@@ -268,7 +270,7 @@ for run in [run for run in [*full, *every] if run.config.model == "ResNet9"]:
             rows.append([*about, *(f"{row[end]:.2f}" if row else "–" for end in ("d_t", "d_r"))])
 tried = [row for row in rows if row[4] == "subtract"]
 none = sum(row[-1] == "–" for row in tried)
-display(Markdown(f"Of the {len(tried)} results with statistics subtracted, {none} are no model."))
+display(Markdown(f"Of {len(tried)} results with statistics subtracted, {none} are no model."))
 simple_table(
     rows,
     headings=("Images", "Data", "Seed", "Method", "Statistics", "d_t", "d_r"),

@@ -188,8 +188,21 @@ def test_one_trial_that_never_gets_there_or_falls_short_forbids_a_setting():
 
 def test_a_strength_above_the_most_allowed_counts_as_not_there():
     points = both([of_seed()])
-    assert frontier.standing(points, "last_layers", most=1.0).setting == "10 %"
-    assert frontier.standing(points, "last_layers", most=4.0).setting == "1 %"
+    assert frontier.standing(frontier.limited(points, 1.0), "last_layers").setting == "10 %"
+    assert frontier.standing(frontier.limited(points, 4.0), "last_layers").setting == "1 %"
+
+
+def test_a_strength_above_the_most_allowed_counts_as_not_there_on_judged_trainings_too():
+    more = of_seed()
+    more[3] |= {"strength": 1.2}  # the setting that is taken, in one of three judged trainings
+    reference = of_seed()
+    reference[0] |= {"strength": 1.2}  # there is nothing to compare with
+    trials = runs([of_seed()], "frontier_tuning")
+    points = frontier.measured(trials + runs([of_seed(), more, reference]))
+    found = frontier.standing(frontier.limited(points, 1.0), "last_layers")
+    assert (found.setting, found.word, found.difference.n) == ("10 %", "inconclusive", 1)
+    assert found.rows.reached.tolist() == [True, False, True]
+    assert frontier.standing(points, "last_layers").difference.n == 3
 
 
 def test_a_setting_fails_where_its_interval_lies_beyond_the_margin():
@@ -297,8 +310,8 @@ def test_the_map_marks_what_never_gets_there():
     ("gaps", "said"),
     [
         ({0.12: 1.0, 0.5: 1.9, 1.0: 2.0}, "hardly matters how many batches held what must go."),
-        ({0.12: 1.0, 0.5: 1.9, 1.0: 30.0}, "as long as others did not."),
-        ({0.12: 1.0, 0.5: 1.9, 1.0: math.nan}, "as long as others did not."),
+        ({0.12: 1.0, 0.5: 1.9, 1.0: 30.0}, "from 12 to 50 % of them."),
+        ({0.12: 1.0, 0.5: 1.9, 1.0: math.nan}, "from 12 to 50 % of them."),
         ({0.12: 1.0, 0.5: 2.1, 1.0: 30.0}, "How near you come depends"),
         ({0.12: math.nan, 1.0: math.nan}, "How near you come depends"),
     ],

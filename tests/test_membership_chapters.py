@@ -67,7 +67,9 @@ def test_the_answer_counts_methods_that_give_members_away(right, wrong):
     said = membership.answer(membership.single([right, wrong]))
     assert "4 of 6 methods still give away" in said  # not loss ascent, nor label flipping below
     assert "AUC of 60.0 [58.0, 62.0]" in said
-    assert "50.5 [48.5, 52.5] where the model was retrained without them: at chance" in said
+    assert (
+        "50.5 [48.5, 52.5] where the model was retrained without them: not told from chance" in said
+    )
     assert "between 47.0 [45.0, 49.0] (label flipping) and 55.0" in said
     assert "From *retrained* models 6 of 6" in said
     assert (
@@ -96,7 +98,7 @@ def test_what_is_missing_is_said(right):
 def test_an_interval_is_above_below_or_at_chance():
     assert membership.beside_chance(50.1, 60) == "above chance"
     assert membership.beside_chance(40, 49.9) == "below chance"
-    assert membership.beside_chance(49, 51) == "at chance"
+    assert membership.beside_chance(49, 51) == "not told from chance"
 
 
 def test_attacks_on_a_class_are_told_by_the_images_they_are_beside(classes):
@@ -182,9 +184,11 @@ def trainings():
 
 def test_the_answer_has_what_a_request_touches_and_costs(trainings, right):
     said = persons.answer(trainings, membership.single([right])).replace("−", "-")
-    assert said.startswith("**Taking back 1 image costs 0.0 points of test accuracy, and taking")
-    assert "taking back 50 images costs 40.0; if a person's images stood together" in said
-    assert "in training, 1.0.**" in said
+    head = "**Taking back whole steps that saw 1 image costs 0.0 points of test accuracy, and those"
+    assert said.startswith(head)
+    assert "that saw 50 images 40.0, the paper’s part 0.0; if a person's images stood" in said
+    assert "together in training, 1.0 and 0.0.**" in said
+    assert "Beside retrained models (U-LiRA) it is up to 65.0" in said
     assert "of 1 image touches 10.0 % of the steps and one of 50 images 99 %; together" in said
     assert "2.0 [-0.5, 4.5] % if nothing is done" in said
     assert "10 together 55.0 [53.0, 57.0] (above chance)" in said

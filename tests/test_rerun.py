@@ -161,5 +161,5 @@ def test_a_page_says_how_long_its_runs_took():
     stored = [find("full", config) for config in configs_of("table_3", load_profile("full"))]
     seconds = median(run.provenance["seconds"] for run in stored if run)
     text = " ".join(shown("table_3", "full").get_text().split())
-    assert f"The {len(stored)} runs of this page took {seconds:.0f} s each" in text
+    assert f"The {len(stored)} runs that are stored took {seconds:.0f} s each" in text
     assert "took" not in shown("audit", "full").get_text()

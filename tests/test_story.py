@@ -167,8 +167,9 @@ def test_the_paper_is_averaged_over_the_networks_that_were_run() -> None:
     other = Comparison(Finding("confirmed"), -1.0, -2.0, 0.0, pairs=10, seeds=10)
     each = {(1, "MLP"): one, (2, "ConvNet"): other}
     assert answer.paper_mean(each) == pytest.approx((42.54 + 58.53) / 2, abs=0.05)
-    assert answer.trainings(each) == ", in the 16 of 20 trainings where both forgot the class"
-    assert answer.trainings({(2, "ConvNet"): other}) == ""
+    said = ", in the 16 of 20 trainings where both come down to 3 % of the class"
+    assert answer.trainings(each, 3.0) == said
+    assert answer.trainings({(2, "ConvNet"): other}, 3.0) == ""
     assert answer.span(each) == "−1.0 to +2.0 in 2 networks"
 
 

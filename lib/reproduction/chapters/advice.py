@@ -28,7 +28,7 @@ CONDITIONS = {
     "method gets down to 1 % in {reached} trainings, and not in the others",
     "Yes, if an answer is needed soon, and roughly will do": "it is one sum over the affected "
     "steps and one subtraction, 0 training steps: milliseconds here, minutes to days from billions "
-    "of weights on",
+    "of weights on; to stop in time it takes some of the target images",
     "No, if batches are shuffled plainly and a request is large, such as a whole class": "1, 100 "
     "and 600 of MNIST's images stand in {shares} of the steps by the closed form; with "
     "every batch affected, taking back all leaves {whole} accuracy on everything else, and taking "
@@ -40,7 +40,8 @@ CONDITIONS = {
     "after partial amnesiac unlearning, a model answers up to {back} of it again on average; only "
     "training again is exact",
     "No, if you still hold the other training images": "training the last layer anew on them "
-    "(EU-k) ends {anew} points beside training again, and needs no log",
+    "(EU-k) ends {anew} points beside training again, and needs no log; the layers below stay as "
+    "they were, and know the class",
     "No, if training again is cheap": "it is exact; here it took {minutes} minutes of one core",
     "Know first that the log is personal data": "it holds who was in which batch, and whoever has "
     "it can undo a request, until that is made final (forget --final)",

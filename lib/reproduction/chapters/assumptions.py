@@ -58,10 +58,13 @@ def tried(name: str) -> str:
         seeds = [run.config.seed for run in mine]
         other = _difference(number, model, points_of(number, mine))
         usual = _difference(number, model, complete_points(number), seeds)
-        parts.append(f"{model} {other} (in the tables, same seeds: {usual})")
+        parts.append(f"{model} {other} (in the tables, same {len(mine)} trainings: {usual})")
     if not parts:
         return "Not run yet."
-    return f"At equal forgetting proposed minus baseline D_r is then {'; '.join(parts)}."
+    return (
+        f"At equal forgetting proposed minus baseline D_r is then {'; '.join(parts)}. A dash: too "
+        "seldom forgotten by both to be compared."
+    )
 
 
 def _difference(

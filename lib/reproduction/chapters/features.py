@@ -90,13 +90,15 @@ def answer(results: Sequence[Result]) -> str:
 
 
 def known_again(results: Sequence[Result]) -> str:
-    """How soon the class is known again from a few images, beside the twin, in a sentence."""
+    """How soon each network knows the class again from a few images, beside its twin."""
     steps, fewest = tidy(results, relearned), min(shown_counts(results))
-    soon = _steps(steps[steps.method.isin(METHODS)], fewest)
-    late = _steps(steps[steps.method == TWIN], fewest)
+    parts = []
+    for model, found in steps.groupby("model", sort=False):
+        soon = _steps(found[found.method.isin(METHODS)], fewest)
+        parts.append(f"{soon} ({model}, its twin {_steps(found[found.method == TWIN], fewest)})")
     return (
-        f"Shown {fewest} of its images, unlearned networks know the class again after {soon} steps "
-        f"(median), those that never saw it after {late}."
+        f"At equal forgetting, shown {fewest} images of the class, networks know it again after a "
+        f"median of {', '.join(parts)} steps; the twin never saw it."
     )
 
 
@@ -125,8 +127,8 @@ def _returned(results: Sequence[Result]) -> str:
     means = points.groupby(["model", "method", "steps"]).d_t.mean()
     model, method, steps = means.idxmax()
     return (
-        f"After training on retained data alone at most {means.max():.1f} % of it is recognised "
-        f"({method} on {model}, {steps} steps)."
+        f"Training on retained data alone brings back most after {method} on {model}: "
+        f"{means.max():.1f} % on average after {steps} steps."
     )
 
 

@@ -22,6 +22,7 @@ from reproduction.checking.frontier import (
     by_model,
     factors,
     geometric,
+    limited,
     ratio,
     standings,
 )
@@ -214,15 +215,21 @@ def _cells(one: Standing) -> list[str]:
 
 
 def plain_table(points: pd.DataFrame, *, caption: str) -> Table:
-    """The same choice where no more than all that is kept may be subtracted, l <= 1."""
-    found = standings(points, most=1.0)
+    """The same choice where no more than all that is kept may be subtracted, l <= 1.
+
+    A judged training that would need more is not there, and nothing is compared with the paper's
+    mask where that one is not.
+    """
+    found = standings(limited(points, 1.0))
     rows = []
     for model, arms in found.items():
         for arm, one in arms.items():
             cells = _cells(one)
             factor = _factor(factors({model: arms}, arm), model)
-            rows.append([model, _kept(one), *cells[:2], cells[4], factor, one.word])
-    heads = ("Model", "Kept", "Entries", "Bytes", "d_r − paper's", "Times fewer", "Half a point")
+            there = NONE if one.rows is None else f"{one.rows.reached.sum()} of {len(one.rows)}"
+            rows.append([model, _kept(one), *cells[:2], there, cells[4], factor, one.word])
+    heads = ("Model", "Kept", "Entries", "Bytes", "Seeds there", "d_r − paper's", "Times fewer")
+    heads += ("Half a point",)
     return simple_table(rows, headings=heads, caption=caption, labels=2)
 
 

@@ -40,8 +40,9 @@ def family(found: Complete, which: Family) -> str:
     each = comparable(found, which.tables, "equal", How())
     return (
         f"{word.capitalize()}: {which.name} in part keeps {more(whole.mean)} accuracy on "
-        f"everything else at equal forgetting than in whole ({span(each)}{trainings(each)}; "
-        f"the paper, at its own end, {one_decimal(paper_mean(each))})."
+        f"everything else at equal forgetting than in whole "
+        f"({span(each)}{trainings(each, limits().level)}; the paper, at its own end, "
+        f"{one_decimal(paper_mean(each))})."
     )
 
 

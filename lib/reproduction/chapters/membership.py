@@ -106,10 +106,10 @@ def bounds(row: pd.Series, rate: str = "auc") -> str:
 
 
 def beside_chance(low: float, high: float, chance: float = CHANCE) -> str:
-    """What an interval says: ``above chance``, ``below chance`` or ``at chance``."""
+    """What an interval says: above chance, below it, or that it cannot be told from it."""
     if low > chance:
         return "above chance"
-    return "below chance" if high < chance else "at chance"
+    return "below chance" if high < chance else "not told from chance"
 
 
 def answer(points: pd.DataFrame) -> str:
@@ -309,7 +309,8 @@ def _crowd_rows(result: Result) -> Iterator[list[str]]:
     found = {(row["method"], row["attack"]): pd.Series(row) for row in result.attacks}
     for method in (m for m in ROWS if m in levels):
         known = levels[method]
-        there = NONE if method in ("trained", TWIN) else f"{known['reached']:.0f} %"
+        unstopped = method in ("trained", TWIN) or method.endswith("all subtracted")
+        there = NONE if unstopped else f"{known['reached']:.0f} %"
         at = ((found.get((method, attack)), rate) for attack, rate in COLUMNS)
         rates = [NONE if row is None else bounds(row, rate) for row, rate in at]
         yield [method, there, f"{known['accuracy']:.1f}", *rates]

@@ -138,7 +138,8 @@ def answer(points: pd.DataFrame) -> str:
     return (
         f"**{_opinion(gaps)}** With {100 * few:g} % of the steps affected, taking back the last "
         f"layer until {limits().level:g} % of the class is still recognised ends "
-        f"{_gap(points, few, 'equal', LAST)} from a model that never saw it; with "
+        f"{_gap(points, few, 'equal', LAST)} from a model that never saw it (the mean of the "
+        "distances of $D_t$ and $D_r$); with "
         f"{100 * many:g} % it ends {_gap(points, many, 'equal', LAST)} from it. Whole updates, "
         f"stopped there too, end {_gap(points, few, 'equal', '100 %')} from it with "
         f"{100 * few:g} %; taken back without stopping, "
@@ -152,8 +153,9 @@ def _opinion(gaps: pd.Series) -> str:
     short = gaps[gaps.index < 1]
     if not _alike(short):
         return "How near you come depends on how many batches held what must go."
-    unless = "" if _alike(gaps) else ", as long as others did not"
-    return f"If you stop in time, it hardly matters how many batches held what must go{unless}."
+    low, high = 100 * short.index.min(), 100 * short.index.max()
+    tried = "" if _alike(gaps) else f", from {low:g} to {high:g} % of them"
+    return f"If you stop in time, it hardly matters how many batches held what must go{tried}."
 
 
 def _alike(gaps: pd.Series) -> bool:

@@ -84,16 +84,16 @@ def _asked(found: Complete) -> str:
     trained = means.loc["trained"].loc[again.index]
     return (
         f"Trained again without the class, a network names {fmean(again.d_t):.1f} % of it and "
-        f"{fmean(again.d_r):.1f} % of everything else, where it named {fmean(trained.d_r):.1f} % "
-        f"before (mean of {len(again)} networks). The question is how near one comes without "
-        "training again."
+        f"{fmean(again.d_r):.1f} % of everything else; the network before the request named "
+        f"{fmean(trained.d_t):.1f} % and {fmean(trained.d_r):.1f} % (means of {len(again)} "
+        "networks). The question is how near one comes without training again."
     )
 
 
 def _how() -> str:
     return (
-        f"In the runs of this book {answer.touched()} of the training steps saw the class and are "
-        "taken back in part. With plain shuffling it would be nearly all of them."
+        f"In the runs of Tables 1 and 2 {answer.touched()} of the training steps saw the class and "
+        "are taken back in part. With plain shuffling it would be nearly all of them."
     )
 
 

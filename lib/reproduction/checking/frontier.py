@@ -82,14 +82,23 @@ _TYPES = {
 }
 
 
-def good(points: pd.DataFrame, most: float = math.inf) -> pd.Series:
-    """Which rows come down to the level with a strength of at most ``most``, within the margin."""
-    return points.reached & (points.strength <= most) & (points.short <= MARGIN)
+def limited(points: pd.DataFrame, most: float) -> pd.DataFrame:
+    """The same where a strength above ``most`` counts as never there, of the tables' mask too."""
+    within = points.reached & (points.strength <= most)
+    run = ["dataset", "model", "seed", "trial"]
+    tables = points[(points.setting == TABLES) & within].set_index(run).index
+    compared = pd.MultiIndex.from_frame(points[run]).isin(tables)
+    return points.assign(reached=within, short=points.short.where(within & compared))
 
 
-def chosen(trials: pd.DataFrame, most: float = math.inf) -> str | None:
+def good(points: pd.DataFrame) -> pd.Series:
+    """Which rows come down to the level, with D_r within the margin."""
+    return points.reached & (points.short <= MARGIN)
+
+
+def chosen(trials: pd.DataFrame) -> str | None:
     """The setting that the rule takes for an arm of a model, None where none may be taken."""
-    may = good(trials, most).groupby(trials.setting).all()
+    may = good(trials).groupby(trials.setting).all()
     left = trials[trials.setting.map(may)]
     return None if left.empty else left.sort_values("kept").setting.iloc[0]
 
@@ -123,12 +132,12 @@ def _word(difference: Interval) -> str:
     return "fails" if difference.high < -MARGIN else "inconclusive"
 
 
-def standing(points: pd.DataFrame, arm: str, most: float = math.inf) -> Standing:
+def standing(points: pd.DataFrame, arm: str) -> Standing:
     """The choice of an arm, from all points of one model, and what it comes to."""
     mine = points[points.arm == arm]
-    setting = chosen(mine[mine.trial], most)
+    setting = chosen(mine[mine.trial])
     rows = mine[(mine.setting == setting) & ~mine.trial]
-    there = rows[rows.reached]
+    there = rows[rows.reached & rows.short.notna()]
     if setting is None or there.empty:
         return Standing(arm, setting)
     difference = interval((-there.short).tolist(), limits().confidence)
@@ -137,10 +146,10 @@ def standing(points: pd.DataFrame, arm: str, most: float = math.inf) -> Standing
     return Standing(arm, setting, first.kept, first.row_bytes, difference, rows, word)
 
 
-def standings(points: pd.DataFrame, most: float = math.inf) -> dict[str, dict[str, Standing]]:
+def standings(points: pd.DataFrame) -> dict[str, dict[str, Standing]]:
     """Every arm that a log can record, by the name of the model."""
     return {
-        name: {arm: standing(rows, arm, most) for arm in (PAPER, *OWN)}
+        name: {arm: standing(rows, arm) for arm in (PAPER, *OWN)}
         for name, rows in by_model(points).items()
     }
 
@@ -176,19 +185,19 @@ def best(found: dict[str, dict[str, Standing]]) -> str | None:
     return max(whole, key=lambda arm: whole[arm], default=None)
 
 
-def _least(points: pd.DataFrame, arm: str, most: float) -> pd.Series:
+def _least(points: pd.DataFrame, arm: str) -> pd.Series:
     """The fewest entries that an arm may keep on each judged training, taken for itself."""
     mine = points[(points.arm == arm) & ~points.trial]
-    return mine[good(mine, most)].groupby(["dataset", "model", "seed"]).kept.min()
+    return mine[good(mine)].groupby(["dataset", "model", "seed"]).kept.min()
 
 
-def ratio(points: pd.DataFrame, arm: str, most: float = math.inf) -> Interval | None:
+def ratio(points: pd.DataFrame, arm: str) -> Interval | None:
     """By what factor an arm keeps less than the paper's masks if each training is taken for itself.
 
     Every seed has the geometric mean of its factors over the models; the interval is over seeds.
     None where fewer than two seeds have a factor in every model.
     """
-    fewer = (_least(points, PAPER, most) / _least(points, arm, most)).dropna()
+    fewer = (_least(points, PAPER) / _least(points, arm)).dropna()
     by_seed = fewer.map(math.log).groupby("seed").agg(["mean", "size"])
     models = len(points[["dataset", "model"]].drop_duplicates())
     logs: Sequence[float] = by_seed["mean"][by_seed["size"] == models].tolist()

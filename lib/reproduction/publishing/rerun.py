@@ -150,7 +150,11 @@ def _time(configs: Sequence[Config], profile: str) -> str:
     if not seconds:
         return ""
     took = f"{median(seconds):.0f} s" if median(seconds) < 90 else f"{median(seconds) / 60:.0f} min"
-    return f"The {len(configs)} runs of this page took {took} each (median, one processor core). "
+    whole = "" if len(seconds) == len(configs) else f" of {len(configs)}"
+    return (
+        f"The {len(seconds)}{whole} runs that are stored took {took} each (median, one processor "
+        "core). "
+    )
 
 
 def _table(names: Sequence[str], own: Values, configs: Sequence[Config]) -> Table:

@@ -84,7 +84,10 @@ def _table(model: str, means: Means, names: Sequence[str], target: int) -> str:
         if state in means
     )
     long = " long" if max(map(len, names)) > 2 else ""
-    caption = f"{model}: accuracy in percent of each class; {names[target]} is to be forgotten"
+    caption = (
+        f"{model}: accuracy in percent of each class; {names[target]} is to be forgotten; to its "
+        "end: all trainings"
+    )
     return (
         '<div class="table-box" role="region" tabindex="0" '
         f'aria-label="{escape(caption)}"><table class="class-map{long}"><caption>{escape(caption)}'

@@ -28,8 +28,9 @@ BELOW = "bytes of the log (% of one that keeps everything)"
 CAPTION = (
     "A dot for each pruning that was tried: bytes of its log in percent of one that keeps every "
     "update whole, and the target images still recognised when as much as possible is taken back. "
-    "Blue: at most 1 % in every one of three trainings. Grey: not forgotten. Bars reach from the "
-    "best training to the worst; the ring is the pruning of Tables 1 and 2."
+    "Blue: at most 1 % in every one of three tuning trainings; others may still miss it. Grey: not "
+    "forgotten. Bars reach from the best training to the worst; the ring is the pruning of the "
+    "tables."
 )
 
 

@@ -21,7 +21,7 @@ ALT = (
 CAPTION = (
     '{model}, mean over {seeds} trainings{fewer}. <span class="sign">○</span> the class to forget, '
     '<span class="sign">●</span> everything else. Unlearning should get from the first line to '
-    "the last, without training again."
+    "the last, without training again. To its end: all trainings, forgotten or not."
 )
 
 
