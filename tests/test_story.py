@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from conftest import made_run
 from reproduction import paper, places
-from reproduction.chapters import answer, controls, leads, story
+from reproduction.chapters import answer, census, controls, leads, story
 from reproduction.chapters.claim_pages import chapter_claims, claim_table, generated
 from reproduction.chapters.complete import COMPLETE, Complete, complete
 from reproduction.chapters.pictures import svg
@@ -99,7 +99,7 @@ def test_every_comparison_drawn_has_the_word_of_its_claim() -> None:
 def test_the_readme_has_the_sentences_and_the_picture_of_the_results() -> None:
     readme = places.readme().read_text(encoding="utf-8")
     assert all(f"- {sentence}\n" in readme for sentence in answer.sentences(complete()))
-    assert answer.standing(COMPLETE) in readme
+    assert census.standing(COMPLETE) in readme
     assert len(readme.splitlines()) <= 120
     drawn = places.readme_picture().read_text(encoding="utf-8")
     assert drawn == story.drawing(complete()), "run: python -m reproduction claims"
@@ -116,15 +116,15 @@ def test_the_first_page_has_the_sentences_and_an_answer_to_each_question() -> No
         assert any(f"generated/{name}" in page for page in pages), name
 
 
-@pytest.mark.parametrize("experiment", answer.PLANNED)
+@pytest.mark.parametrize("experiment", census.PLANNED)
 def test_what_is_planned_and_not_run_is_said_with_its_number(experiment: str) -> None:
-    told = answer.standing(COMPLETE)
+    told = census.standing(COMPLETE)
     stored: dict[str, list[bool]] = {}
     for config in configs_of(experiment, load_profile(COMPLETE)):
         network = f"{config.model} on {paper.TITLES[config.dataset]}"
         stored.setdefault(network, []).append(find(COMPLETE, config) is not None)
     for network, there in stored.items():
-        said = f"{answer.PLANNED[experiment]}, {network} {sum(there)} of {len(there)} trainings"
+        said = f"{census.PLANNED[experiment]}, {network} {sum(there)} of {len(there)} trainings"
         assert (said in told) == (not all(there))
 
 
@@ -132,8 +132,8 @@ def test_networks_whose_settings_are_not_chosen_are_named_as_not_run(monkeypatch
     profile = load_profile(COMPLETE)
     untuned = profile.datasets["mnist"].models["MLP"].model_copy(update={"amnesiac": None})
     profile.datasets["mnist"].models["MLP"] = untuned
-    monkeypatch.setattr(answer, "load_profile", lambda _: profile)
-    assert "nothing of MLP on MNIST" in answer.standing(COMPLETE)
+    monkeypatch.setattr(census, "load_profile", lambda _: profile)
+    assert "nothing of MLP on MNIST" in census.standing(COMPLETE)
 
 
 # Without results, and with few

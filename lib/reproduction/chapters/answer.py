@@ -12,14 +12,12 @@ from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
 from reproduction.chapters.forgotten import TWIN
 from reproduction.chapters.membership import attack_on_the_mlp
-from reproduction.chapters.provenance_table import lacking
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, Model, by_model, of_family, printed
 from reproduction.checking.measurements import tidy
 from reproduction.checking.verdicts import CONFIRMED, CONTRADICTED, NOT_RUN
 from reproduction.study.kinds import TABLES
-from reproduction.study.profiles import Profile, load_profile
 
 NOTHING = "No runs on the complete data say it yet."
 BITS, DENSE = 16, 32
@@ -259,64 +257,6 @@ def plain(text: str) -> str:
     return text.replace("**", "")
 
 
-PLANNED = {
-    **{f"table_{number}": f"Table {number}" for number in TABLES},
-    "kept_images": "Tables 1 and 2 with 100 plainly shuffled images",
-    "forgotten": "what the features know",
-    "membership": "attacks",
-    "peers": "today’s methods",
-    "frontier": "how few entries are enough",
-}
-"""The runs behind the findings, by experiment, and what they are about."""
-
-
-def standing(profile: str) -> str:
-    """How much of a profile's planned trainings is run; empty where all is."""
-    parts = [*_untuned(profile), *_begun(profile)]
-    if not parts:
-        return ""
-    settings = load_profile(profile)
-    alone = [m for models in settings.forgotten.models.values() for m in models]
-    return (
-        f"Not all is run yet: {'; '.join(parts)}. Findings may change. What features know and "
-        f"attacks find was planned for {', '.join(alone)} alone.{_narrow(settings)}"
-    )
-
-
-def _narrow(settings: Profile) -> str:
-    """Which networks are run narrower than their usual width, in a sentence."""
-    from partial_unlearning.models import MODELS  # torch is slow
-
-    widths = {m: own.width for of in settings.datasets.values() for m, own in of.models.items()}
-    parts = [
-        f"{model} {width} of {MODELS[model][1]}"
-        for model, width in widths.items()
-        if width and width < MODELS[model][1]
-    ]
-    said = " To save time some are narrower than the paper’s; channels of the first layer: "
-    return f"{said}{', '.join(parts)}." if parts else ""
-
-
-def _untuned(profile: str) -> list[str]:
-    """The networks that no run is planned of before their settings are chosen."""
-    names = [
-        f"{model} on {paper.TITLES[dataset]}"
-        for dataset, of_data in load_profile(profile).datasets.items()
-        for model, own in of_data.models.items()
-        if own.amnesiac is None
-    ]
-    return [f"nothing of {' and '.join(names)}"] if names else []
-
-
-def _begun(profile: str) -> list[str]:
-    """The experiments that lack trainings of a network, with their numbers."""
-    return [
-        f"{about}, {network} trainings"
-        for experiment, about in PLANNED.items()
-        for network in lacking(experiment, profile)
-    ]
-
-
 def reproduces(found: Complete, table: int) -> str:
     """Whether one of Tables 1 to 6 reproduces, in a sentence."""
     word = found.judged.loc[f"table-{table}-all", "equal"]
@@ -413,7 +353,18 @@ def price(found: Complete) -> str:
     return (
         f"If a request touches few training steps. Where it touched {touched()} of them, "
         f"forgetting a class cost {max(0.0, points.min()):.1f} to {points.max():.1f} points of "
-        f"accuracy on everything else, against the network before.{never}"
+        f"accuracy on everything else, against the network before.{never}{_example_of_log()}"
+    )
+
+
+def _example_of_log() -> str:
+    """What the log of a large model takes."""
+    from reproduction.costs.estimate import in_words, log_bytes  # torch is slow
+
+    size = in_words(log_bytes(1e9, 10_000, pruned=0.9))
+    return (
+        f" The log grows with weights and steps: {size} for a billion weights, 10,000 steps and "
+        "nine tenths pruned."
     )
 
 

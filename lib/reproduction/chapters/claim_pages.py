@@ -7,7 +7,8 @@ import pandas as pd
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import places
-from reproduction.chapters.answer import sentences, standing
+from reproduction.chapters.answer import sentences
+from reproduction.chapters.census import standing
 from reproduction.chapters.complete import COMPLETE, complete
 from reproduction.chapters.story import drawing, pieces
 from reproduction.chapters.tables import NONE, Fold, Table, simple_table

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import pandas as pd
 
-from reproduction.chapters import answer, features, peers
+from reproduction.chapters import answer, census, features, peers
 from reproduction.chapters.advice import advice_table
 from reproduction.chapters.answer import AMNESIAC, ASCENT, FLIPPING, Family
 from reproduction.chapters.complete import Complete, complete_runs
@@ -68,7 +68,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
 
 
 def _standing() -> str:
-    return f"{answer.standing('full')}\n"
+    return f"{census.standing('full')}\n"
 
 
 def _asked(found: Complete) -> str:
