@@ -41,7 +41,7 @@ points = measured(complete)
 display(Markdown(f"{answer(points)}\n\n{unfinished('frontier', 'full')}"))
 
 # %% [markdown]
-# That is about the number of entries that a log must keep of each update. The price is said below: a mask in the last layer
+# This is about the number of entries that a log must keep of each update. The price is said below: a mask in the last layer
 # makes the model *answer* as if it had forgotten.
 #
 # > The paper, Section 6: "In near future, we will explore the layer-wise structured and adaptive partial machine unlearning to erase

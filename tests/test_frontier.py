@@ -243,6 +243,17 @@ def test_a_page_says_which_trainings_are_missing():
     assert bool(said) == bool(models)
 
 
+def test_the_answer_says_where_no_mask_of_our_own_may_be_taken():
+    only = [record("proposed", None, 900, 90.0), record("last_layers", 0.1, 100, 80.0)]
+    points = pd.concat([both([of_seed()]), both([only]).assign(model="ResNet9")])
+    said = chapter.answer(points)
+    assert said.startswith("**No: no mask of our own saves entries in every network.** None may be")
+    assert "taken in ResNet9 (the mask of the tables keeps 90 %), at up to 10 %" in said
+    assert "Elsewhere the last layers keep fewer entries" in said and "MLP 10 times fewer" in said
+    assert chapter.answer(both([only])).endswith("at up to 10 % of the entries.")
+    assert chapter.answer(frontier.measured([])) == "Nothing is stored yet."
+
+
 def test_the_answer_names_the_factor_and_where_it_holds():
     said = chapter.answer(both([of_seed(), of_seed(1), of_seed(-1)]))
     assert "keeping the last layers needs **10 times fewer entries a step**" in said
@@ -256,7 +267,7 @@ def test_an_answer_that_is_a_no_and_one_without_runs():
     assert chapter.answer(both([worse])).startswith(
         "No: the best mask of our own, blocks of 32, needs 2.5 times"
     )
-    assert "nothing is stored" in chapter.answer(frontier.measured([]))
+    assert chapter.answer(frontier.measured([])) == "Nothing is stored yet."
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
