@@ -59,6 +59,7 @@ class Verdict:
         rule: by which the words were found.
         models: of a comparison, for each model what the paper prints, and each reading's words.
         caption: what those are.
+        together: whether one test judges all models, beside the one of each.
     """
 
     source: str
@@ -68,6 +69,7 @@ class Verdict:
     rule: str
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     caption: str = ""
+    together: bool = False
 
 
 def verdicts(chapter: str, found: Complete | None = None) -> list[Verdict]:
@@ -94,6 +96,7 @@ def _verdict(found: Complete, claim: Claim) -> Verdict:
         row.rule,
         _models(found, claim, readings) if compared else {},
         f"{DIFFERENCE}{OTHER[claim['cases'][0]['minus']]}" if compared else "",
+        claim["measure"] == "family",
     )
 
 
@@ -191,7 +194,7 @@ def _models_html(verdict: Verdict) -> str:
     below = f'<p class="runs">Not run yet: {escape(left)}.</p>' if left else ""
     if not run:
         return below
-    each = f'<p class="runs">{EACH}</p>' if len(run) > 1 else ""
+    each = f'<p class="runs">{EACH}</p>' if verdict.together and len(run) > 1 else ""
     heads = {"paper": "the paper", **SAID}
     kept = [name for name in heads if any(name in line for line in run.values())]
     head = "".join(f'<th scope="col">{heads[name]}</th>' for name in kept)
