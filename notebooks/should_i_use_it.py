@@ -27,10 +27,11 @@ import torch
 
 from partial_unlearning import accuracy, build, undo
 from reproduction.chapters.figures import apply_style
+from reproduction.chapters.log_size import in_words, log_bytes
 from reproduction.chapters.people import outcome, request_map
 from reproduction.chapters.tables import signed
 from reproduction.costs.cost_figures import size_lines
-from reproduction.costs.estimate import estimate_table, in_words, lasting, log_bytes, measured_rates
+from reproduction.costs.estimate import estimate_table, lasting, measured_rates
 from reproduction.datasets.sets import load
 
 apply_style()

@@ -9,6 +9,7 @@ from torch import nn
 
 from partial_unlearning import build, create
 from reproduction.chapters import people
+from reproduction.chapters.log_size import in_words, log_bytes
 from reproduction.costs import estimate
 from reproduction.costs.cost_figures import size_lines
 
@@ -41,7 +42,7 @@ def test_the_formula_is_the_size_of_a_log(tmp_path, name, ends, values, batch, m
     ids = torch.arange(most - 200, most)
     settings = {"sparsity_first": first, "sparsity_last": last, "values": values}
     log = filled(tmp_path / "log", model, steps=300, ids=ids, batch_size=batch, **settings)
-    foretold = estimate.log_bytes(
+    foretold = log_bytes(
         log.description.size,
         300,
         pruned=1 - log.description.kept / log.description.size,
@@ -70,7 +71,7 @@ def test_the_table_has_a_line_a_model_and_grows_with_it():
     [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1.5e9, "1.5 GB"), (7e20, "7e+05 PB")],
 )
 def test_bytes_in_words(amount, words):
-    assert estimate.in_words(amount) == words
+    assert in_words(amount) == words
 
 
 @pytest.mark.parametrize("module", [estimate, people])

@@ -11,6 +11,7 @@ from reproduction.chapters.advice import come_back
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
 from reproduction.chapters.forgotten import TWIN
+from reproduction.chapters.log_size import in_words, log_bytes
 from reproduction.chapters.membership import attack_on_the_mlp
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
@@ -359,8 +360,6 @@ def price(found: Complete) -> str:
 
 def _example_of_log() -> str:
     """What the log of a large model takes."""
-    from reproduction.costs.estimate import in_words, log_bytes  # torch is slow
-
     size = in_words(log_bytes(1e9, 10_000, pruned=0.9))
     return (
         f" The log grows with weights and steps: {size} for a billion weights, 10,000 steps and "

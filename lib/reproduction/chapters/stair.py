@@ -24,7 +24,7 @@ STAIR: dict[str, dict[tuple[str, ...], str]] = {
         ("__init__", "__main__"): "what one imports; the commands log and forget",
     },
     "reproduction": {
-        ("__init__", "places"): "where things lie",
+        ("__init__", "places", "yaml_files"): "where things lie; reading YAML",
         ("datasets", "machine", "paper"): "images, cores, the paper's numbers",
         ("study",): "profiles, experiments, runs, tuning",
         ("checking",): "exact tests, claims, findings",

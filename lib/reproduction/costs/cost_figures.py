@@ -20,7 +20,7 @@ from reproduction.chapters.figures import (
     Panels,
     look,
 )
-from reproduction.costs.estimate import in_words, log_bytes
+from reproduction.chapters.log_size import in_words, log_bytes
 from reproduction.study.runs.setup import point
 
 AT_THE_END = {"textcoords": "offset points", "fontsize": 8, "annotation_clip": False}
