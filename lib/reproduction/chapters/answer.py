@@ -300,7 +300,7 @@ def storage(found: Complete) -> str:
         f"The values of the pruned log take {shares.min():.1f} to {shares.max():.0f} % of the "
         f"bytes of one that keeps every update whole, in the {len(shares)} networks run"
         f"{_example(found, shares)}. A factor of two of that is shorter numbers, not pruning. The "
-        f"claim that pruning alone saves half: {row.published} ({row.published_note})."
+        f"claim that pruning alone saves half: {row.published}."
     )
 
 

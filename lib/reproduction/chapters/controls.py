@@ -1,5 +1,6 @@
 """What is it that helps? Control arms beside the paper's two methods, at equal forgetting."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -95,13 +96,12 @@ def remark(evidence: Evidence, numbers: Sequence[int], how: How) -> str:
     many trainings. ``the same``: those in which it is the proposed method itself, and counts 0.
     """
     out, same = [], []
-    both = set.intersection(*({m for t, m in comparisons() if t == n} for n in numbers))
+    tables = Counter(model for table, model in comparisons() if table in numbers)
     for table in numbers:
         of, whole = (
             by_model(evidence, table, "equal", each) for each in (how, How(placement=how.placement))
         )
-        where = f" of Table {table}" if len(numbers) > 1 else ""
-        names = {m: f"{m}{where if m in both else ''}" for m in of if whole[m].seeds}
+        names = {m: f"{m} of Table {table}" if tables[m] > 1 else m for m in of if whole[m].seeds}
         out += [name for model, name in names.items() if not of[model].pairs]
         same += [name for model, name in names.items() if of[model].low == of[model].high == 0]
     parts = [f"{what} {', '.join(of)}" for what, of in (("not", out), ("the same in", same)) if of]

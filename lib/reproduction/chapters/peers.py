@@ -103,16 +103,19 @@ def _points(value: float) -> str:
     return f"{signed(value)} points"
 
 
+def _beside_twins(equal: pd.DataFrame) -> pd.DataFrame:
+    """Trainings at equal forgetting with ``kept``, their D_r minus that of their twin."""
+    twin = equal[equal.method == "retrained"].set_index(["model", "seed"]).d_r
+    own = pd.MultiIndex.from_frame(equal[["model", "seed"]])
+    return equal.assign(kept=equal.d_r - twin.reindex(own).to_numpy())
+
+
 def _better_in_part(found: pd.DataFrame, means: pd.DataFrame) -> str:
     """The methods that would be the best of their group but for trainings where they miss."""
-    equal = found[found.end == "equal"]
-    twin = equal[equal.method == "retrained"].set_index(["model", "seed"]).d_r
-    kept = equal.d_r - twin.reindex(pd.MultiIndex.from_frame(equal[["model", "seed"]])).to_numpy()
-    said = []
-    for name, runs in equal.assign(kept=kept).groupby("method", sort=False):
+    said, equal = [], _beside_twins(found[found.end == "equal"])
+    for name, runs in equal[~equal.method.isin(means.index)].groupby("method", sort=False):
         there = runs[runs.reached.astype(bool)]
-        whole = there.model.nunique() == runs.model.nunique() and name in METHODS
-        if not whole or name in means.index:
+        if name not in METHODS or there.model.nunique() < runs.model.nunique():
             continue
         mine = there.groupby("model").kept.mean().mean()
         rivals = [n for n in means.index if METHODS[n].group == METHODS[name].group]
