@@ -61,6 +61,13 @@ def test_printed_keeps_the_written_precision() -> None:
     assert frame.loc[(6, "ConvNet", "proposed"), "d_t"] == "0.50"
 
 
+def test_a_network_of_two_tables_is_named_with_its_data_where_both_are_meant() -> None:
+    one = {(1, "MLP"): "MLP", (2, "ResNet9"): "ResNet9"}
+    assert paper.names(one) == one
+    both = paper.names([(1, "ResNet9"), (1, "MLP"), (2, "ResNet9")])
+    assert [*both.values()] == ["ResNet9 on MNIST", "MLP", "ResNet9 on OrganAMNIST"]
+
+
 def test_178_of_180_cells_are_counts_of_test_images() -> None:
     for reading in (str, audit.padded):
         frame = audit.cells(reading=reading)

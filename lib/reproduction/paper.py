@@ -1,5 +1,7 @@
 """What the paper prints: Tables 1 to 6, and the classes behind them."""
 
+from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -56,3 +58,14 @@ def comparisons() -> list[tuple[int, str]]:
     """The 18 (table, model) pairs in which the paper sets its method against the baseline."""
     pairs = printed()[["table", "model"]].drop_duplicates()
     return list(pairs.itertuples(index=False, name=None))
+
+
+def names(pairs: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """What to call (table, model) pairs: the model, with its data set where another has it too."""
+    pairs = list(pairs)
+    data = printed().set_index("table").dataset.to_dict()
+    times = Counter(model for _, model in pairs)
+    return {
+        (table, model): f"{model} on {TITLES[data[table]]}" if times[model] > 1 else model
+        for table, model in pairs
+    }

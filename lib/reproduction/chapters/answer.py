@@ -160,7 +160,8 @@ def _others(found: Complete) -> str:
 def _last_layer(found: Complete) -> str:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", LAST_LAYER)
     each = comparable(found, AMNESIAC.tables, "equal", LAST_LAYER)
-    parts = [f"{model} {_with_bounds(one)}" for (_, model), one in each.items()]
+    called = _called(found)
+    parts = [f"{called[key]} {_with_bounds(one)}" for key, one in each.items()]
     misses = _missing(found)
     well = f"In {len(each)} of {len(each) + len(misses)} networks the" if misses else "The"
     leads = {
@@ -174,20 +175,26 @@ def _last_layer(found: Complete) -> str:
     )
 
 
+def _called(found: Complete) -> dict[Model, str]:
+    """The names of the networks of Tables 1 and 2 that were run."""
+    return paper.names(_of_tables(found).groupby(["table", "model"], sort=False).groups)
+
+
 def _missing(found: Complete) -> list[str]:
     """The networks in which the last layer alone seldom forgets enough to be compared."""
     points = found.data["points"]
     at = (points.end == "train") & (points.level == limits().level) & (points.placement == "tables")
     points = points[at & (points.method == LAST_LAYER.sides[0])]
-    said = []
+    said, called = [], _called(found)
     for table in AMNESIAC.tables:
         for model, one in by_model(found.evidence, table, "equal", LAST_LAYER).items():
             reached = points[(points.table == table) & (points.model == model)].reached
             if one.seeds and not one.pairs:
                 said.append(
-                    f" In {model} that seldom forgets: in {(~reached).sum()} of {len(reached)} "
-                    f"trainings more than {limits().level:g} % of the class’s images are "
-                    "named even with all of it taken back."
+                    f" In {called[table, model]} that seldom forgets: in "
+                    f"{(~reached).sum()} of {len(reached)} trainings more than "
+                    f"{limits().level:g} % of the class’s images are named even with all of it "
+                    "taken back."
                 )
     return said
 
@@ -313,7 +320,8 @@ def _example(found: Complete, shares: pd.Series) -> str:
     run = next(r for r in complete_runs(f"table_{table}") if r.config.model == model)
     whole = whole_log(model, run.config.width, run.config.dataset, run.facts["steps"])
     mine = shares[table, model] / 100 * whole
-    return f": for the {model} {mine / 1e9:.2f} GB in place of {whole / 1e9:.2f}"
+    name = _called(found)[table, model]
+    return f": for the {name} {mine / 1e9:.2f} GB in place of {whole / 1e9:.2f}"
 
 
 def _there(found: Complete) -> pd.DataFrame:
@@ -343,10 +351,10 @@ def price(found: Complete) -> str:
     points = lost(found)
     if points.empty:
         return NOTHING
-    there = _there(found)
+    there, called = _there(found), _called(found)
     lost_in = [
-        f"{model}, {(~rows.reached.astype(bool)).sum()} of {len(rows)}"
-        for model, rows in there.groupby("model", sort=False)
+        f"{called[key]}, {(~rows.reached.astype(bool)).sum()} of {len(rows)}"
+        for key, rows in there.groupby(["table", "model"], sort=False)
         if not rows.reached.all()
     ]
     level = f"{limits().level:g} % of the class"

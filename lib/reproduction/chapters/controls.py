@@ -1,17 +1,16 @@
 """What is it that helps? Control arms beside the paper's two methods, at equal forgetting."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from reproduction import paper
 from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, by_model, of_family
 from reproduction.checking.measurements import tidy
 from reproduction.checking.samples import Evidence, grouped
-from reproduction.paper import comparisons
 from reproduction.study.kinds import TABLES
 
 AMNESIAC = {
@@ -96,12 +95,12 @@ def remark(evidence: Evidence, numbers: Sequence[int], how: How) -> str:
     many trainings. ``the same``: those in which it is the proposed method itself, and counts 0.
     """
     out, same = [], []
-    tables = Counter(model for table, model in comparisons() if table in numbers)
+    called = paper.names(pair for pair in paper.comparisons() if pair[0] in numbers)
     for table in numbers:
         of, whole = (
             by_model(evidence, table, "equal", each) for each in (how, How(placement=how.placement))
         )
-        names = {m: f"{m} of Table {table}" if tables[m] > 1 else m for m in of if whole[m].seeds}
+        names = {model: called[table, model] for model in of if whole[model].seeds}
         out += [name for model, name in names.items() if not of[model].pairs]
         same += [name for model, name in names.items() if of[model].low == of[model].high == 0]
     parts = [f"{what} {', '.join(of)}" for what, of in (("not", out), ("the same in", same)) if of]
