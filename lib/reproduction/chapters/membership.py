@@ -154,9 +154,9 @@ def _hidden(points: pd.DataFrame) -> Iterator[str]:
     mine = points[(points.attack == "LiRA") & (points.method == "trained")]
     for row in mine[mine.auc_low <= CHANCE].itertuples():
         yield (
-            f"In the {row.crowd} ({row.per_side} models a side) the attack is at chance before "
-            f"anything is forgotten ({row.auc:.1f} [{row.auc_low:.1f}, {row.auc_high:.1f}]), so "
-            "that it says nothing of unlearning there."
+            f"In the {row.crowd} ({row.per_side} models a side) the attack cannot be told from "
+            f"chance even before anything is forgotten ({row.auc:.1f} [{row.auc_low:.1f}, "
+            f"{row.auc_high:.1f}]), so that it says nothing of unlearning there."
         )
 
 
