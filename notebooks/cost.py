@@ -85,7 +85,8 @@ simple_table(
 # %% [markdown]
 # ## Bytes of a step, measured on this machine
 #
-# One training of LeNet as in [Table 1](table_1.ipynb), a log for each setting beside it. Everything in the log's folder counts.
+# One short training of LeNet, a log for each setting beside it. Everything in the log's folder counts. The settings are those of the quick profile, whose pruning is not that of
+# the complete data above.
 
 # %%
 config = costs.table_1_config(own, "LeNet")
@@ -110,7 +111,7 @@ names = {
     "90%": "random 90 %",
     "magnitude 90%": "magnitude 90 %",
 }
-names |= {"bfloat16": f"the pruning of Table 1, profile {own}"}
+names |= {"bfloat16": f"pruned as Table 1 in profile {own}"}
 for label, name in names.items():
     bits = run.bits(label)
     rows.append([name, f"{bits * size / 8:,.0f}", f"{bits:.2f}", f"{bits / 32:.1%}"])

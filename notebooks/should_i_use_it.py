@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # On a model of your own: ten requests, and what it would cost
+# # Try it: ten requests, and what a log costs
 #
 # [Yes if, no if](../book/path/use.md) says when. Here is a request that visibly works, in fifteen lines to copy, and what it would cost you.
 

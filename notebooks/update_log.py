@@ -142,7 +142,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # - *Schedulers*: nothing to do. A learning rate of zero is recorded like a skipped step.
 # - *Averaged weights* (EMA, SWA) belong into a copy: no step can be subtracted from an average.
 # - *What else changes weights*: load and initialise before `record`, or call `restart` after it; decay weights between `optimizer.step()` and `step`. Two optimizers may share no weights
-#   within one step. Validate in evaluation mode: what a pass in training mode does to running statistics counts as a part of the next step, unless `buffers="keep"`; only then `update_bn` may follow before the end.
+#   within one step. With `buffers="subtract"` validate in evaluation mode: what a pass in training mode does to running statistics would count as a part of the next step, and `update_bn` may not follow before the end.
 # - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, the next `step`, or `close`, refuses.
 
 
@@ -355,6 +355,6 @@ message_table()
 # %% [markdown]
 # ## What to keep in mind
 #
-# - **Batch normalisation**: running statistics are recorded and subtracted like weights; `buffers="keep"` in `record` leaves them. [Both](partial_amnesiac.ipynb) were tried on ResNet9.
+# - **Batch normalisation**: a request leaves running statistics as they are. `buffers="subtract"` in `record` takes them back like weights; averages over past batches do not add up, though, and where [both were tried](partial_amnesiac.ipynb) variances fell below 0, which is refused.
 # - **The log is personal data too**, until a request is final: whoever has it can add back what was taken. So are copies of the log and of older weights, and what snapshots keep: those are yours to delete.
 # - **How much to prune** decides whether anything is forgotten: see [what it costs](cost.ipynb).

@@ -191,20 +191,34 @@ def test_perturbed_weights_that_are_put_back_to_rounding_are_allowed(tmp_path):
 
 def test_a_variance_below_zero_is_refused_and_nothing_is_changed(tmp_path):
     """The model would answer NaN."""
+    model = normalised(tmp_path / "log", buffers="subtract")
+    before, log = state(model), open_log(tmp_path / "log")
+    with pytest.raises(InputError, match=r"1\.running_var .* variance below 0"):
+        forget(log, model, [20])
+    assert all(torch.equal(before[name], tensor) for name, tensor in state(model).items())
+    assert [entry.kind for entry in log.history.entries] == ["trained"]
+
+
+def test_the_same_request_is_answered_where_nothing_is_said_of_statistics(tmp_path):
+    model = normalised(tmp_path / "log")
+    before = state(model)
+    forget(open_log(tmp_path / "log"), model, [20])
+    equal = {name: torch.equal(before[name], tensor) for name, tensor in state(model).items()}
+    assert not equal["0.weight"] and equal["1.running_var"] and equal["1.num_batches_tracked"]
+
+
+def normalised(path: Path, **settings: str) -> nn.Module:
+    """A model whose statistics cannot be taken back without step 5."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4))
-    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    recording, optimizer = record(model, path, **ALL, **settings), sgd(model)
     for step, ids in enumerate(IDS.split(4)):
         optimizer.zero_grad()
         model((100.0 if step == 5 else 1.0) * torch.randn(4, 6)).square().mean().backward()
         optimizer.step()
         recording.step(ids, 0)
     recording.close()
-    before, log = state(model), open_log(tmp_path / "log")
-    with pytest.raises(InputError, match=r"1\.running_var .* variance below 0"):
-        forget(log, model, [20])
-    assert all(torch.equal(before[name], tensor) for name, tensor in state(model).items())
-    assert [entry.kind for entry in log.history.entries] == ["trained"]
+    return model
 
 
 def test_a_weight_that_is_no_statistic_may_become_negative(tmp_path):

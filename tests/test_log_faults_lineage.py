@@ -483,7 +483,7 @@ def test_arithmetic_statistics_without_meaning_below_0_are_refused(path, buffer)
             return self.l(x / (self.var + 1e-5).sqrt())
 
     model = Norm()
-    recording = record(model, path, **ALL)
+    recording = record(model, path, **ALL, buffers="subtract")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     for step in range(9):
         optimizer.zero_grad()

@@ -26,7 +26,12 @@ from partial_unlearning.update_log.recording import Recording
 from partial_unlearning.update_log.request_files import answer
 
 IDS = torch.arange(40)
-ALL = {"sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
+ALL = {
+    "sparsity_first": 0,
+    "sparsity_last": 0,
+    "values": "float32",
+    "buffers": "subtract",  # the reading in which nothing may be lost
+}
 
 
 def begin(model: nn.Module, path: Path, **setting: Any) -> Recording:

@@ -513,15 +513,16 @@ def test_an_unfinished_log_takes_the_weights_it_is_given(tmp_path):
 
 
 def test_batch_norm_counters_stay_whole(tmp_path):
-    model, log, _ = trained(tmp_path / "log", "ResNet9", sparsity_first=0.0, sparsity_last=0.0)
+    setting = {"sparsity_first": 0.0, "sparsity_last": 0.0, "buffers": "subtract"}
+    model, log, _ = trained(tmp_path / "log", "ResNet9", **setting)
     forget(log, model, IDS[:1])
     counters = [t for n, t in model.state_dict().items() if n.endswith("num_batches_tracked")]
     assert {int(counter) for counter in counters} == {STEPS - len(log.affected_steps(IDS[:1]))}
 
 
 @pytest.mark.parametrize("strategy", ["random", "layer_magnitude"])
-def test_buffers_can_be_left_as_they_are(tmp_path, strategy):
-    setting = {"strategy": strategy, "sparsity_first": 0.5, "sparsity_last": 0.5, "buffers": "keep"}
+def test_buffers_are_left_as_they_are_unless_told_otherwise(tmp_path, strategy):
+    setting = {"strategy": strategy, "sparsity_first": 0.5, "sparsity_last": 0.5}
     model, log, _ = trained(tmp_path / "log", "ResNet9", **setting)
     before, layout = vector(log, model), Layout.of(model)
     forget(log, model, IDS[:1])
@@ -638,7 +639,7 @@ def test_changes_between_steps_are_left_out_after_a_restart(tmp_path):
 
 
 def test_training_can_go_on_after_a_request(tmp_path):
-    recording, model, optimizer, generator = begin(tmp_path / "log")
+    recording, model, optimizer, generator = begin(tmp_path / "log", buffers="subtract")
     loop(recording, model, optimizer, generator, epochs=1)
     recording.close()
     trained_weights = Layout.of(model).vector(model)

@@ -252,7 +252,7 @@ def create(
     seed: int = 0,
     block: int = 1,
     values: str = "bfloat16",
-    buffers: str = "subtract",
+    buffers: str = "keep",
 ) -> LogWriter:
     """Begin a new log; returns it open for appending.
 
@@ -267,7 +267,8 @@ def create(
         seed: of the mask.
         block: neighbours that ``random`` keeps or prunes together.
         values: type of the stored values: ``bfloat16``, ``float16`` or ``float32``.
-        buffers: whether requests ``keep`` running statistics, or ``subtract`` as from weights.
+        buffers: whether requests ``keep`` running statistics, or ``subtract`` as from weights;
+            averages over past batches do not add up, and variances may fall below 0.
 
     Raises:
         InputError: there is a log or a part of one already, or a setting makes no sense.

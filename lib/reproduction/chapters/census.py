@@ -23,8 +23,8 @@ def standing(profile: str) -> str:
         return _narrow(settings).strip()
     alone = [m for models in settings.forgotten.models.values() for m in models]
     return (
-        f"Not all is run yet: {'; '.join(parts)}. Findings may change. What features know and "
-        f"attacks find was planned for {', '.join(alone)} alone.{_narrow(settings)}"
+        f"Not all is run yet: {'; '.join(parts)}. Findings may change. What features know "
+        f"and attacks find was planned for {', '.join(alone)} alone.{_narrow(settings)}"
     )
 
 
@@ -34,12 +34,12 @@ def _narrow(settings: Profile) -> str:
 
     widths = {m: own.width for of in settings.datasets.values() for m, own in of.models.items()}
     parts = [
-        f"{model} {width} of {MODELS[model][1]}"
+        f"{model} {width} for {MODELS[model][1]}"
         for model, width in widths.items()
         if width and width < MODELS[model][1]
     ]
-    said = " To save time some are narrower than the paper’s; channels of the first layer: "
-    return f"{said}{', '.join(parts)}." if parts else ""
+    said = " The paper gives no widths. To save time some networks are narrower than usual"
+    return f"{said}, channels of the first layer: {', '.join(parts)}." if parts else ""
 
 
 def _untuned(profile: str) -> list[str]:
@@ -50,7 +50,7 @@ def _untuned(profile: str) -> list[str]:
         for model, own in of_data.models.items()
         if own.amnesiac is None
     ]
-    return [f"nothing of {' and '.join(names)}"] if names else []
+    return [f"none of {' and of '.join(names)}"] if names else []
 
 
 def _begun(profile: str) -> list[str]:

@@ -82,8 +82,8 @@ def answer(results: Sequence[Result]) -> str:
     total = excess(points, "probe")
     return (
         f"{_held(total)} {known_again(results)} Where the outputs recognise "
-        f"{mine.d_t.mean():.1f} % of its test images, a linear probe of the last hidden layer puts "
-        f"{mine.probe.mean():.1f} % rightly in or out of the class, and {twin.probe.mean():.1f} % "
+        f"{mine.d_t.mean():.1f} % of its test images, a linear probe of the last hidden layer "
+        f"sorts {mine.probe.mean():.1f} % of images rightly, and {twin.probe.mean():.1f} % "
         f"in a model that never saw it: {signed_interval(total)} points. "
         f"{_cases(points)}{_returned(results)} This rests on {coverage()}."
     )
@@ -97,8 +97,8 @@ def known_again(results: Sequence[Result]) -> str:
         soon = _steps(found[found.method.isin(METHODS)], fewest)
         parts.append(f"{soon} ({model}, its twin {_steps(found[found.method == TWIN], fewest)})")
     return (
-        f"At equal forgetting, shown {fewest} images of the class, networks know it again after a "
-        f"median of {', '.join(parts)} steps; the twin never saw it."
+        f"At equal forgetting, shown {fewest} images of the class, networks know it again after, "
+        f"median over all six methods, {', '.join(parts)} steps; the twin never saw it."
     )
 
 

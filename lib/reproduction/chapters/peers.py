@@ -186,16 +186,16 @@ def coverage(profile: str, found: pd.DataFrame) -> str:
 
 
 def replayed(results: Iterable[Result]) -> str:
-    """How much of the training exact replay repeats, and what it stores, as a sentence."""
-    parts = {
-        f"{100 * r.facts['replayed_steps'] / r.facts['steps']:.1f} % of the steps of "
-        f"{r.config.model} (step {r.facts['first_affected'] + 1:,} of {r.facts['steps']:,} is the "
-        "first with a target image)": None
-        for r in results
-    }
-    if not parts:
+    """How much of the training exact replay repeats, as a sentence."""
+    facts = [result.facts for result in results]
+    if not facts:
         return "No runs on the complete data are stored yet."
-    return f"The replays of this page went along {'; '.join(parts)}."
+    least = min(100 * f["replayed_steps"] / f["steps"] for f in facts)
+    first = max(f["first_affected"] for f in facts) + 1
+    return (
+        f"The replays of this page went along {least:.1f} % of the steps at least: in every "
+        f"training one of the first {first} steps holds a target image."
+    )
 
 
 def _range(values: pd.Series) -> str:

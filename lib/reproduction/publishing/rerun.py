@@ -159,7 +159,8 @@ def _time(configs: Sequence[Config], profile: str) -> str:
 
 def _table(names: Sequence[str], own: Values, configs: Sequence[Config]) -> Table:
     choices = ", ".join(profiles.names())
-    rows = [("--profile", own["profile"], "settings and data", choices)] if "profile" in own else []
+    what = "settings and data: full takes the complete sets, which --data names or are downloaded"
+    rows = [("--profile", own["profile"], what, choices)] if "profile" in own else []
     for name in names:
         default, meaning = _default(name, own, configs), PARAMETERS[name].meaning
         rows.append((f"-p {name}", default, meaning, _range(name, configs)))
