@@ -17,7 +17,7 @@ import yaml
 from scipy import stats
 
 from reproduction import places
-from reproduction.chapters.answer import sentences
+from reproduction.chapters.answer import price, sentences
 from reproduction.chapters.complete import complete
 from reproduction.checking import comparing
 from reproduction.checking.measurements import gather
@@ -215,3 +215,10 @@ def test_the_sentences_of_the_first_page_say_what_the_runs_say():
     ]
     for number, value in zip(numbers, expected, strict=True):
         assert number == pytest.approx(value, abs=0.051 if abs(value) < 10 else 0.51)
+
+
+def test_the_price_of_taking_all_back_is_that_of_the_tables():
+    rows = pd.read_csv(places.results() / "full" / "tables.csv")
+    means = rows[rows.table < 3].groupby(["method", "table", "model"]).d_r.mean()
+    lost = means["trained"] - means["proposed"]
+    assert f"cost {lost.min():.1f} to {lost.max():.1f} points" in price(complete())

@@ -133,7 +133,7 @@ def test_networks_whose_settings_are_not_chosen_are_named_as_not_run(monkeypatch
     untuned = profile.datasets["mnist"].models["MLP"].model_copy(update={"amnesiac": None})
     profile.datasets["mnist"].models["MLP"] = untuned
     monkeypatch.setattr(census, "load_profile", lambda _: profile)
-    assert "nothing of MLP on MNIST" in census.standing(COMPLETE)
+    assert "none of MLP on MNIST" in census.standing(COMPLETE)
 
 
 # Without results, and with few

@@ -376,9 +376,10 @@ def touched() -> str:
 
 def price(found: Complete) -> str:
     """What a request costs in accuracy and how much of the training it touches, in a sentence."""
-    points, whole = lost(found), lost_with_all(found)
+    points = lost(found)
     if points.empty:
         return NOTHING
+    whole = lost_with_all(found)
     there, called = _there(found), _called(found)
     lost_in = [
         f"{called[key]}, {(~rows.reached.astype(bool)).sum()} of {len(rows)}"
