@@ -16,6 +16,7 @@ from reproduction.chapters.pictures.restored import restored_picture
 from reproduction.chapters.pictures.result import lines, result_drawing, result_picture
 from reproduction.chapters.pictures.svg import Picture
 from reproduction.chapters.pictures.two_numbers import two_numbers_picture
+from reproduction.chapters.settings_tables import held_in
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.comparing import How, of_family
@@ -91,9 +92,11 @@ def _asked(found: Complete) -> str:
 
 
 def _how() -> str:
+    held = sorted(held_in(run) for number in (1, 2) for run in complete_runs(f"figure_{number}"))
+    among = f", with {held[0]:.0f} to {held[-1]:.0f} of its images in a batch," if held else ""
     return (
-        f"In the runs of Tables 1 and 2 {answer.touched()} of the training steps saw the class and "
-        "are taken back in part. With plain shuffling it would be nearly all of them."
+        f"In the runs of Tables 1 and 2 {answer.touched()} of the training steps saw the class"
+        f"{among} and are taken back in part. With plain shuffling it would be nearly all of them."
     )
 
 
