@@ -253,12 +253,12 @@ forget(log, forgotten, mine)
 save_file(forgotten, folder / "new.safetensors")
 
 # %% [markdown]
-# What was pruned stays in the model; `sparsity_first=0, sparsity_last=0` records everything.
+# What was pruned stays in the model, and so do running statistics; `sparsity_first=0, sparsity_last=0` records everything.
 
 # %%
 layout = log.description.layout
 steps = log.affected_steps(mine)
-expected = layout.vector(model) - log.sum(steps)
+expected = layout.vector(model) - log.sum(steps) * layout.is_weight
 gap = (layout.vector(load_file(folder / "new.safetensors")) - expected).abs().max().item()
 print(f"{len(steps)} steps subtracted, largest gap {gap:.0e}")
 print(f"{log.description.kept / log.description.size:.0%} of each step's entries were recorded")
