@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from partial_unlearning.masks import depth_schedule, kept_count
 from partial_unlearning.models import build
 from partial_unlearning.state import Layout
+from reproduction import paper
 from reproduction.chapters.complete import COMPLETE
 from reproduction.chapters.figures import INK, PALETTE, SOFT
 from reproduction.chapters.pictures.svg import PAGE, Picture, panels, picture
@@ -71,14 +72,15 @@ def _layout(model: str, width: int | None, dataset: str) -> Layout:
 
 
 def dots() -> dict[str, list[Dot]]:
-    """Every pruning tried on the complete data, by model; models not tuned are left out."""
-    found: dict[str, list[Dot]] = {}
-    for number in TABLES:
-        for search in searches(COMPLETE, number):
-            if isinstance(search, PruningSearch) and search.sought == "amnesiac" and search.scored:
-                name = search.model if search.model not in found else f"{search.model}, organs"
-                found[name] = _of(search)
-    return found
+    """Every pruning tried on the complete data, by network; those not tuned are left out."""
+    found = {
+        (number, search.model): _of(search)
+        for number in TABLES
+        for search in searches(COMPLETE, number)
+        if isinstance(search, PruningSearch) and search.sought == "amnesiac" and search.scored
+    }
+    called = paper.names(found)
+    return {called[key]: of_network for key, of_network in found.items()}
 
 
 def _of(search: PruningSearch) -> list[Dot]:
