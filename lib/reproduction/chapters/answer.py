@@ -288,7 +288,8 @@ def reproduces(found: Complete, table: int) -> str:
     each = comparable(found, [table], "equal", How())
     models = sum(number == table for number, _ in paper.comparisons())
     whole, own = (of_family(found.evidence, [table], at, How()) for at in ("equal", "published"))
-    run = f"mean of {len(each)} of its {models} networks"
+    some = f"{len(each)} of " if len(each) < models else ""
+    run = f"mean of {some}its {models} networks"
     if len(each) == 1:  # then its own finding, which is corrected for several networks
         ((_, model),) = each
         word = found.judged.loc[f"table-{table}-{model}", "equal"]
