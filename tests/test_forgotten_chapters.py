@@ -89,7 +89,7 @@ def test_the_answer_on_features_is_paired_with_the_twin(runs):
     assert "sorts 95.0 % of images rightly" in said
     assert "90.0 % in a model that never saw it: +5.0 [+2.5, +7.5] points" in said
     assert "above zero in 6 of 6 cases" in said
-    assert "after a median of 8 (MLP, its twin more than 60) steps" in said
+    assert "median over all six methods, 8 (MLP, its twin more than 60) steps" in said
     assert "0.5 % on average after 50 steps" in said
 
 

@@ -312,7 +312,7 @@ OTHER_SETTINGS = [
     {"values": "bfloat16"},
     {"strategy": "layer_magnitude"},
     {"seed": 1},
-    {"buffers": "keep"},
+    {"buffers": "subtract"},
     {"sparsity": 0.9},
 ]
 

@@ -221,7 +221,7 @@ def test_a_model_whose_forward_pass_changes_a_weight_has_not_left_its_last_step(
 
 def test_a_left_model_by_statistics_of_an_average_is_refused(tmp_path):
     model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5))
-    recording = record(model, tmp_path / "log", **ALL)
+    recording = record(model, tmp_path / "log", **ALL, buffers="subtract")
     train(model, recording)
     swa_utils.update_bn([torch.randn(4, 6)] * 3, model)
     with pytest.raises(InputError, match="11 recorded entries"):
