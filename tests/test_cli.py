@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from conftest import heed_interrupts
 from reproduction import __main__ as cli
 from reproduction import places
+from reproduction.machine.workers import worker_pool
 
 
 @pytest.fixture
@@ -174,6 +175,18 @@ def test_no_worker_outlives_a_parent_that_is_killed():
     while _lives(worker) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _lives(worker)
+
+
+def test_an_interrupt_ends_a_worker_that_has_missed_it():
+    """Here the signal reaches the parent alone, as where a worker is just starting."""
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), worker_pool(1) as pool:
+        pool.submit(os.getpid).result()  # it has started
+        task = pool.submit(time.sleep, 60)
+        while not task.running():
+            time.sleep(0.05)
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 30
 
 
 def _lives(process: int) -> bool:

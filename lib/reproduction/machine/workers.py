@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from signal import SIG_DFL, SIGINT, signal
 from threading import Thread
 
@@ -35,6 +35,10 @@ def worker_pool(jobs: int) -> Iterator[Executor]:
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare)
     try:
         yield pool
+    except (KeyboardInterrupt, GeneratorExit):
+        for worker in active_children():  # one that is just starting may have missed the signal
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
         del os.environ["TQDM_DISABLE"]
