@@ -93,7 +93,8 @@ choice_table(points, caption="Complete data: the setting that each kind of mask 
 # ## Is a factor above one allowed?
 #
 # Equation (7) subtracts what was kept, once. With few entries that is too little, and $\lambda$ goes beyond 1: the little that is kept stands for all of
-# it. Whoever holds the target images can find $\lambda$ with them. It helps every mask, the paper's too. Without it, $\lambda \le 1$, the same search gives:
+# it. Whoever holds the target images can find $\lambda$ with them. It helps every mask, the paper's too. The control *last layer only* of the other
+# pages keeps all of that layer and is never subtracted more than once. With $\lambda \le 1$ here too, the same search gives:
 
 # %%
 plain_table(points, caption="Complete data: the same rule with nothing subtracted more than once")

@@ -18,8 +18,8 @@ KEYS = ["table", "model"]
 NO_POINTS = pd.Series(dtype=float)
 WHERE_ALL_ARE_AFFECTED = (("amnesiac", "d_r"), (PROPOSED_MASK, "d_t"))
 REQUESTS = (1, 100, 600)
-MNIST, BATCH = 60_000, 128
-"""Images to forget, of so many, in batches of so many."""
+TRAINED_ON, BATCH = 59_000, 128
+"""Images to forget, of so many, in batches of so many: as the runs with persons have it."""
 
 CONDITIONS = {
     "Yes, if what must go, such as a class, sits in few batches, because you batch it so, and it "
@@ -32,7 +32,7 @@ CONDITIONS = {
     "steps and one subtraction, 0 training steps: milliseconds here, minutes to days from billions "
     "of weights on; to stop in time, which the command does not, takes some of the target images",
     "No, if batches are shuffled plainly and a request is large, such as a whole class": "1, 100 "
-    "and 600 of MNIST's images stand in {shares} of the steps by the closed form; with "
+    "and 600 of 59,000 images stand in {shares} of the steps by the closed form; with "
     "every batch affected, taking back all leaves {whole} accuracy on everything else, and taking "
     "back the pruned part leaves {pruned} on the class: little kept, or little forgotten",
     "No, if it must not show that a person was in the data": "with 100 images in few batches, an "
@@ -117,7 +117,7 @@ def _last_layer_anew(found: pd.DataFrame) -> pd.Series:
 
 def _shares() -> str:
     """Of the steps that random requests affect under plain shuffling."""
-    found = (100 * expected_affected_fraction(MNIST, BATCH, count) for count in REQUESTS)
+    found = (100 * expected_affected_fraction(TRAINED_ON, BATCH, count) for count in REQUESTS)
     return ", ".join(f"{share:.1f} %" for share in found)
 
 

@@ -8,6 +8,8 @@ from reproduction.study.profiles import Profile, load_profile
 PLANNED = {
     **{f"table_{number}": f"Table {number}" for number in TABLES},
     "kept_images": "Tables 1 and 2 with 100 plainly shuffled images",
+    "controls_label_flipping": "controls of learning wrong labels",
+    "controls_optimization": "controls of going uphill on the loss",
     "forgotten": "what the features know",
     "membership": "attacks",
     "peers": "today’s methods",
@@ -19,12 +21,11 @@ PLANNED = {
 def standing(profile: str) -> str:
     """How much of a profile's planned trainings is run, and in which sizes."""
     parts, settings = [*_untuned(profile), *_begun(profile)], load_profile(profile)
-    if not parts:
-        return _narrow(settings).strip()
     alone = [m for models in settings.forgotten.models.values() for m in models]
+    lacking = f"Not all is run yet: {'; '.join(parts)}. Findings may change. " if parts else ""
     return (
-        f"Not all is run yet: {'; '.join(parts)}. Findings may change. What features know "
-        f"and attacks find was planned for {', '.join(alone)} alone.{_narrow(settings)}"
+        f"{lacking}What features know and attacks find was planned for {', '.join(alone)} "
+        f"alone.{_narrow(settings)}"
     )
 
 

@@ -76,16 +76,23 @@ def answer(results: Sequence[Result]) -> str:
         results: of the complete data.
     """
     if not results:
+        return inside(results)
+    again, back = known_again(results), _returned(results)
+    return f"{inside(results)} {again} {back} This rests on {coverage()}."
+
+
+def inside(results: Sequence[Result]) -> str:
+    """What a linear probe finds of the class in the last hidden layer, beside the twin's."""
+    if not results:
         return f"Not to be told: {coverage()}."
     points = tidy(results, last_hidden)
     mine, twin = points[points.method.isin(METHODS)], points[points.method == TWIN]
     total = excess(points, "probe")
     return (
-        f"{_held(total)} {known_again(results)} Where the outputs recognise "
+        f"{_held(total)} Where the outputs recognise "
         f"{mine.d_t.mean():.1f} % of its test images, a linear probe of the last hidden layer "
         f"sorts {mine.probe.mean():.1f} % of images rightly, and {twin.probe.mean():.1f} % "
-        f"in a model that never saw it: {signed_interval(total)} points. "
-        f"{_cases(points)}{_returned(results)} This rests on {coverage()}."
+        f"in a model that never saw it: {signed_interval(total)} points.{_cases(points)}"
     )
 
 
@@ -117,7 +124,7 @@ def _cases(points: pd.DataFrame) -> str:
     if not found:
         return ""
     return (
-        f"The 95 % interval is above zero in {more} of {len(found)} cases (a method on a model). "
+        f" The 95 % interval is above zero in {more} of {len(found)} cases (a method on a model)."
     )
 
 

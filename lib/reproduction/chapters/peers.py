@@ -149,8 +149,8 @@ def answer(found: pd.DataFrame) -> str:
         f"{kept[1]}, of those that get there in every training.{_better_in_part(found, means)} "
         f"{labels[best[FIELD]]} takes "
         f"{METHODS[best[FIELD]].images} images, {labels[best[PAPER]]} "
-        f"{METHODS[best[PAPER]].images} ones. Nearest to the twin in its answers to target images "
-        f"is {labels[near]}: they "
+        f"{METHODS[best[PAPER]].images} ones; where to stop, target images tell for all. Nearest "
+        f"to the twin in its answers to target images is {labels[near]}: they "
         f"differ by {means.variation_target[near]:.0f} % (total variation), those of exact "
         "replay, a retraining from the same weights, by "
         f"{means.variation_target['replay']:.0f} %, those of the farthest method by "
@@ -242,7 +242,8 @@ def needs_table(found: pd.DataFrame) -> Table:
     heads = ("", "Method", "Time, %", "Images needed", "Bytes stored, × those of the weights")
     notes = (
         "Time: processor time of a request, in percent of retraining. Bytes: in numbers of 32 "
-        "bits; the update log's own have 16, and take half.",
+        "bits; the update log's own have 16, and take half. Images: that the method computes with. "
+        "Where to stop is read on 1,024 target images, for all but the exact methods.",
     )
     return simple_table(rows, headings=heads, caption="What a request takes", labels=2, notes=notes)
 

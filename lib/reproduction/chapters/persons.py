@@ -125,7 +125,7 @@ def _touched(shares: pd.DataFrame) -> str:
     return (
         f"Plainly shuffled, a request of {_images(few)} touches "
         f"{100 * found['shuffled', few].mean:.1f} % of the steps and one of {_images(many)} "
-        f"{100 * found['shuffled', many].mean:.0f} %; together, "
+        f"{100 * found['shuffled', many].mean:.1f} %; together, "
         f"{100 * found['together', many].mean:.1f} %."
     )
 

@@ -61,7 +61,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
         "controls.md": raw(control_means(found)),
         "forgotten.md": found_here(answer.forgotten(found))
         + raw(restored_picture(amnesiac, "equal")),
-        "forgotten-inside.md": f"{features.answer(complete_runs('forgotten'))}\n",
+        "forgotten-inside.md": f"{features.inside(complete_runs('forgotten'))}\n",
         "use.md": found_here(answer.price(found)) + raw(storage.storage_picture(storage.dots())),
         "storage.md": f"{answer.storage(found)}\n",
         "advice.md": raw(advice_table(found.data, peers.points(complete_runs("peers")))),
