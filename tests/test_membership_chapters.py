@@ -189,7 +189,7 @@ def test_the_answer_has_what_a_request_touches_and_costs(trainings, right):
     assert "that saw 50 images 40.0, the paper’s part 0.0; if a person's images stood" in said
     assert "together in training, 1.0 and 0.0.**" in said
     assert "Beside retrained models (U-LiRA) it is up to 65.0" in said
-    assert "of 1 image touches 10.0 % of the steps and one of 50 images 99 %; together" in said
+    assert "of 1 image touches 10.0 % of the steps and one of 50 images 99.0 %; together" in said
     assert "2.0 [-0.5, 4.5] % if nothing is done" in said
     assert "10 together 55.0 [53.0, 57.0] (above chance)" in said
 
