@@ -107,7 +107,7 @@ if left:
 #
 # On held-out images. Neighbours that are as good say that the choice hardly matters.
 
-# %% tags=["hide-output"]
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The best settings of each search"}
 for number in TABLES:
     display(*choice_tables(profile, number, top=4))
 

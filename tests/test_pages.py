@@ -105,7 +105,7 @@ def test_code_is_folded_under_a_name_of_its_own_and_nothing_runs_in_the_page(htm
         text = page.read_text()
         assert "Toggle hidden content" not in text, page.name
         assert "THEBE_JS_URL" not in text, page.name
-    folds = [fold for page in pages(html) for fold in parsed(page).select("details.code-fold")]
+    folds = [fold for page in pages(html) for fold in parsed(page).select("details.fold.input")]
     assert folds and all(fold.summary.get_text(strip=True) for fold in folds)
 
 

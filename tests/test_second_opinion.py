@@ -17,8 +17,9 @@ import yaml
 from scipy import stats
 
 from reproduction import places
-from reproduction.chapters.answer import price, sentences
+from reproduction.chapters.answer import sentences
 from reproduction.chapters.complete import complete
+from reproduction.chapters.questions import price
 from reproduction.checking import comparing
 from reproduction.checking.measurements import gather
 
@@ -204,7 +205,7 @@ def test_the_sentences_of_the_first_page_say_what_the_runs_say():
     frame = stored()
     if frame.empty:
         pytest.skip("no runs on the complete data are stored")
-    told = " ".join(sentences(complete()))
+    told = " ".join(one.said for one in sentences(complete()))
     said = re.findall(r"keeps ([\d.]+) points (more|less)", told)
     numbers = [float(points) * (1 if way == "more" else -1) for points, way in said[:4]]
     expected = [

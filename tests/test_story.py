@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from conftest import made_run
 from reproduction import paper, places
-from reproduction.chapters import answer, census, controls, leads, story
+from reproduction.chapters import answer, census, controls, leads, questions, story
 from reproduction.chapters.claim_pages import chapter_claims, claim_table, generated
 from reproduction.chapters.complete import COMPLETE, Complete, complete
 from reproduction.chapters.pictures import svg
@@ -98,7 +98,7 @@ def test_every_comparison_drawn_has_the_word_of_its_claim() -> None:
 
 def test_the_readme_has_the_sentences_and_the_picture_of_the_results() -> None:
     readme = places.readme().read_text(encoding="utf-8")
-    assert all(f"- {sentence}\n" in readme for sentence in answer.sentences(complete()))
+    assert answer.in_short(complete()) in readme
     assert census.standing(COMPLETE) in readme
     assert len(readme.splitlines()) <= 120
     drawn = places.readme_picture().read_text(encoding="utf-8")
@@ -108,12 +108,20 @@ def test_the_readme_has_the_sentences_and_the_picture_of_the_results() -> None:
 
 def test_the_first_page_has_the_sentences_and_an_answer_to_each_question() -> None:
     pieces = generated("quick")
-    assert all(sentence in pieces["result.md"] for sentence in answer.sentences(complete()))
-    assert pieces["questions.md"].count("- [") == len(answer.QUESTIONS) == 4
+    assert answer.in_short(complete()) in pieces["result.md"]
+    assert pieces["questions.md"].count("- [") == len(questions.QUESTIONS) == 4
     assert all(re.search(r"\d", line) for line in pieces["questions.md"].splitlines() if line)
     pages = [path.read_text("utf-8") for path in places.book().rglob("*.md")]
     for name in pieces:
         assert any(f"generated/{name}" in page for page in pages), name
+
+
+def test_a_sentence_of_the_first_page_is_short_and_says_what_its_numbers_are_of() -> None:
+    told = answer.sentences(complete())
+    assert len(told) == 5
+    for one in told:
+        assert len(f"{one.head} {one.said}".split()) <= 80
+        assert re.search(r"\d", one.said) and re.search(r"network|ConvNet", one.scope)
 
 
 @pytest.mark.parametrize("experiment", census.PLANNED)
@@ -141,9 +149,9 @@ def test_networks_whose_settings_are_not_chosen_are_named_as_not_run(monkeypatch
 
 def test_nothing_run_is_said_and_drawn() -> None:
     empty = Complete(NOTHING)
-    assert answer.sentences(empty)[0] == "Nothing on the complete data is run yet."
-    assert answer.reproduces(empty, 4) == "Table 4 is not run yet on the complete data."
-    for say in (answer.storage, answer.price, leads.maps, leads.fractions):
+    assert answer.sentences(empty)[0].head == "Nothing on the complete data is run yet."
+    assert questions.reproduces(empty, 4) == "Table 4 is not run yet on the complete data."
+    for say in (questions.storage, questions.price, leads.maps, leads.fractions):
         assert say(empty) == answer.NOTHING
     assert leads.epochs(empty, 1) == answer.NOTHING
     assert result_picture(empty.comparisons).html.count("not run yet") == 2 * 18
@@ -329,7 +337,7 @@ NOTHING_YET = Finding(NOT_RUN, "")
 
 def test_the_sentence_on_the_last_layer_names_every_network_it_was_run_in():
     found = complete()
-    said = answer._last_layer(found)
+    said = answer.sentences(found)[3].scope
     for table in answer.AMNESIAC.tables:
         for model, one in by_model(found.evidence, table, "equal", answer.LAST_LAYER).items():
             assert model in said or not one.seeds

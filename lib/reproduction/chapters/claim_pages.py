@@ -7,7 +7,7 @@ import pandas as pd
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import places
-from reproduction.chapters.answer import sentences
+from reproduction.chapters.answer import in_short
 from reproduction.chapters.census import standing
 from reproduction.chapters.complete import COMPLETE, complete
 from reproduction.chapters.story import drawing, pieces
@@ -116,9 +116,8 @@ def write_result(profile: str) -> pd.DataFrame:
         InputError: unknown profile, or a README without the marks, which is left as it was.
     """
     found = complete()
-    told = "".join(f"- {sentence}\n" for sentence in sentences(found))
     write_atomic(places.readme_picture(), drawing(found))
     readme = places.readme()
-    block = f"{told}\n{standing(COMPLETE)}\n"
+    block = f"{in_short(found)}\n{standing(COMPLETE)}\n"
     write_atomic(readme, replace_block(readme.read_text(encoding="utf-8"), block))
     return judging.findings(profile)

@@ -15,12 +15,11 @@ from reproduction.chapters.answer import (
     comparable,
     more,
     paper_mean,
-    reproduces,
     span,
-    storage,
     trainings,
 )
 from reproduction.chapters.complete import Complete, complete
+from reproduction.chapters.questions import reproduces, storage
 from reproduction.chapters.tables import NONE, Table
 from reproduction.chapters.verdict_box import one_decimal, verdict_box
 from reproduction.checking.claims import limits

@@ -5,7 +5,7 @@ from textwrap import fill
 
 import matplotlib.pyplot as plt
 
-from reproduction.chapters.answer import plain, sentences
+from reproduction.chapters.answer import sentences
 from reproduction.chapters.complete import complete
 from reproduction.chapters.figures import INK, PALETTE, SOFT, apply_style
 
@@ -19,7 +19,7 @@ def social_card() -> bytes:
     plt.close(figure)
     figure.text(0.06, 0.78, "Layer-wise partial unlearning,\nchecked by running it", fontsize=34,
                 fontweight="bold", color=PALETTE["proposed"], va="center")  # fmt: skip
-    result = "\n".join(fill(plain(sentence), 74) for sentence in sentences(complete())[:2])
+    result = "\n".join(fill(f"{one.head} {one.said}", 74) for one in sentences(complete())[:2])
     figure.text(0.06, 0.38, result, fontsize=19, color=INK, va="center", linespacing=1.6)
     note = "A reproduction of Gogineni and Nadimi (2024): every number from a stored run"
     figure.text(0.06, 0.08, note, fontsize=15, color=SOFT)

@@ -1,11 +1,11 @@
 """The pieces of the first page and of the short chapters that are computed from the results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import pandas as pd
 
-from reproduction.chapters import answer, census, features, peers
+from reproduction.chapters import answer, census, features, peers, questions
 from reproduction.chapters.advice import advice_table
 from reproduction.chapters.answer import AMNESIAC, ASCENT, FLIPPING, Family
 from reproduction.chapters.complete import Complete, complete_runs
@@ -49,21 +49,21 @@ def pieces(found: Complete) -> Mapping[str, str]:
     ]
     shown = two_numbers_picture(complete_runs("table_1"), EXAMPLE)
     return {
-        "result.md": "".join(f"- {sentence}\n" for sentence in told) + f"\n{_standing()}",
+        "result.md": f"{answer.in_short(found)}\n{_standing()}",
         "result-picture.md": raw(result_picture(found.comparisons)),
-        "questions.md": answer.questions(found),
+        "questions.md": questions.questions(found),
         "asked.md": found_here(_asked(found)) + raw(shown),
         "how.md": found_here(_how()) + raw(method_picture()),
         "hold.md": found_here(_hold(found)) + raw(result_picture(found.comparisons)),
         "families.md": raw(family_table(found)),
-        "helps.md": found_here(answer.plain(told[3]) if len(told) > 3 else answer.NOTHING)
-        + raw(controls_picture(found.data["points"])),
+        "helps.md": _helps(told) + raw(controls_picture(found.data["points"])),
         "controls.md": raw(control_means(found)),
-        "forgotten.md": found_here(answer.forgotten(found))
-        + raw(restored_picture(amnesiac, "equal")),
+        "forgotten.md": found_here(questions.forgotten(found))
+        + raw(restored_picture(amnesiac, "equal"))
+        + f"\n{answer.is_it_forgotten(found).scope}\n",
         "forgotten-inside.md": f"{features.inside(complete_runs('forgotten'))}\n",
-        "use.md": found_here(answer.price(found)) + raw(storage.storage_picture(storage.dots())),
-        "storage.md": f"{answer.storage(found)}\n",
+        "use.md": found_here(questions.price(found)) + raw(storage.storage_picture(storage.dots())),
+        "storage.md": f"{questions.storage(found)}\n",
         "advice.md": raw(advice_table(found.data, peers.points(complete_runs("peers")))),
     }
 
@@ -95,9 +95,17 @@ def _how() -> str:
     held = sorted(held_in(run) for number in (1, 2) for run in complete_runs(f"figure_{number}"))
     among = f", with {held[0]:.0f} to {held[-1]:.0f} of its images in a batch," if held else ""
     return (
-        f"In the runs of Tables 1 and 2 {answer.touched()} of the training steps saw the class"
+        f"In the runs of Tables 1 and 2 {questions.touched()} of the training steps saw the class"
         f"{among} and are taken back in part. With plain shuffling it would be nearly all of them."
     )
+
+
+def _helps(told: Sequence[answer.Sentence]) -> str:
+    """The sentence on the last layer, and what its numbers are of."""
+    if len(told) < 4:
+        return found_here(answer.NOTHING)
+    last_layer = told[3]
+    return found_here(f"{last_layer.head} {last_layer.said}") + f"{last_layer.scope}\n\n"
 
 
 def _hold(found: Complete) -> str:

@@ -23,12 +23,12 @@ SCORES = "book/_assets/search_scores.js"
 NARROW = "book/_assets/narrow"
 PHONE = 576  # pixels; the width below which custom.css lays out for a phone
 IMAGE = re.compile(r'<img [^>]*?src="(?P<root>[./]*)_images/(?P<name>[\w.-]+\.svg)"[^>]*>')
-# MyST-NB's fold of code, which names itself "Toggle hidden content" whatever it says
+# MyST-NB's fold of code or of what it gave, named "Toggle hidden content" whatever it says
 FOLD = re.compile(
-    r'<details class="admonition hide above-input">\s*<summary[^>]*>\s*'
+    r'<details class="admonition hide above-(input|output)">\s*<summary[^>]*>\s*'
     r'<p class="collapsed[^>]*>(.*?)</p>\s*<p class="expanded.*?</p>\s*</summary>'
 )
-PLAIN_FOLD = r'<details class="code-fold"><summary>\1</summary>'
+PLAIN_FOLD = r'<details class="fold \1"><summary>\2</summary>'
 TAG = re.compile("<[^>]*>")
 
 

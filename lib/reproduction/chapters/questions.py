@@ -1,0 +1,167 @@
+"""The four questions that readers come with, answered with numbers from the runs."""
+
+import pandas as pd
+
+from reproduction import paper
+from reproduction.chapters.answer import (
+    AMNESIAC,
+    NOTHING,
+    called,
+    comparable,
+    is_it_forgotten,
+    more,
+    of_tables,
+    paper_mean,
+)
+from reproduction.chapters.complete import Complete, complete_runs
+from reproduction.chapters.features import known_again
+from reproduction.chapters.log_size import in_words, log_bytes
+from reproduction.chapters.verdict_box import one_decimal
+from reproduction.checking.claims import limits
+from reproduction.checking.comparing import How, of_family
+from reproduction.checking.verdicts import NOT_RUN
+
+BITS, DENSE = 16, 32
+"""Of a stored value, and of one of a log that keeps everything."""
+
+
+def reproduces(found: Complete, table: int) -> str:
+    """Whether one of Tables 1 to 6 reproduces, in a sentence."""
+    word = found.judged.loc[f"table-{table}-all", "equal"]
+    if word == NOT_RUN:
+        return f"Table {table} is not run yet on the complete data."
+    each = comparable(found, [table], "equal", How())
+    models = sum(number == table for number, _ in paper.comparisons())
+    whole, own = (of_family(found.evidence, [table], at, How()) for at in ("equal", "published"))
+    some = f"{len(each)} of " if len(each) < models else ""
+    run = f"mean of {some}its {models} networks"
+    if len(each) == 1:  # then its own finding, which is corrected for several networks
+        ((_, model),) = each
+        word = found.judged.loc[f"table-{table}-{model}", "equal"]
+        run = f"{model}, the only one run of its {models} networks"
+    return (
+        f"{word.capitalize()}: at equal forgetting the paper’s method keeps {more(whole.mean)} "
+        f"accuracy on everything else than the known one ({run}). At the paper’s own end it is "
+        f"{one_decimal(own.mean)}, where the paper prints {one_decimal(paper_mean(each))}."
+    )
+
+
+def storage_shares(found: Complete) -> pd.Series:
+    """Bytes of the proposed method's log, percent of one that keeps everything, by model."""
+    mine = of_tables(found)
+    density = mine[mine.density.notna()].groupby(["table", "model"]).density.mean()
+    return 100 * density * BITS / DENSE
+
+
+def storage(found: Complete) -> str:
+    """How much storage the proposed method needs, in a sentence."""
+    shares, row = storage_shares(found), found.judged.loc["storage"]
+    if shares.empty:
+        return NOTHING
+    return (
+        f"The values of the pruned log take {shares.min():.1f} to {shares.max():.0f} % of the "
+        f"bytes of one that keeps every update whole, in the {len(shares)} networks run"
+        f"{_example(found, shares)}. A factor of two of that is shorter numbers, not pruning. "
+        "“Significantly” less by pruning alone, which we read as at most half the entries: "
+        f"{row.published}."
+    )
+
+
+def _example(found: Complete, shares: pd.Series) -> str:
+    """What that is in bytes, for the largest of the networks that always forgot."""
+    from reproduction.chapters.pictures.storage import whole_log  # torch is slow
+
+    always = _there(found).groupby(["table", "model"]).reached.all()
+    table, model = shares.index[shares.index.isin(always[always.astype(bool)].index)][-1]
+    run = next(r for r in complete_runs(f"table_{table}") if r.config.model == model)
+    whole = whole_log(model, run.config.width, run.config.dataset, run.facts["steps"])
+    mine = shares[table, model] / 100 * whole
+    name = called(found)[table, model]
+    return f": for the {name} {mine / 1e9:.2f} GB in place of {whole / 1e9:.2f}"
+
+
+def _there(found: Complete) -> pd.DataFrame:
+    """The proposed method in each training where it first comes to the level, or does not."""
+    mine = of_tables(found)
+    return mine[
+        (mine.method == "proposed") & (mine.end == "train") & (mine.level == limits().level)
+    ]
+
+
+def lost(found: Complete) -> pd.Series:
+    """D_r of the trained model minus that of the proposed method at equal forgetting, by model."""
+    mine, there, keys = of_tables(found), _there(found), ["table", "model"]
+    known = mine[mine.method == "trained"].groupby(keys).d_r.mean()
+    return (known - there[there.reached.astype(bool)].groupby(keys).d_r.mean()).dropna()
+
+
+def lost_with_all(found: Complete) -> pd.Series:
+    """The same with everything taken back that was recorded of the affected steps."""
+    mine = of_tables(found)
+    means = mine[mine.end == "published"].groupby(["method", "table", "model"]).d_r.mean()
+    return (means.loc["trained"] - means.loc["proposed"]).dropna()
+
+
+def _span(points: pd.Series) -> str:
+    """The least loss, which is never a gain, and the most."""
+    return f"{max(0.0, points.min()):.1f} to {points.max():.1f}"
+
+
+def touched() -> str:
+    """Which part of the training steps the requests of Tables 1 and 2 affect."""
+    runs = [run for number in AMNESIAC.tables for run in complete_runs(f"figure_{number}")]
+    parts = sorted({round(100 * run.facts["affected_fraction"]) for run in runs})
+    return f"{parts[0]} to {parts[-1]} %" if len(parts) > 1 else f"{parts[0]} %"
+
+
+def price(found: Complete) -> str:
+    """What a request costs in accuracy and how much of the training it touches, in a sentence."""
+    points = lost(found)
+    if points.empty:
+        return NOTHING
+    whole = lost_with_all(found)
+    there, names = _there(found), called(found)
+    lost_in = [
+        f"{names[key]}, {(~rows.reached.astype(bool)).sum()} of {len(rows)}"
+        for key, rows in there.groupby(["table", "model"], sort=False)
+        if not rows.reached.all()
+    ]
+    level = f"{limits().level:g} % of the class"
+    never = f" Some trainings never came down to {level}: {'; '.join(lost_in)}." if lost_in else ""
+    return (
+        f"If a request leaves many training steps untouched. Where it touched {touched()} of them, "
+        f"taking back all that was recorded of these, as the command does, cost {_span(whole)} "
+        "points of accuracy on everything else, against the network before; stopped where "
+        f"{level} is still named, which takes images of the class and is not part of the command, "
+        f"{_span(points)}.{never}{_example_of_log()}"
+    )
+
+
+def _example_of_log() -> str:
+    """What the log of a large model takes."""
+    size = in_words(log_bytes(1e9, 10_000, pruned=0.9))
+    return (
+        f" The log grows with weights and steps: {size} for a billion weights, 10,000 steps and "
+        "nine tenths pruned."
+    )
+
+
+def forgotten(found: Complete) -> str:
+    """Whether the class is really forgotten, in some sentences."""
+    answered, runs = is_it_forgotten(found).said, complete_runs("forgotten")
+    return f"{answered} {known_again(runs)}" if runs else answered
+
+
+QUESTIONS = {
+    "Does Table 4 reproduce?": (lambda found: reproduces(found, 4), "../notebooks/table_4.ipynb"),
+    "How much storage does it take?": (storage, "../notebooks/cost.ipynb"),
+    "Can I use it?": (price, "path/use.md"),
+    "Is it really forgotten?": (forgotten, "path/forgotten.md"),
+}
+"""What readers come with: the answer, and the page that gives it."""
+
+
+def questions(found: Complete) -> str:
+    """The four questions with their answers, as a list of Markdown."""
+    lines = (f"- [{asked}]({page}) {say(found)}" for asked, (say, page) in QUESTIONS.items())
+    return "\n".join(lines) + "\n"
