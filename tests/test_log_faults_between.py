@@ -135,6 +135,27 @@ def test_weights_that_change_between_steps_are_no_part_of_the_next(tmp_path, cha
         train(model, recording, optimizer, range(5, 6))
 
 
+PARTS = {
+    "a row": lambda model, at: model[0].weight.data[at].zero_(),
+    "a column": lambda model, at: model[0].weight.data[:, at].zero_(),
+    "a bias": lambda model, at: model[0].bias.data[at].add_(1),
+    "a filter": lambda model, at: model[2].weight.data[at].zero_(),
+    "a channel": lambda model, at: model[2].weight.data[:, at].zero_(),
+}
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, -1])
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_a_part_of_a_weight_that_changes_between_steps_is_no_part_of_the_next(tmp_path, part, at):
+    layers = (nn.Unflatten(1, (4, 2, 2)), nn.Conv2d(4, 3, 2), nn.Flatten())
+    model = nn.Sequential(nn.Linear(6, 16), *layers)
+    optimizer, recording = sgd(model), record(model, tmp_path / "log", **ALL)
+    train(model, recording, optimizer, range(5))
+    part(model, at)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, optimizer, range(5, 6))
+
+
 def test_best_weights_of_a_model_of_one_weight_are_no_part_of_the_next_step(tmp_path):
     model = nn.Sequential(nn.Linear(6, 3, bias=False))
     recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)

@@ -24,32 +24,32 @@ class _Weight:
 
     def __init__(self, home: Mapping[str, Tensor | None], name: str) -> None:
         self._home, self._name = home, name
-        self._memory, self._entries = (0, 0), np.empty(0)
+        self._memory = 0, 0
+        self._few: tuple[np.ndarray, ...] = ()
         self.noted = self.state()
 
-    def state(self) -> tuple[int, ...]:
-        """Is another once the weight is replaced, or changed; of three entries on the CPU as well.
+    def state(self) -> tuple[Any, ...]:
+        """Is another once the weight is replaced, or changed.
 
-        Writing to ``.data`` leaves the version as it is.
+        Writing to ``.data`` leaves the version, so that one entry a row and column are in it too.
         """
         weight = self._home.get(self._name)
         if weight is None:
             return ()
         memory = id(weight), weight.data_ptr()
         if memory != self._memory:
-            self._memory, self._entries = memory, _entries(weight)
-        few = self._entries
-        size = len(few)
-        values = (few[size // 3], few[size // 2], few[5 * size // 7]) if size else ()
-        return (*memory, weight._version, *values)
+            self._memory, self._few = memory, _row_and_column(weight)
+        return (*memory, weight._version, *(few.tobytes() for few in self._few))
 
 
-def _entries(weight: Tensor) -> np.ndarray:
-    """The entries in their own memory; none where numpy cannot have it."""
+def _row_and_column(weight: Tensor) -> tuple[np.ndarray, ...]:
+    """The middle ones, in the weight's own memory; none where numpy cannot have it."""
     whole = WHOLE.get(weight.itemsize)
     if weight.device.type != "cpu" or whole is None or not weight.is_contiguous():
-        return np.empty(0)
-    return weight.detach().view(-1).view(whole).numpy()
+        return ()
+    rows = len(weight) if weight.ndim else 1
+    table = weight.detach().view(rows, -1).view(whole).numpy()
+    return table[rows // 2], table[:, table.shape[1] // 2]
 
 
 class OptimizerWatch:
