@@ -31,6 +31,7 @@ from partial_unlearning.recorders.recorders import MemoryLog, UpdateRecorder
 from partial_unlearning.state import Layout
 from partial_unlearning.training import fit
 from partial_unlearning.unlearners.amnesiac import prune
+from reproduction import paper
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.complete import COMPLETE, complete, complete_runs
@@ -48,6 +49,7 @@ from reproduction.chapters.settings_tables import settings_table
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 from reproduction.study import results as access
+from reproduction.study.kinds import KINDS
 from reproduction.study.profiles import Pruning
 from reproduction.study.runs.target_placement import plan_batches
 from reproduction.study.stored_runs import run_name
@@ -163,10 +165,13 @@ tuning_table(tuned(full), caption="Complete data: accuracy in percent while fine
 
 # %% mystnb={"image": {"alt": "Bars of pruning percentages over the layers of each model, from the first layer to the last."}, "figure": {"caption": "Depth schedules: the percentage of each layer's update that is pruned, for each model.", "name": "fig-schedules"}}
 schedules = {}
-for config in [run.config for run in full or every]:
+configs = [run.config for run in full or every]
+networks = {(KINDS["amnesiac"].tables[c.dataset], c.model): c for c in configs}
+called = paper.names(networks)
+for network, config in networks.items():
     layers = Layout.of(build(config.model, classes=10, seed=0)).layers
     ends = (config.pruning.sparsity_first, config.pruning.sparsity_last)
-    schedules[config.model] = depth_schedule(*ends, len(layers))
+    schedules[called[network]] = depth_schedule(*ends, len(layers))
 layer_bars(schedules, "pruned")
 
 # %% [markdown]

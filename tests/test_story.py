@@ -13,7 +13,7 @@ from conftest import made_run
 from reproduction import paper, places
 from reproduction.chapters import answer, census, controls, leads, questions, story
 from reproduction.chapters.claim_pages import chapter_claims, claim_table, generated
-from reproduction.chapters.complete import COMPLETE, Complete, complete
+from reproduction.chapters.complete import COMPLETE, Complete, complete, complete_runs
 from reproduction.chapters.pictures import svg
 from reproduction.chapters.pictures.classes import class_map, class_means
 from reproduction.chapters.pictures.controls import _mark, controls_picture
@@ -197,6 +197,13 @@ def test_colours_and_letters_are_those_of_the_page() -> None:
     assert "currentColor" in drawn
     assert not re.search(r"(?<!, )#1f2730", drawn)
     assert drawn == result_picture(complete().comparisons).html
+
+
+def test_two_networks_of_one_name_have_a_panel_each() -> None:
+    runs = [run for table in (1, 2) for run in complete_runs(f"figure_{table}")]
+    drawn = restored_picture(runs, "equal").html
+    both = {"ResNet9 on MNIST", "ResNet9 on OrganAMNIST"}
+    assert both <= set(re.findall(r">([^<>]+)</text>", drawn))
 
 
 def test_two_drawings_of_a_page_share_no_name() -> None:

@@ -227,7 +227,7 @@ def _last_layer(found: Complete) -> Sentence:
         f"{more(whole.mean)} than the paper’s masks, and leaves the layers below as they were."
     )
     head = leads.get(whole.finding.word, "Is a mask needed?")
-    return Sentence(head, said, f"{', '.join(parts)}.{''.join(misses)}")
+    return Sentence(head, said, f"By network: {', '.join(parts)}.{''.join(misses)}")
 
 
 def called(found: Complete) -> dict[Model, str]:
@@ -327,5 +327,10 @@ def in_short(found: Complete) -> str:
     told = sentences(found)
     said = "".join(f"- **{one.head}** {one.said}\n" for one in told)
     scopes = "".join(f"- *{one.head}* {one.scope}\n" for one in told if one.scope)
+    return f"{said}\n{folded(scopes)}"
+
+
+def folded(scope: str) -> str:
+    """What numbers are of, folded away, as Markdown."""
     fold = '<details class="fold"><summary>What each number is of</summary>'
-    return f"{said}\n{fold}\n\n{scopes}\n</details>\n"
+    return f"{fold}\n\n{scope.rstrip()}\n\n</details>\n"

@@ -19,13 +19,13 @@ from reproduction.checking.frontier import (
     VALUE_BYTES,
     Standing,
     best,
-    by_model,
     factors,
     geometric,
     limited,
     ratio,
     standings,
 )
+from reproduction.checking.measurements import by_network
 from reproduction.study.intervals import interval
 from reproduction.study.runs.frontier_masks import BLOCKS
 
@@ -116,7 +116,7 @@ def _without(points: pd.DataFrame, models: Sequence[str]) -> str:
     """In which models no mask of our own may be taken, and up to which size they were tried."""
     if not models:
         return ""
-    whole = by_model(points)
+    whole = by_network(points)
     mine = {m: whole[m].assign(share=100 * whole[m].kept / whole[m].weights) for m in models}
     tables = {m: rows.share[rows.setting == TABLES].mean() for m, rows in mine.items()}
     tried = max(rows.share[rows.setting.str.endswith("%")].max() for rows in mine.values())
@@ -157,7 +157,7 @@ def _beside_tables(
 ) -> str:
     """By what factor an arm keeps less than the paper's masks as the tables have them."""
     tables = points[points.setting == TABLES]
-    kept = {model: rows.kept.mean() for model, rows in by_model(tables).items()}
+    kept = {model: rows.kept.mean() for model, rows in by_network(tables).items()}
     each = {model: kept[model] / arms[arm].kept for model, arms in found.items()}
     listed = ", ".join(f"{model} {_times(value)}" for model, value in each.items())
     return f"Times fewer than the masks that Tables 1 and 2 use: {listed}."
@@ -197,7 +197,7 @@ def frontier_figure(points: pd.DataFrame, arms: Sequence[str]) -> Figure:
         axis.set(xlabel="bytes of values a step", ylim=(LOWEST, 3))
 
     label = r"$D_r$ minus the paper's (points)"
-    return side_by_side(by_model(judged), draw, height=3.6, label=label)
+    return side_by_side(by_network(judged), draw, height=3.6, label=label)
 
 
 def _line(axis: Axes, arm: str, rows: pd.DataFrame) -> None:
@@ -276,7 +276,7 @@ def grid_table(points: pd.DataFrame, *, caption: str) -> Table:
     parts = (judged.kept / judged.weights).groupby(judged.setting).mean()
     settings = parts.sort_values(ascending=False).index.tolist()
     rows = []
-    for model, found in by_model(judged).items():
+    for model, found in by_network(judged).items():
         for arm in (name for name in NAMES if name in set(found.arm)):
             mine = found[found.arm == arm]
             cells = [_mean(mine[mine.setting == setting]) for setting in settings]

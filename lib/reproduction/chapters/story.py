@@ -60,7 +60,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
         "controls.md": raw(control_means(found)),
         "forgotten.md": found_here(questions.forgotten(found))
         + raw(restored_picture(amnesiac, "equal"))
-        + f"\n{answer.is_it_forgotten(found).scope}\n",
+        + f"\n{answer.folded(answer.is_it_forgotten(found).scope)}",
         "forgotten-inside.md": f"{features.inside(complete_runs('forgotten'))}\n",
         "use.md": found_here(questions.price(found)) + raw(storage.storage_picture(storage.dots())),
         "storage.md": f"{questions.storage(found)}\n",
@@ -105,7 +105,8 @@ def _helps(told: Sequence[answer.Sentence]) -> str:
     if len(told) < 4:
         return found_here(answer.NOTHING)
     last_layer = told[3]
-    return found_here(f"{last_layer.head} {last_layer.said}") + f"{last_layer.scope}\n\n"
+    said = found_here(f"{last_layer.head} {last_layer.said}")
+    return f"{said}{answer.folded(last_layer.scope)}\n"
 
 
 def _hold(found: Complete) -> str:

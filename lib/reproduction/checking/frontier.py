@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reproduction import paper
 from reproduction.checking.claims import limits
+from reproduction.checking.measurements import by_network
 from reproduction.study.intervals import Interval, interval
 from reproduction.study.runs.frontier_masks import BLOCKS
 from reproduction.study.stored_runs import Result
@@ -150,15 +150,8 @@ def standings(points: pd.DataFrame) -> dict[str, dict[str, Standing]]:
     """Every arm that a log can record, by the name of the model."""
     return {
         name: {arm: standing(rows, arm) for arm in (PAPER, *OWN)}
-        for name, rows in by_model(points).items()
+        for name, rows in by_network(points).items()
     }
-
-
-def by_model(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each model, named with its data where it was run on several."""
-    several = points.groupby("model").dataset.transform("nunique") > 1
-    titles = points.model + " on " + points.dataset.map(paper.TITLES)
-    return dict(list(points.groupby(points.model.where(~several, titles), sort=False)))
 
 
 def factors(found: dict[str, dict[str, Standing]], arm: str, of: str = "kept") -> dict[str, float]:

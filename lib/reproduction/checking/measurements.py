@@ -36,6 +36,7 @@ from typing import Any
 
 import pandas as pd
 
+from reproduction import paper
 from reproduction.checking.claims import limits
 from reproduction.study.configs import Config, GradientConfig
 from reproduction.study.kinds import GRADIENT, TABLES
@@ -161,6 +162,13 @@ def tidy(
     rows = [_head(result) | record for result in results for record in records(result)]
     further = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
     return pd.DataFrame(rows, columns=[*COLUMNS, *further])
+
+
+def by_network(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each model, named with its data where it was run on several."""
+    several = points.groupby("model").dataset.transform("nunique") > 1
+    titles = points.model + " on " + points.dataset.map(paper.TITLES)
+    return dict(list(points.groupby(points.model.where(~several, titles), sort=False)))
 
 
 def _head(result: Result) -> Record:

@@ -9,6 +9,7 @@ from reproduction.chapters.figures import PALETTE
 from reproduction.chapters.fine_tuning import ENDS, tuned
 from reproduction.chapters.pictures.epochs import curve
 from reproduction.chapters.pictures.svg import Picture, panels, picture
+from reproduction.checking.measurements import by_network
 from reproduction.study.stored_runs import Result
 
 ALT = (
@@ -31,7 +32,7 @@ def restored_picture(results: Sequence[Result], end: str) -> Picture:
     """
     points = tuned(results)
     mine = points[points.end == end].rename(columns={"steps": "step"}) if len(points) else points
-    contents = dict(list(mine.groupby("model", sort=False))) if len(mine) else {}
+    contents = by_network(mine) if len(mine) else {}
     words = {"label": "accuracy (%)", "below": "training steps after unlearning"}
     return picture(
         lambda narrow: panels(contents, _panel, narrow=narrow, **words),
