@@ -25,7 +25,8 @@ CONDITIONS = {
     "Yes, if what must go, such as a class, sits in few batches, because you batch it so, and it "
     "is the answers that must change": "with at most 1 % of the class still recognised, accuracy "
     "on everything else is {distance} points below training again without it; with all that was "
-    "recorded taken back, as the command does, {all}",
+    "recorded taken back, as the command does, {all} (the sentence above the picture compares with "
+    "the network before the request)",
     "Yes, if you hold some data out and look before you publish the new weights": "the pruned "
     "method gets down to 1 % in {reached} trainings, and not in the others",
     "Yes, if an answer is needed soon, and roughly will do": "it is one sum over the affected "
@@ -124,7 +125,7 @@ def _shares() -> str:
 def _attacked() -> dict[str, str]:
     """How often an attack on the MLP tells single images: before, after the part, of the twin."""
     told = attack_on_the_mlp().get("auc", pd.Series(dtype=float))
-    who = {"before": "trained", "after": "partial amnesiac", "never": TWIN}
+    who = {"before": "trained", "after": "partial amnesiac, all subtracted", "never": TWIN}
     return {name: _span([told.get(method)], " %") for name, method in who.items()}
 
 

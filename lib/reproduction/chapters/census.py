@@ -24,7 +24,7 @@ def standing(profile: str) -> str:
     alone = [m for models in settings.forgotten.models.values() for m in models]
     lacking = f"Not all is run yet: {'; '.join(parts)}. Findings may change. " if parts else ""
     return (
-        f"{lacking}What features know and attacks find was planned for {', '.join(alone)} "
+        f"{lacking}Probes of features and attacks were planned for {', '.join(alone)} "
         f"alone.{_narrow(settings)}"
     )
 

@@ -89,7 +89,7 @@ def inside(results: Sequence[Result]) -> str:
     mine, twin = points[points.method.isin(METHODS)], points[points.method == TWIN]
     total = excess(points, "probe")
     return (
-        f"{_held(total)} Where the outputs recognise "
+        f"{_held(total)} After all six methods, where the outputs recognise "
         f"{mine.d_t.mean():.1f} % of its test images, a linear probe of the last hidden layer "
         f"sorts {mine.probe.mean():.1f} % of images rightly, and {twin.probe.mean():.1f} % "
         f"in a model that never saw it: {signed_interval(total)} points.{_cases(points)}"
@@ -102,10 +102,11 @@ def known_again(results: Sequence[Result]) -> str:
     parts = []
     for model, found in steps.groupby("model", sort=False):
         soon = _steps(found[found.method.isin(METHODS)], fewest)
-        parts.append(f"{soon} ({model}, its twin {_steps(found[found.method == TWIN], fewest)})")
+        never = _steps(found[found.method == TWIN], fewest)
+        parts.append(f"{soon} ({model}; one that never saw it: {never})")
     return (
-        f"At equal forgetting, shown {fewest} images of the class, networks know it again after, "
-        f"median over all six methods, {', '.join(parts)} steps; the twin never saw it."
+        f"Shown {fewest} images of the class, a network that has forgotten it knows it again after "
+        f"{', '.join(parts)} steps, median over all six methods at equal forgetting."
     )
 
 

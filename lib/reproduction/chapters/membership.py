@@ -65,12 +65,12 @@ def single(results: Iterable[Result]) -> pd.DataFrame:
     return tidy(results, records)
 
 
-def attack_on_the_mlp() -> pd.DataFrame:
-    """What LiRA tells of the MLP's single images on the complete data, by method, in percent."""
+def attack_on_the_mlp(attack: str = "LiRA") -> pd.DataFrame:
+    """What an attack tells of the MLP's single images, complete data, by method, in percent."""
     points = single(crowds(complete_runs("membership")))
     if points.empty:
         return pd.DataFrame(columns=["auc", "there"])
-    return points[(points.crowd == "MLP") & (points.attack == "LiRA")].set_index("method")
+    return points[(points.crowd == "MLP") & (points.attack == attack)].set_index("method")
 
 
 def of_classes(results: Iterable[Result]) -> pd.DataFrame:

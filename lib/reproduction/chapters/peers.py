@@ -19,7 +19,7 @@ class Method:
     images: str = "none"
 
 
-EXACT, PAPER, FIELD = "exact methods", "the paper's methods", "today's methods"
+EXACT, PAPER, FIELD = "exact methods", "the paper's, whole and in part", "today's methods"
 BOTH = "retained, target"
 METHODS = {
     "retrained": Method("retrained", EXACT, "retained"),
@@ -143,10 +143,11 @@ def answer(found: pd.DataFrame) -> str:
     over = [
         f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((models, "model"), (seeds, "seed"))
     ]
+    missing = _better_in_part(found, means)
     return (
         f"At equal forgetting, mean over {over[0]} ({over[1]}), the best of "
-        f"today's methods beside the retrained twin is {kept[0]}, the best of the paper's is "
-        f"{kept[1]}, of those that get there in every training.{_better_in_part(found, means)} "
+        f"today's methods beside the retrained twin is {kept[0]}, the best of the paper's, whole "
+        f"or in part, is {kept[1]}, of those that get there in every training.{missing} "
         f"{labels[best[FIELD]]} takes "
         f"{METHODS[best[FIELD]].images} images, {labels[best[PAPER]]} "
         f"{METHODS[best[PAPER]].images} ones; where to stop, target images tell for all. Nearest "

@@ -12,6 +12,7 @@ from reproduction.chapters.answer import (
     more,
     of_tables,
     paper_mean,
+    unbroken,
 )
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
@@ -147,9 +148,11 @@ def _example_of_log() -> str:
 
 
 def forgotten(found: Complete) -> str:
-    """Whether the class is really forgotten, in some sentences."""
-    answered, runs = is_it_forgotten(found).said, complete_runs("forgotten")
-    return f"{answered} {known_again(runs)}" if runs else answered
+    """Whether the class is really forgotten, beside what the fifth sentence says."""
+    runs = complete_runs("forgotten")
+    if not runs:
+        return is_it_forgotten(found).said
+    return f"Its answers are as asked. {known_again(runs)}"
 
 
 QUESTIONS = {
@@ -164,4 +167,4 @@ QUESTIONS = {
 def questions(found: Complete) -> str:
     """The four questions with their answers, as a list of Markdown."""
     lines = (f"- [{asked}]({page}) {say(found)}" for asked, (say, page) in QUESTIONS.items())
-    return "\n".join(lines) + "\n"
+    return unbroken("\n".join(lines) + "\n")

@@ -47,6 +47,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
         for run in complete_runs(f"table_{table}")
         if run.config.experiment == "amnesiac"
     ]
+    forgot = complete_runs("forgotten")
     shown = two_numbers_picture(complete_runs("table_1"), EXAMPLE)
     return {
         "result.md": f"{answer.in_short(found)}\n{_standing()}",
@@ -58,10 +59,12 @@ def pieces(found: Complete) -> Mapping[str, str]:
         "families.md": raw(family_table(found)),
         "helps.md": _helps(told) + raw(controls_picture(found.data["points"])),
         "controls.md": raw(control_means(found)),
-        "forgotten.md": found_here(questions.forgotten(found))
+        "forgotten.md": found_here(answer.is_it_forgotten(found).said)
         + raw(restored_picture(amnesiac, "equal"))
         + f"\n{answer.folded(answer.is_it_forgotten(found).scope)}",
-        "forgotten-inside.md": f"{features.inside(complete_runs('forgotten'))}\n",
+        "forgotten-inside.md": f"{features.inside(forgot)} {features.known_again(forgot)}\n"
+        if forgot
+        else f"{answer.NOTHING}\n",
         "use.md": found_here(questions.price(found)) + raw(storage.storage_picture(storage.dots())),
         "storage.md": f"{questions.storage(found)}\n",
         "advice.md": raw(advice_table(found.data, peers.points(complete_runs("peers")))),
@@ -95,7 +98,7 @@ def _how() -> str:
     held = sorted(held_in(run) for number in (1, 2) for run in complete_runs(f"figure_{number}"))
     among = f", with {held[0]:.0f} to {held[-1]:.0f} of its images in a batch," if held else ""
     return (
-        f"In the runs of Tables 1 and 2 {questions.touched()} of the training steps saw the class"
+        f"Of the training steps behind Tables 1 and 2, {questions.touched()} saw the class"
         f"{among} and are taken back in part. With plain shuffling it would be nearly all of them."
     )
 

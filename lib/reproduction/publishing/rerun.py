@@ -1,7 +1,6 @@
 """Pages with other values: the parameters a page has, what they may be, and the commands."""
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
 from partial_unlearning.errors import InputError
@@ -149,12 +148,10 @@ def _time(configs: Sequence[Config], profile: str) -> str:
     seconds = [run.provenance["seconds"] for run in runs if run]
     if not seconds:
         return ""
-    took = f"{median(seconds):.0f} s" if median(seconds) < 90 else f"{median(seconds) / 60:.0f} min"
+    minutes = sum(seconds) / 60
+    took = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
     whole = "" if len(seconds) == len(configs) else f" of {len(configs)}"
-    return (
-        f"The {len(seconds)}{whole} runs that are stored took {took} each (median, one processor "
-        "core). "
-    )
+    return f"The {len(seconds)}{whole} runs that are stored took {took} of one core in all. "
 
 
 def _table(names: Sequence[str], own: Values, configs: Sequence[Config]) -> Table:

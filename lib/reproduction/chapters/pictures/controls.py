@@ -34,8 +34,9 @@ ALT = (
 )
 CAPTION = (
     "The line is the paper’s method. A mark right of it: this control keeps more at equal "
-    "forgetting, left: less. Bars are 95 % intervals over trainings.{beyond} A name at the "
-    "edge: that network forgets too seldom under this control to be compared."
+    "forgetting, left: less. Bars are 95 % intervals over trainings; those that end at the frame "
+    "go on.{beyond} A name at the edge: that network forgets too seldom under this control to be "
+    "compared."
 )
 
 Found = Mapping[str, Mapping[str, Contrast]]
@@ -99,8 +100,8 @@ def _panel(axis: Axes, number: int, found: Found) -> None:
     axis.tick_params(axis="x", labelsize=LETTER)
     axis.spines["left"].set_visible(False)
     named = (f"{sign} {model}" for sign, model in zip("●■▼", models, strict=True) if model in found)
-    run = "   ".join(named) or "not run yet"
-    axis.set_title(f"Table {number}: {run}", fontsize=8.5, loc="left")
+    run = "  ".join(named) or "not run yet"
+    axis.set_title(f"Table {number}: {run}", fontsize=LETTER, loc="left")
 
 
 def _mark(axis: Axes, row: float, one: Comparison, marker: str, arm: str) -> None:
