@@ -301,9 +301,9 @@ def _brought_back(found: Complete) -> tuple[str, str]:
     return (
         f" Training {steps} steps on the other classes alone brings back {part[case]:.1f} % of it "
         f"where it brings back most, and {means.max():.0f} % after {method}.",
-        f" {part[case]:.1f} % is the mean of {network}; after the known method it is {whole[case]:.1f} % "
-        f"there. {means.max():.0f} % is of {model}; after the whole method it is "
-        f"{means.get((steps, model, method.removeprefix('partial ')), math.nan):.0f} % there.",
+        f" {part[case]:.1f} % is the mean of {network}; after the known method it is "
+        f"{whole[case]:.1f} % there. {means.max():.0f} % is of {model}; after the whole method it "
+        f"is {means.get((steps, model, method.removeprefix('partial ')), math.nan):.0f} % there.",
     )
 
 
@@ -317,8 +317,8 @@ def _attacked() -> tuple[str, str]:
         " An attack tells which of a person’s images were trained on in "
         f"{lira[part]:.1f} % of pairs, before in {lira['trained']:.1f} %; 50 is chance.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, after "
-        f"all that was recorded of them is taken back; after the known method it tells {lira[whole]:.1f} %, in networks that never saw them "
-        f"{lira[TWIN]:.1f} %. An attacker who has such networks (U-LiRA) tells "
+        f"all that was recorded of them is taken back; after the known method it tells "
+        f"{lira[whole]:.1f} %, in networks that never saw them {lira[TWIN]:.1f} %. An attacker who has such networks (U-LiRA) tells "
         f"{with_twins[part]:.1f} % after the part and {with_twins[whole]:.1f} % after the known "
         "method.",
     )
