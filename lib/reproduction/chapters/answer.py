@@ -317,10 +317,10 @@ def _attacked() -> tuple[str, str]:
         " An attack tells which of a person’s images were trained on in "
         f"{lira[part]:.1f} % of pairs, before in {lira['trained']:.1f} %; 50 is chance.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, after "
-        f"all that was recorded of them is taken back; after the known method it tells "
-        f"{lira[whole]:.1f} %, in networks that never saw them {lira[TWIN]:.1f} %. An attacker who has such networks (U-LiRA) tells "
-        f"{with_twins[part]:.1f} % after the part and {with_twins[whole]:.1f} % after the known "
-        "method.",
+        "all that was recorded of them is taken back; after the known method it tells "
+        f"{lira[whole]:.1f} %, in networks that never saw them {lira[TWIN]:.1f} %. An attacker "
+        f"who has such networks (U-LiRA) tells {with_twins[part]:.1f} % after the part and "
+        f"{with_twins[whole]:.1f} % after the known method.",
     )
 
 
