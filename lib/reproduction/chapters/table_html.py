@@ -75,7 +75,7 @@ def table_html(table: Layout) -> str:
     label = escape(SYMBOL.sub(lambda found: f"D {found[1]}", table.caption))
     width = len(table.headings) - table.grouped
     whole = f'<tr><td colspan="{width}">'  # a line of one cell
-    below = "".join(f"{whole}{with_symbols(note)}</td></tr>" for note in table.notes)
+    below = "".join(f"{whole}<span>{with_symbols(note)}</span></td></tr>" for note in table.notes)
     foot = f"<tfoot>{below}</tfoot>" if below else ""
     html = (
         f'<div class="table-box" role="region" tabindex="0" aria-label="{label}">'
