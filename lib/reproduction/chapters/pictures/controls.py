@@ -101,7 +101,7 @@ def _panel(axis: Axes, number: int, found: Found) -> None:
     axis.spines["left"].set_visible(False)
     named = (f"{sign} {model}" for sign, model in zip("●■▼", models, strict=True) if model in found)
     run = "  ".join(named) or "not run yet"
-    axis.set_title(f"Table {number}: {run}", fontsize=LETTER, loc="left")
+    axis.set_title(f"Table {number}: {run}", fontsize=LETTER, loc="right")
 
 
 def _mark(axis: Axes, row: float, one: Comparison, marker: str, arm: str) -> None:
