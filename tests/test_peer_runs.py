@@ -188,7 +188,7 @@ def test_the_answer_names_the_best_of_either_side(runs):
         chapter.censored(found)
         == "Not there within the steps allowed: SSD in LeNet (seeds: 2 of 2)."
     )
-    assert "Not run yet: ConvNet on organamnist" in chapter.coverage("full", found)
+    assert "Not run yet: ConvNet on OrganAMNIST" in chapter.coverage("full", found)
 
 
 def test_a_method_that_would_be_the_best_but_misses_once_is_named(runs):

@@ -23,7 +23,13 @@ from reproduction.chapters.pictures.method import method_picture
 from reproduction.chapters.pictures.restored import restored_picture
 from reproduction.chapters.pictures.result import lines, result_picture
 from reproduction.chapters.pictures.sisa import sisa_picture
-from reproduction.chapters.pictures.storage import Dot, smallest, storage_picture, stored_share
+from reproduction.chapters.pictures.storage import (
+    Dot,
+    smallest,
+    storage_picture,
+    stored_share,
+    whole_log,
+)
 from reproduction.chapters.pictures.two_numbers import two_numbers_picture
 from reproduction.chapters.verdict_box import HEADS, SAID, verdicts
 from reproduction.checking.claims import READINGS
@@ -142,6 +148,17 @@ def test_networks_whose_settings_are_not_chosen_are_named_as_not_run(monkeypatch
     profile.datasets["mnist"].models["MLP"] = untuned
     monkeypatch.setattr(census, "load_profile", lambda _: profile)
     assert "none of MLP on MNIST" in census.standing(COMPLETE)
+
+
+def test_the_logs_of_the_storage_answer_are_those_of_their_trainings() -> None:
+    """ResNet9 with 8 channels has 104,443 entries of 32 bits, trained for 2,168 steps."""
+    runs = [run for run in complete_runs("figure_2") if run.config.model == "ResNet9"]
+    density = sum(run.facts["density"] for run in runs) / len(runs)
+    share = sum(run.facts["affected_fraction"] for run in runs) / len(runs)
+    whole = 104_443 * 2168 * 4 / 1e9
+    sizes = (density * whole / 2, whole, share * whole)
+    said = "ResNet9 on OrganAMNIST {:.2f} GB in place of {:.2f}, or of {:.2f} if".format(*sizes)
+    assert said in questions.storage(complete())
 
 
 # Without results, and with few

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -29,6 +30,13 @@ class Family:
     tables: tuple[int, ...]
     claim: str
     name: str
+
+
+class Part(NamedTuple):
+    """What is said, and which networks and trainings its numbers are of."""
+
+    said: str
+    scope: str
 
 
 @dataclass(frozen=True)
@@ -283,22 +291,22 @@ def is_it_forgotten(found: Complete) -> Sentence:
         return Sentence("Is it forgotten?", NOTHING, "")
     said = (
         f"By its answers, as was asked: where {limits().level:g} % of the class’s training images "
-        f"are still named, {fmean(named):.1f} % of its test images are.{back[0]}{attack[0]}"
+        f"are still named, {fmean(named):.1f} % of its test images are.{back.said}{attack.said}"
     )
-    scope = f"Test images: mean of {len(named)} networks.{back[1]}{attack[1]}"
+    scope = f"Test images: mean of {len(named)} networks.{back.scope}{attack.scope}"
     return Sentence("Is it forgotten?", said, scope)
 
 
-def _brought_back(found: Complete) -> tuple[str, str]:
+def _brought_back(found: Complete) -> Part:
     """What training on the other classes alone brings back, each in the network of the most."""
     points = tidy(complete_runs("forgotten"), lambda result: result.fine_tuned)
     if points.empty:
-        return "", ""
+        return Part("", "")
     means = points.groupby(["steps", "model", "method"]).d_t.mean()
     part, whole = come_back(found.data, "proposed"), come_back(found.data, "baseline")
     _, network, _ = case = part.idxmax()
     steps, model, method = means.idxmax()
-    return (
+    return Part(
         f" Training {steps} steps on the other classes alone brings back {part[case]:.1f} % of it "
         f"where it brings back most, and {means.max():.0f} % after {method}.",
         f" {part[case]:.1f} % is the mean of {network}; after the known method it is "
@@ -307,13 +315,13 @@ def _brought_back(found: Complete) -> tuple[str, str]:
     )
 
 
-def _attacked() -> tuple[str, str]:
+def _attacked() -> Part:
     """What attacks find of the MLP's single images: before, after the part, and of the twin."""
     lira, with_twins = attack_on_the_mlp().auc, attack_on_the_mlp("U-LiRA").auc
     if lira.empty:
-        return "", ""
+        return Part("", "")
     part, whole = (f"{name}, all subtracted" for name in ("partial amnesiac", "amnesiac"))
-    return (
+    return Part(
         " An attack tells which of a person’s images were trained on in "
         f"{lira[part]:.1f} % of pairs, before in {lira['trained']:.1f} %; 50 is chance.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, after "

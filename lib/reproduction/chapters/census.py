@@ -22,9 +22,9 @@ def standing(profile: str) -> str:
     """How much of a profile's planned trainings is run, and in which sizes."""
     parts, settings = [*_untuned(profile), *_begun(profile)], load_profile(profile)
     alone = [m for models in settings.forgotten.models.values() for m in models]
-    lacking = f"Not all is run yet: {'; '.join(parts)}. Findings may change. " if parts else ""
+    open_yet = f"Not all is run yet: {'; '.join(parts)}. Findings may change. " if parts else ""
     return (
-        f"{lacking}Probes of features and attacks were planned for {', '.join(alone)} "
+        f"{open_yet}Probes of features and attacks were planned for {', '.join(alone)} "
         f"alone.{_narrow(settings)}"
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reproduction import paper
 from reproduction.chapters.tables import NONE, Table, signed, simple_table, spread
 from reproduction.study.profiles import load_profile
 from reproduction.study.stored_runs import Result
@@ -181,8 +182,13 @@ def coverage(profile: str, found: pd.DataFrame) -> str:
         for model in models
     ]
     seeds = found.groupby(["dataset", "model"]).seed.nunique()
-    done = [f"{m} (seeds: {seeds[d, m]})" for d, m in planned if (d, m) in seeds.index]
-    missing = [f"{m} on {d}" for d, m in planned if (d, m) not in seeds.index]
+    done, missing = [], []
+    for dataset, model in planned:
+        name = f"{model} on {paper.TITLES[dataset]}"
+        if (dataset, model) in seeds.index:
+            done.append(f"{name} (seeds: {seeds[dataset, model]})")
+        else:
+            missing.append(name)
     return f"Run: {', '.join(done) or 'none'}. Not run yet: {', '.join(missing) or 'none'}."
 
 
@@ -221,9 +227,18 @@ def summary_table(found: pd.DataFrame) -> Table:
         rows.append([method.group, method.label, *cells])
     heads = ("", "Method", "d_t", "d_r beside the twin", "Total variation, %")
     heads += ("Probe beside the twin",)
-    caption = f"At equal forgetting, mean over {', '.join(models) or 'no model'} [lowest, highest]."
+    caption = f"At equal forgetting, mean over {_networks(found)} [lowest, highest]."
     notes = ("Total variation: of the answers to target images, beside the twin's.",)
     return simple_table(rows, headings=heads, caption=caption, labels=2, notes=notes)
+
+
+def _networks(found: pd.DataFrame) -> str:
+    """The models of each data set."""
+    parts = [
+        f"{', '.join(rows.model.unique())} on {paper.TITLES[dataset]}"
+        for dataset, rows in found.groupby("dataset", sort=False)
+    ]
+    return " and ".join(parts) or "no model"
 
 
 def needs_table(found: pd.DataFrame) -> Table:

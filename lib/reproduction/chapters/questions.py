@@ -1,5 +1,7 @@
 """The four questions that readers come with, answered with numbers from the runs."""
 
+from statistics import fmean
+
 import pandas as pd
 
 from reproduction import paper
@@ -21,6 +23,7 @@ from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import How, of_family
 from reproduction.checking.verdicts import NOT_RUN
+from reproduction.study.stored_runs import Result
 
 BITS, DENSE = 16, 32
 """Of a stored value, and of one of a log that keeps everything."""
@@ -69,16 +72,26 @@ def storage(found: Complete) -> str:
 
 
 def _example(found: Complete, shares: pd.Series) -> str:
-    """What that is in bytes, for the largest of the networks that always forgot."""
+    """What that is in bytes where pruning saves least, of the networks that always forgot."""
+    always = _there(found).groupby(["table", "model"]).reached.all()
+    mine = shares[[always.get(key, default=False) for key in shares.index]]
+    if mine.empty:
+        return ""
+    table, model = mine.idxmax()
+    runs = [run for run in complete_runs(f"figure_{table}") if run.config.model == model]
+    whole = _whole_bytes(runs[0]) / 1e9
+    affected = fmean(run.facts["affected_fraction"] for run in runs) * whole
+    return (
+        f": for the {called(found)[table, model]} {mine.max() / 100 * whole:.2f} GB in place of "
+        f"{whole:.2f}, or of {affected:.2f} if it is known before training whose steps to keep"
+    )
+
+
+def _whole_bytes(run: Result) -> float:
+    """Bytes of a log of this training that keeps every update whole."""
     from reproduction.chapters.pictures.storage import whole_log  # torch is slow
 
-    always = _there(found).groupby(["table", "model"]).reached.all()
-    table, model = shares.index[shares.index.isin(always[always.astype(bool)].index)][-1]
-    run = next(r for r in complete_runs(f"table_{table}") if r.config.model == model)
-    whole = whole_log(model, run.config.width, run.config.dataset, run.facts["steps"])
-    mine = shares[table, model] / 100 * whole
-    name = called(found)[table, model]
-    return f": for the {name} {mine / 1e9:.2f} GB in place of {whole / 1e9:.2f}"
+    return whole_log(run.config.model, run.config.width, run.config.dataset, run.facts["steps"])
 
 
 def _there(found: Complete) -> pd.DataFrame:
