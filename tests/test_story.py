@@ -28,7 +28,6 @@ from reproduction.chapters.pictures.storage import (
     smallest,
     storage_picture,
     stored_share,
-    whole_log,
 )
 from reproduction.chapters.pictures.two_numbers import two_numbers_picture
 from reproduction.chapters.verdict_box import HEADS, SAID, verdicts
