@@ -196,9 +196,8 @@ class LogWriter(StoredLog):
         """Add rows of the next steps: first their batches, then their updates."""
         steps = range(self._next, self._next + len(updates))
         batches = [self._batch_of.pop(step) for step in steps]
-        for n, update in enumerate(updates):
-            if self.description.updates.unchanged(update):
-                batches[n] = self.description.batches.unchanging(batches[n])
+        for n in np.flatnonzero(self.description.updates.unchanged(updates)):
+            batches[n] = self.description.batches.unchanging(batches[n])
         self._next = -1  # nothing can follow until all of it is added
         try:
             self._batches.extend(batches)

@@ -59,13 +59,17 @@ class UpdateCodec:
             return self.seeded
         return torch.from_numpy(self.code.decode(row[: self.code.nbytes]))
 
-    def unchanged(self, row: np.ndarray) -> bool:
-        """Whether the update of a row ``(nbytes,)`` changes no weight, buffers at most."""
-        values, most = row[self.code.nbytes :].view(f"u{self.dtype.itemsize}"), len(self.buffers)
-        if np.count_nonzero(values[: 2 * most + 1024] << 1) > most:  # quick; -0 is 0
-            return False
-        values = values << 1
-        return bool(np.isin(self.positions_of(row).numpy()[values != 0], self.buffers).all())
+    def unchanged(self, rows: np.ndarray) -> np.ndarray:
+        """Of rows ``(n, nbytes)``, which change no weight, buffers at most: boolean ``(n,)``."""
+        values, most = (
+            rows[:, self.code.nbytes :].view(f"u{self.dtype.itemsize}"),
+            len(self.buffers),
+        )
+        still = np.count_nonzero(values[:, : 2 * most + 1024] << 1, axis=1) <= most  # -0 is 0
+        for n in np.flatnonzero(still):  # as far as a quick look can tell
+            moved = self.positions_of(rows[n]).numpy()[values[n] << 1 != 0]
+            still[n] = np.isin(moved, self.buffers).all()
+        return still
 
     def sum(self, blocks: Iterable[np.ndarray]) -> Tensor:
         """The sum of the updates in ``blocks`` of rows, dense, float32, shape ``(size,)``."""
