@@ -143,6 +143,9 @@ save_file(model.state_dict(), folder / "model.safetensors")
 # - *Averaged weights* (EMA, SWA) belong into a copy: no step can be subtracted from an average.
 # - *What else changes weights*: load and initialise before `record`, or call `restart` after it; decay weights between `optimizer.step()` and `step`. Two optimizers may share no weights
 #   within one step. With `buffers="subtract"` validate in evaluation mode: what a pass in training mode does to running statistics would count as a part of the next step, and `update_bn` may not follow before the end.
+# - *Validation* that moves weights and gives them back only to rounding (merged adapters, schedule-free optimizers, embeddings with `max_norm`): `checkpoint` or `close` before it.
+# - *What cannot be seen*: weights are looked at whenever a `torch.optim.Optimizer` is about to step. What something else does in between counts as a part of the next step if no such optimizer is used, if it writes
+#   single entries through `.data`, or on a GPU if it writes through `.data` at all: call `restart` after it.
 # - *Early stopping*: after loading the best weights tell `restart` how many steps they hold; without that, the next `step`, or `close`, refuses.
 
 

@@ -207,6 +207,141 @@ def test_perturbed_weights_that_are_put_back_to_rounding_are_allowed(tmp_path):
     assert torch.allclose(moved, state(model)["0.weight"] - begun, atol=1e-6)
 
 
+def broken(model: nn.Module) -> None:
+    """A step whose closure raises, as for want of memory."""
+
+    def loss() -> float:
+        raise FloatingPointError("no loss")
+
+    with pytest.raises(FloatingPointError):
+        sgd(model).step(loss)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["of this model", "of another"])
+def test_a_step_that_broke_off_hides_nothing(tmp_path, own):
+    """torch calls no hook after a step that raised."""
+    model = net()
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    train(model, recording, optimizer, range(3))
+    best = state(model)
+    train(model, recording, optimizer, range(3, 6))
+    broken(model if own else net())
+    model.load_state_dict(best)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, optimizer, range(6, 7))
+
+
+SMALL = {
+    "SGD": lambda model: torch.optim.SGD(model.parameters(), lr=1e-6),
+    "AdamW": lambda model: torch.optim.AdamW(model.parameters(), lr=1e-7, weight_decay=0),
+}
+
+
+@pytest.mark.parametrize("make", SMALL.values(), ids=SMALL)
+def test_steps_left_out_are_noticed_however_small_they_are(tmp_path, make):
+    model = net()
+    recording, optimizer = record(model, tmp_path / "log", **ALL), make(model)
+    one_step(model, optimizer)
+    one_step(model, optimizer)
+    with pytest.raises(InputError, match="a step was left out"):
+        recording.step(IDS[:4], 0)
+
+
+@pytest.mark.parametrize("make", SMALL.values(), ids=SMALL)
+def test_small_steps_that_are_all_recorded_are_allowed(tmp_path, make):
+    model = net()
+    recording, optimizer = record(model, tmp_path / "log", **ALL), make(model)
+    train(model, recording, optimizer, range(10))
+    recording.close()
+
+
+STRIDED = {
+    "channels last": lambda: nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last),
+    "transposed": lambda: nn.Linear(3, 8),
+}
+
+
+@pytest.mark.parametrize("make", STRIDED.values(), ids=STRIDED)
+def test_best_weights_in_another_order_of_memory_are_no_part_of_the_next_step(tmp_path, make):
+    model = nn.Sequential(make())
+    if isinstance(model[0], nn.Linear):
+        model[0].weight = nn.Parameter(torch.rand(3, 8).t())
+    shape = (4, 3, 5, 5) if isinstance(model[0], nn.Conv2d) else (4, 3)
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        model(torch.randn(shape)).square().mean().backward()
+        optimizer.step()
+        recording.step(IDS[4 * number :][:4], 0)
+
+    for number in range(3):
+        step(number)
+    model[0].weight.data.mul_(0.9)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        step(3)
+
+
+def test_a_weight_that_is_turned_round_between_steps_is_no_part_of_the_next(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 6))
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    train(model, recording, optimizer, range(3))
+    model[0].weight.data = model[0].weight.data.t()  # the same memory, read in another order
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, optimizer, range(3, 4))
+
+
+def test_a_weight_is_read_anew_where_its_memory_is_ordered_anew(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 6, bias=False))
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    begun = state(model)["0.weight"]
+    for steps in (range(2), range(2, 4), range(4, 6)):
+        train(model, recording, optimizer, steps)
+        model[0].weight.data = model[0].weight.data.t().contiguous().t()
+    recording.close()
+    moved = open_log(tmp_path / "log").sum(range(6)).view(6, 6)
+    assert torch.allclose(moved, state(model)["0.weight"] - begun, atol=1e-6)
+
+
+def test_equal_weights_made_in_inference_may_take_the_place_of_others(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, sgd(model), range(10))
+    with torch.inference_mode():
+        model.load_state_dict(state(model), assign=True)
+    recording.close()
+    forget(open_log(tmp_path / "log"), model, [0])
+
+
+def test_a_buffer_can_grow_after_record_and_is_named_then(tmp_path):
+    """As an observer of quantised training does in its first pass."""
+    model = net()
+    model.register_buffer("seen", torch.zeros(2))
+    recording = record(model, tmp_path / "log", **ALL)
+    model.seen.resize_(3)
+    with pytest.raises(InputError, match="seen is gone, or of another shape"):
+        train(model, recording, sgd(model), range(1))
+
+
+def test_a_buffer_that_is_trained_is_a_weight(tmp_path):
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(6, 3)
+            self.register_buffer("shift", torch.zeros(3, requires_grad=True))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x) + self.shift
+
+    model = Shifted()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, torch.optim.SGD([*model.parameters(), model.shift], lr=0.1), range(2))
+    recording.close()
+    assert model.shift.abs().max() > 0
+    forget(open_log(tmp_path / "log"), model, IDS[:8])
+    assert model.shift.abs().max() < 1e-6
+
+
 # --- statistics
 
 
@@ -567,6 +702,29 @@ def test_statistics_that_are_kept_may_be_estimated_anew_before_the_end(tmp_path,
     assert all(state(model[1])[n].equal(statistics[n]) for n in ("running_mean", "running_var"))
     undone = torch.cat([(after[n] - state(model)[n]).ravel() for n in ("0.weight", "0.bias")])
     assert torch.allclose(undone, log.sum([1])[: len(undone)], atol=1e-6)
+
+
+def test_statistics_that_are_kept_may_move_after_the_end_as_well(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5))
+    recording = record(model, tmp_path / "log", **ALL, buffers="keep")
+    train(model, recording, sgd(model), range(10))
+    recording.close()
+    before = state(model)
+    model(torch.randn(4, 6))  # a validation that is still in training mode
+    log = open_log(tmp_path / "log", model)
+    forget(log, model, [7])
+    undone = torch.cat([(before[n] - state(model)[n]).ravel() for n in ("0.weight", "0.bias")])
+    assert torch.allclose(undone, log.sum([1])[: len(undone)], atol=1e-6)
+
+
+def test_statistics_that_are_subtracted_may_not_move_after_the_end(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5))
+    recording = record(model, tmp_path / "log", **ALL, buffers="subtract")
+    train(model, recording, sgd(model), range(10))
+    recording.close()
+    model(torch.randn(4, 6))
+    with pytest.raises(InputError, match="neither those at the end"):
+        forget(open_log(tmp_path / "log", model), model, [7])
 
 
 def test_weights_that_moved_are_refused_where_statistics_are_kept(tmp_path):

@@ -641,6 +641,11 @@ def test_several_processes_that_load_data_do_not_hold_the_log(tmp_path):
 
 def test_several_processes_may_be_one(tmp_path):
     assert gather_ids([3, 4]).tolist() == gather_ids(torch.tensor([3, 4])).tolist() == [3, 4]
+    assert gather_ids([]).tolist() == []  # of a process whose last batch is empty
+    fixed = np.arange(3)
+    fixed.flags.writeable = False
+    with warnings.catch_warnings(action="error"):
+        assert gather_ids(fixed).tolist() == [0, 1, 2]
     with pytest.raises(InputError, match="whole numbers"):
         gather_ids(torch.tensor([3.0]))
 

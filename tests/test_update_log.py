@@ -329,7 +329,7 @@ def test_a_newer_format_is_refused(copied):
     document = json.loads((path / "zarr.json").read_text())
     document["attributes"]["format"] = 99
     (path / "zarr.json").write_text(json.dumps(document))
-    with pytest.raises(InputError, match="has format 99; .* reads format 6"):
+    with pytest.raises(InputError, match="has format 99; .* reads format 7"):
         open_log(path)
 
 

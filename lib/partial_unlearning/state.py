@@ -82,9 +82,7 @@ def _less(name: str, tensor: Tensor, update: Tensor, statistic: bool) -> Tensor:
         wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
         new = (wide - update).to(tensor.dtype)
         right = new.sum().isfinite() or (new.isfinite() | (update == 0)).all()  # a sum is quicker
-        if (
-            statistic and "var" in name.rpartition(".")[2]
-        ):  # of a variance below 0 the model would make NaN
+        if statistic and "var" in name.rpartition(".")[2]:  # below 0 a model makes NaN of it
             right = right and ((new >= 0) | (tensor < 0)).all()
     else:
         whole = tensor.long() - update.round().long()
@@ -136,7 +134,7 @@ class Layout:
         flat = [pair for _, tensors in layers for pair in tensors]
         modules = model.named_modules(remove_duplicate=False)
         own = (f"{path}.{name}".lstrip(".") for path, part in modules for name in part._parameters)
-        trained = {tied.get(name, name) for name in own}
+        trained = {tied.get(name, name) for name in own} | {n for n, t in flat if t.requires_grad}
         return cls(
             names=tuple(name for name, _ in flat),
             shapes=tuple(tensor.shape for _, tensor in flat),

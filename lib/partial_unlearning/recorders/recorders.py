@@ -121,14 +121,14 @@ class UpdateRecorder(Callback):
         pairs = [pair for part, *pair in self._readings(model) if part.name not in out]
         return sum(int(unequal(*pair).sum()) for pair in pairs)
 
-    def strayed(self, model: nn.Module, weights: set[int]) -> bool:
+    def strayed(self, model: nn.Module, weights: set[int], exact: bool) -> bool:
         """Whether kept entries of weights, by their ids, are not as read last.
 
-        Rounding does not count, as by what is added and taken away again.
+        Unless ``exact``, rounding does not count, as by what is added and taken away again.
         """
         near = partial(torch.isclose, rtol=1e-5, atol=1e-7, equal_nan=True)
         pairs = [pair for part, *pair in self._readings(model) if id(part.tensor) in weights]
-        return not all(near(*pair).all() for pair in pairs)
+        return any(unequal(*pair).any() and (exact or not near(*pair).all()) for pair in pairs)
 
     def _hand_over(self) -> None:
         self._wait()

@@ -49,7 +49,8 @@ class Part:
                     f"{self.name} is gone, or of another shape, type or device than at record(); "
                     "change the model first, then record() to a new folder"
                 )
-            self.flat, self.memory = tensor.detach().reshape(-1), tensor.data_ptr()
+            self.flat = tensor.detach().reshape(-1)  # a copy, where it is not contiguous
+            self.memory = tensor.data_ptr() if tensor.is_contiguous() else -1
         return self.flat
 
     def read(self, slot: int) -> None:

@@ -94,7 +94,7 @@ def sample_ids(given: Any) -> np.ndarray:  # noqa: ANN401 (whatever a person giv
         array = given.cpu().numpy() if hasattr(given, "cpu") else given
         single = isinstance(array, np.ndarray)  # else one by one: a truth value is no number
         parts = [] if single else [np.asarray(number) for number in array]
-        ids = array if single else np.asarray(parts)
+        ids = array if single else np.asarray(parts, dtype=None if parts else np.int64)
         plain = ids.ndim == 1 and not isinstance(given, STRANGE)
         whole = ids.dtype.kind in "iu" and all(part.dtype.kind in "iu" for part in parts)
         signed = ids.dtype.kind == "i"  # spares a look at every id

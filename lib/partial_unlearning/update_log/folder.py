@@ -21,7 +21,7 @@ Metadata = Callable[[Any], dict[str, Any]]
 """From the content of a ``zarr.json`` to what else stands in it."""
 
 ROOT = "zarr.json"  # written last, so a log exists once it is complete
-FORMAT = 6
+FORMAT = 7
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
 

@@ -25,9 +25,9 @@ from partial_unlearning.update_log.row_files import RowWriter
 
 UNCHANGED = (
     "recorded no change of any weight: a scaler skipped them, the learning rate was 0, all that "
-    "changed is pruned, or gradients were accumulated. In that case what these samples did is in "
-    "later steps, and not found: call step() once after each optimizer.step(), with the ids of all "
-    "its micro-batches"
+    "changed is pruned, a copy of the model was trained, or gradients were accumulated. In that "
+    "case what these samples did is in later steps, and not found: call step() once after each "
+    "optimizer.step(), with the ids of all its micro-batches"
 )
 
 

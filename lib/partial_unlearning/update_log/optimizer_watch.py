@@ -1,19 +1,15 @@
 """Whether a model is changed between a recorded step and the optimizer's next one."""
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import (
-    Optimizer,
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
+from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
 WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """By the bytes of an entry a type in which it is compared as it stands."""
@@ -24,7 +20,7 @@ class _Weight:
 
     def __init__(self, home: Mapping[str, Tensor | None], name: str) -> None:
         self._home, self._name = home, name
-        self._memory = 0, 0
+        self._memory: tuple[Any, ...] = ()
         self._few: tuple[np.ndarray, ...] = ()
         self.noted = self.state()
 
@@ -36,19 +32,21 @@ class _Weight:
         weight = self._home.get(self._name)
         if weight is None:
             return ()
-        memory = id(weight), weight.data_ptr()
+        memory = id(weight), weight.data_ptr(), weight.stride()
         if memory != self._memory:
             self._memory, self._few = memory, _row_and_column(weight)
-        return (*memory, weight._version, *(few.tobytes() for few in self._few))
+        version = 0 if weight.is_inference() else weight._version
+        return (*memory, version, *(few.tobytes() for few in self._few))
 
 
 def _row_and_column(weight: Tensor) -> tuple[np.ndarray, ...]:
     """The middle ones, in the weight's own memory; none where numpy cannot have it."""
     whole = WHOLE.get(weight.itemsize)
+    weight = weight.detach().permute(np.argsort(weight.stride())[::-1].tolist())
     if weight.device.type != "cpu" or whole is None or not weight.is_contiguous():
         return ()
     rows = len(weight) if weight.ndim else 1
-    table = weight.detach().view(rows, -1).view(whole).numpy()
+    table = weight.view(rows, -1).view(whole).numpy()
     return table[rows // 2], table[:, table.shape[1] // 2]
 
 
@@ -59,13 +57,14 @@ class OptimizerWatch:
     loaded or drawn anew, a step that nobody tells of, one of another model that shares them, an
     average that no optimizer holds. It takes microseconds; with a fused one, which leaves versions
     alone, as long as a reading. Embeddings with ``max_norm`` are left out, as forward passes change
-    them. Of two optimizers that share weights each needs a recorded step of its own.
+    them. Of two optimizers that share weights each needs a recorded step of its own. Not seen are
+    single entries written through ``.data``, on a GPU any, and what no optimizer of torch follows.
 
     Its ``strayed`` says whether weights, by their ids, are not as the last step left them.
     Its ``found`` is whether that was so at an optimizer's step since the last recorded one.
     """
 
-    def __init__(self, model: nn.Module, strayed: Callable[[set[int]], bool]) -> None:
+    def __init__(self, model: nn.Module, strayed: Callable[[set[int], bool], bool]) -> None:
         self._weights = [
             _Weight(module._parameters, name)
             for module in model.modules()
@@ -75,6 +74,7 @@ class OptimizerWatch:
         ]
         self._others = {weight.noted[0] for weight in self._weights}  # that no optimizer holds
         self._strayed, self.found = strayed, False
+        self._stepped: set[int] = set()  # optimizers, since the last recorded step
         _WATCHES.add(self)
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class OptimizerWatch:
     def note(self) -> None:
         """The model is as it should be: a step was recorded."""
         self.found = False
-        _DEPTH.set(0)
+        self._stepped.clear()
         for weight in self._weights:
             weight.noted = weight.state()
 
@@ -99,24 +99,23 @@ class OptimizerWatch:
         if not self.found and (fused or any(now != then for now, then in mine)):
             self.found = True
             with suppress(ValueError, RuntimeError):  # of another shape, say
-                self.found = self._strayed({now[0] for now, _ in mine if now})
+                again = id(optimizer) in self._stepped  # then rounding is a step left out
+                self.found = self._strayed({now[0] for now, _ in mine if now}, again)
+        self._stepped.add(id(optimizer))
 
 
 _WATCHES: WeakSet[OptimizerWatch] = WeakSet()
-_DEPTH = ContextVar("steps of optimizers that this thread is in", default=0)
 
 
 def _begin(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
-    if _DEPTH.get() == 0:  # a wrapper's step may hold another, and change weights before it
+    step = sys._getframe(1)  # torch's code round every optimizer's step
+    outer = step.f_back
+    while outer and outer.f_code is not step.f_code:
+        outer = outer.f_back
+    if outer is None:  # a wrapper's step may hold another, and change weights before it
         for watch in list(_WATCHES):
             watch.look(optimizer)
-    _DEPTH.set(_DEPTH.get() + 1)
-
-
-def _end(*_: Any) -> None:  # noqa: ANN401
-    _DEPTH.set(max(0, _DEPTH.get() - 1))
 
 
 # Once, and never removed: a watch that is collected within a step must not change torch's hooks.
 register_optimizer_step_pre_hook(_begin)
-register_optimizer_step_post_hook(_end)

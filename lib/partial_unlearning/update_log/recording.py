@@ -249,7 +249,7 @@ class Recording:
 
 def gather_ids(ids: Tensor) -> Tensor:
     """The sample ids, int64 ``(n,)``, of all processes that share a step; each of them calls it."""
-    own = torch.from_numpy(sample_ids(ids))
+    own = torch.tensor(sample_ids(ids))
     parts = [own] * _processes()
     if len(parts) > 1:
         distributed.all_gather_object(parts, own)

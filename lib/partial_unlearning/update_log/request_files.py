@@ -23,13 +23,7 @@ from partial_unlearning.update_log.folder import ROOT
 from partial_unlearning.update_log.history import FILE as HISTORY
 from partial_unlearning.update_log.history import Entry, from_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog, open_log
-from partial_unlearning.update_log.requests import (
-    Preview,
-    carry_out,
-    preview,
-    preview_undo,
-    purge,
-)
+from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo, purge
 
 OWN = (ROOT, HISTORY, CHECKPOINT, "updates", "batches")
 """What a log's folder holds."""
