@@ -78,6 +78,5 @@ def shuffled_plan(ids: Tensor, *, batch_size: int, epochs: int, seed: int) -> Ba
     if not len(ids):
         raise InputError("a batch plan needs at least one sample, none was given")
     generator = torch.Generator().manual_seed(seed)
-    return BatchPlan(
-        tuple(tuple(shuffled(ids, generator).split(batch_size)) for _ in range(epochs))
-    )
+    cut = [shuffled(ids, generator).split(batch_size) for _ in range(epochs)]
+    return BatchPlan(tuple(map(tuple, cut)))

@@ -161,9 +161,7 @@ def build_mask(
         seed: of what is random; magnitude masks draw nothing.
         block: entries that ``random`` keeps or prunes together, see :meth:`FixedMask.draw`.
 
-    Raises:
-        InputError: unknown strategy, a sparsity outside 0..1, or a block that is not a whole number
-            of one entry at least, and of one for other strategies.
+    InputError if one of these makes no sense: a sparsity outside 0..1, say.
     """
     if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")

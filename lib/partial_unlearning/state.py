@@ -19,7 +19,6 @@ _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 State = nn.Module | Mapping[str, Tensor]
 """A model, or its tensors by name as read from a file."""
 
-
 Named = list[tuple[str, Tensor]]
 
 

@@ -49,14 +49,11 @@ def fit(
 
     Args:
         model: on the device of ``data``; from images to logits of shape ``(n, classes)``.
-        data: the samples that the plan's ids name.
+        data: the samples that the plan's ids name, else InputError.
         plan: the batches.
         optimizer: over the model's weights.
         callbacks: told of the start, each step and each epoch.
         title: shown by the progress bar on stderr.
-
-    Raises:
-        InputError: the plan names a sample that ``data`` lacks.
 
     >>> from partial_unlearning.batching import shuffled_plan
     >>> data = Split(torch.eye(4), torch.tensor([0, 1, 0, 1]), torch.arange(4))

@@ -96,10 +96,10 @@ class UpdateRecorder(Callback):
 
     def on_step_end(self, step: int, model: nn.Module) -> None:
         """Read the model; InputError if earlier steps could not be recorded."""
-        self._reader(len(self._steps) + 1)
-        self._steps.append(step)  # once it is read
         if len(self._steps) == self._together:
             self._hand_over()
+        self._reader(len(self._steps) + 1)
+        self._steps.append(step)  # once it is read
 
     def on_epoch_end(self, epoch: int, model: nn.Module) -> None:
         """Wait until everything is in the log; raises as :meth:`on_step_end`."""

@@ -25,21 +25,36 @@ def reported() -> Iterator[None]:
         raise InputError(f"{error}; change its permissions, make room, or move it") from error
 
 
-@reported()
-def write_atomic(path: Path, content: str | bytes | memoryview, mode: int = 0o666) -> Path:
-    """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
-
-    A process that is killed meanwhile may leave a file of a name as :data:`UNFINISHED` has it. The
-    ``mode`` is less what the umask takes, as of any new file. InputError if it cannot be written.
-    """
-    target = Path(os.path.realpath(path))  # what a link stands for, not the link
+def _beside(path: Path) -> tuple[Path, Path]:
+    """The file that a path stands for, a link or not, and a new name beside it."""
+    target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except FileNotFoundError as error:
         raise InputError(f"{error}: no folder can be made there; name another file") from error
     if target.exists() and not target.is_file():
         raise InputError(f"{path} is a folder or a device; name a file")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
+    return target, target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
+
+
+@reported()
+def refuse_unwritable(path: Path) -> None:
+    """Raise InputError where no file can be written, as :func:`write_atomic` would."""
+    trial = _beside(path)[1]
+    trial.touch()
+    trial.unlink()
+
+
+@reported()
+def write_atomic(path: Path, content: str | bytes | memoryview, mode: int | None = None) -> Path:
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
+
+    A process that is killed meanwhile may leave a file of a name as :data:`UNFINISHED` has it. The
+    ``mode``, by default that of the old file, is less what the umask takes. InputError if it cannot
+    be written.
+    """
+    target, temporary = _beside(path)
+    mode = mode or (target.stat().st_mode & 0o777 if target.exists() else 0o666)
     try:
         with open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -19,16 +19,13 @@ from partial_unlearning.state import Layout
 
 
 def forget(model: nn.Module, update: Tensor, *, keep_buffers: bool = False) -> nn.Module:
-    """Subtract the sum of the affected updates: w' = w - update (Eq. 4).
+    """Subtract the sum of the affected updates, w' = w - update (Eq. 4), if they are numbers.
 
     Args:
         model: the trained model w; becomes w', in place, and is returned.
         update: the sum over all affected steps, shape ``(size,)``; a pruned one makes it Eq. 7.
         keep_buffers: leave running statistics as they were trained. The paper subtracts from "the
             model parameters"; statistics are none, though each step changes them.
-
-    Raises:
-        InputError: a result is no number; nothing was changed.
     """
     Layout.of(model).subtract(model, update, keep_buffers=keep_buffers)
     return model

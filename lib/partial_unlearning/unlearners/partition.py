@@ -42,12 +42,8 @@ class Partition:
 
 def sliced(shards: Iterable[Tensor], slices: int, generator: torch.Generator) -> Partition:
     """The partition that cuts the ids of each shard, int64 ``(n,)``, at random into slices."""
-    return Partition(
-        tuple(
-            tuple(part.sort().values for part in shuffled(ids, generator).tensor_split(slices))
-            for ids in shards
-        )
-    )
+    cut = [shuffled(ids, generator).tensor_split(slices) for ids in shards]
+    return Partition(tuple(tuple(part.sort().values for part in shard) for shard in cut))
 
 
 def make_partition(ids: Tensor, *, shards: int, slices: int, seed: int) -> Partition:

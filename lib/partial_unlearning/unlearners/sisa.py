@@ -107,10 +107,7 @@ def _train_shard(
 
 
 def train(recipe: Recipe, data: Split, partition: Partition) -> Sisa:
-    """Train every shard from its initial weights.
-
-    The data holds at least the samples of the partition.
-    """
+    """Train every shard from its initial weights on data that has the partition's samples."""
     trained = [_train_shard(recipe, data, partition, s) for s in range(len(partition.slices))]
     states, visits = zip(*trained, strict=True)
     return Sisa(partition, states, sum(visits))
@@ -139,11 +136,7 @@ def forget(recipe: Recipe, data: Split, sisa: Sisa, request: Tensor) -> Sisa:
 
 
 def aggregate(recipe: Recipe, sisa: Sisa) -> Aggregate:
-    """The final model. A shard without samples has learned nothing and has no say.
-
-    Raises:
-        InputError: no shard has any sample.
-    """
+    """The final model. A shard without samples has no say; InputError if all are without."""
     models = []
     for slices, states in zip(sisa.partition.slices, sisa.states, strict=True):
         if any(len(ids) for ids in slices):

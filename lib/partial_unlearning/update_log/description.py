@@ -23,6 +23,7 @@ class Description:
         mask_digest: of a seeded mask's positions, else empty.
         positions: code of the positions.
         per_shard: steps in a shard.
+        begun: digest of the weights before the first step.
     """
 
     model: dict[str, Any]
@@ -41,6 +42,7 @@ class Description:
     mask_digest: str = ""
     positions: str = "seeded"
     per_shard: int = 1
+    begun: str = ""
 
     @property
     def size(self) -> int:

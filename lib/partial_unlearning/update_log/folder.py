@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 import fsspec
 import numpy as np
@@ -50,14 +50,14 @@ class Folder:
                 self.fs, self.root = fsspec.core.url_to_fs(self.root)
             else:  # a path as it stands, whatever fsspec makes of its letters
                 self.fs = LocalFileSystem()
-                self.root = os.path.abspath(os.path.expanduser(self.root))
+                self.root = str(Path(os.path.expanduser(self.root)).absolute())
         except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
             raise InputError(
                 f"cannot open the log folder {url}: {error}; give a path, or a URL of a kind that "
                 "fsspec knows, with its package installed"
             ) from error
         self.local = isinstance(self.fs, LocalFileSystem)
-        self._lock: BinaryIO | None = None
+        self._lock: IO[bytes] | None = None
 
     def path(self, name: str) -> str:
         """The full path of a file."""
@@ -82,6 +82,7 @@ class Folder:
         except FileNotFoundError:
             return None
 
+    @reported()
     def version(self, name: str) -> str | None:
         """Tells whether a file has changed: another text each time; None when there is none."""
         try:
@@ -92,7 +93,10 @@ class Folder:
 
     def total(self) -> int:
         """Bytes of all files."""
-        return int(self.fs.du(self.root))
+        try:
+            return int(self.fs.du(self.root))
+        except FileNotFoundError:  # a recording has just given one its name
+            return int(self.fs.du(self.root))
 
     @reported()
     def read(self, name: str, *ranges: tuple[int, int]) -> np.ndarray:
@@ -137,7 +141,7 @@ class Folder:
             version, content = found["attributes"]["format"], found["attributes"]["content"]
             if found == _document(content, metadata):
                 return load(content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{path} is damaged, or has the content of another file: {error!r}; restore it"
             ) from error
@@ -171,15 +175,19 @@ class Folder:
             return
         if self._lock:
             raise InputError(f"the log {self.root} is still being recorded; close it first")
-        self._lock = open(self.path(ROOT), "rb")  # noqa: SIM115 (held, not read)
+        mode = "r+b" if os.access(self.path(ROOT), os.W_OK) else "rb"  # NFS locks what is writable
+        lock = open(self.path(ROOT), mode)  # noqa: SIM115 (held, not read)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self.unlock()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock
+        except BlockingIOError as error:
             raise InputError(
                 f"the log {self.root} is being written by another process, or by a recording "
                 "of this one that was not closed; wait until it ends, or close() or del it"
             ) from error
+        finally:
+            if not self._lock:
+                lock.close()
 
     def refuse_moved(self) -> None:
         """Raise InputError if the log that is locked does not lie here any more."""

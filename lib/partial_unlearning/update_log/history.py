@@ -53,21 +53,19 @@ class Entry:
     inseparable: list[list[int]] = field(default_factory=list)
 
 
-def _load(content: dict[str, Any]) -> tuple[tuple[Entry, ...], Entry | None]:
-    begun = content["announced"]
-    return tuple(Entry(**entry) for entry in content["entries"]), Entry(**begun) if begun else None
+def _load(content: dict[str, Any]) -> tuple[tuple[Entry, ...], Entry | None, list[list[int]]]:
+    entries, begun = tuple(Entry(**entry) for entry in content["entries"]), content["announced"]
+    return entries, Entry(**begun) if begun else None, content["held"]
 
 
 class History:
-    """The entries of a log, in the order they were made.
-
-    The file is read again only when it has changed, as another process may have written to it.
-    """
+    """The entries of a log in their order; the file is read again if another process changed it."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._entries: tuple[Entry, ...] = ()
         self._announced: Entry | None = None
+        self._held: list[list[int]] = []
         self._version: str | None = None
 
     @property
@@ -75,7 +73,7 @@ class History:
         """All entries; InputError if the history is missing or damaged."""
         version = self._folder.version(FILE)  # looked at first: what is read is no older
         if version is None or version != self._version:
-            self._entries, self._announced = self._folder.read_json(FILE, _load)
+            self._entries, self._announced, self._held = self._folder.read_json(FILE, _load)
             self._version = version
         return self._entries
 
@@ -85,10 +83,16 @@ class History:
 
     def write(self, entries: tuple[Entry, ...], announced: Entry | None = None) -> None:
         """Replace all entries; none begin a history. An announced one is about to follow them."""
-        content = {"entries": [*map(asdict, entries)], "announced": announced and asdict(announced)}
+        begun = announced and asdict(announced)
+        content = {"entries": [*map(asdict, entries)], "announced": begun, "held": self._held}
         self._folder.put_json(FILE, content)
         self._entries, self._announced = entries, announced
         self._version = self._folder.version(FILE)
+
+    def hold(self, ranges: list[list[int]]) -> None:
+        """Say of which steps nothing can be subtracted, should recording never end."""
+        entries, self._held = self.entries, ranges
+        self.write(entries, self._announced)
 
     @property
     def announced(self) -> Entry | None:
@@ -110,7 +114,7 @@ class History:
     @property
     def inseparable(self) -> set[int]:
         """Steps that cannot be subtracted from the weights that recording led to last."""
-        return from_ranges(self.since_training[0].inseparable) if self.entries else set()
+        return from_ranges(self.since_training[0].inseparable if self.entries else self._held)
 
     def requests(self) -> dict[int, set[int]]:
         """Number -> affected steps of each request that stands, that is, was not undone."""

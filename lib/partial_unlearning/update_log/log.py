@@ -92,11 +92,8 @@ class StoredLog(LogFiles):
     def affected_steps(self, ids: Tensor | Sequence[int]) -> list[int]:
         """The steps whose batch holds any of some samples (the set B_t of Eq. 4), ascending.
 
-        Args:
-            ids: sample ids, whole numbers, shape ``(n,)``.
-
-        Raises:
-            InputError: no ids, or none that are whole numbers, or one that is in no batch.
+        The ``ids`` are whole numbers, shape ``(n,)``; InputError if there are none, if they are
+        something else, or one is in no batch.
         """
         asked = np.unique(sample_ids(ids))
         steps, seen = self.seen_in(asked)
@@ -179,8 +176,7 @@ class LogWriter(StoredLog):
     def record(self, first: int, positions: Tensor, values: Tensor) -> None:
         """Append updates of the next steps (Eq. 6): positions int64 ``(k,)``, values ``(n, k)``.
 
-        Raises:
-            InputError: not the next step, no batch known for it, or it cannot be written.
+        InputError if it is not the next step, no batch is known for it, or it cannot be written.
         """
         if first != self._next:
             raise InputError(
@@ -269,13 +265,10 @@ def create(
         buffers: whether requests ``keep`` running statistics, or ``subtract`` as from weights;
             averages over past batches do not add up, and variances may fall below 0.
 
-    Raises:
-        InputError: there is a log or a part of one already, or a setting makes no sense.
+    InputError if there is a log or a part of one already, or a setting makes no sense.
     """
     if ids is None or batch_size is None:
         raise InputError("a new log needs ids, all that may occur, and batch_size; give both")
-    if exists(path):
-        raise InputError(f"there is a log at {path} already; give resume=True or another folder")
     description = describe(
         model,
         BatchCodec.holding(ids, batch_size),
@@ -287,6 +280,8 @@ def create(
         values=values,
         buffers=buffers,
     )
+    if exists(path):  # after what takes time: another process may have begun one
+        raise InputError(f"there is a log at {path} already; give resume=True or another folder")
     folder = Folder(path)
     refuse_leavings(folder, CHECKPOINT)
     for name, nbytes in description.row_bytes.items():
@@ -299,8 +294,7 @@ def create(
 def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> StoredLog:
     """Open a log, in a folder or at an fsspec URL, for reading.
 
-    Raises:
-        InputError: there is no log, or it is damaged, of another format, or of another model.
+    InputError if there is none, or it is damaged, of another format, or of another model.
     """
     log = StoredLog(Folder(path))
     if model is not None:

@@ -49,8 +49,7 @@ class LogFiles:
     def __len__(self) -> int:
         """Number of steps in the files: those from 0 on whose batch and update are both there.
 
-        Raises:
-            InputError: a file in between, or at the end of a finished log, is missing.
+        InputError if a file in between, or at the end of a finished log, is missing.
         """
         steps = self._updates.count()
         batches = self._batches.count()  # now, as they are written first

@@ -191,7 +191,7 @@ def describe(model: nn.Module, batch: BatchCodec, **settings: Any) -> ModelDescr
     dtypes = [_kind(tensor) for tensor in layout.tensors(model)]
     facts = asdict(layout)
     draft = ModelDescription(facts, dtypes, **settings, **asdict(batch), versions=versions)
-    return _with_mask(draft)
+    return replace(_with_mask(draft), begun=draft.digest(model))
 
 
 def _with_mask(draft: ModelDescription) -> ModelDescription:

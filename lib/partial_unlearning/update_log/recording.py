@@ -70,13 +70,13 @@ class Recording:
             self._take(digest)
             self.epoch = len(self.log.plan().epochs)
             self._cut(history.trained_steps)
-        elif self.steps:
+        elif self.steps or digest != self.log.description.begun:  # steps may have been lost
             last = [entry.weights[:12] for entry in history.entries if entry.weights][-1:]
             way = "load the weights {} that it ended with, or a request led to, first, or "
             raise InputError(
                 f"the log holds {self.steps} steps, but no checkpoint to go on from: "
-                f"{''.join(map(way.format, last))}take a new folder, and call checkpoint(0) "
-                "before the first step if a run may be begun again"
+                f"{''.join(map(way.format, last))}take a new folder, or empty this one, and call "
+                "checkpoint(0) before the first step if a run may be begun again"
             )
 
     def _take(self, digest: str) -> None:
@@ -117,13 +117,8 @@ class Recording:
     def step(self, ids: Tensor, epoch: int) -> None:
         """Record the step that was just made; call it right after ``optimizer.step()``.
 
-        Args:
-            ids: sample ids of the batch, whole numbers, shape ``(n,)``.
-            epoch: counted from 0.
-
-        Raises:
-            InputError: ids that the log has no room for, steps that could not be written, or what
-                :meth:`checkpoint` finds.
+        The ``ids`` are those of its batch, whole numbers, shape ``(n,)``; epochs count from 0.
+        InputError if the log has no room for them, or as :meth:`checkpoint` raises it.
         """
         if self._watch.found:
             self.log.description.check(self.model)  # a replaced layer is better said by its name
@@ -202,6 +197,7 @@ class Recording:
             parts = self._held["inseparable"]
             self._take(digest)
             self._held["inseparable"] += parts if steps is None else []
+        history.hold(self._held["inseparable"])
         self._begin()
 
     def _back_to(self, steps: int, known: bool, moved: bool) -> None:
@@ -227,8 +223,7 @@ class Recording:
     def checkpoint(self, epoch: int) -> None:
         """Save all that is needed to go on from here, with this ``epoch``, counted from 0.
 
-        Raises:
-            InputError: steps could not be written, or something else changed the model since.
+        InputError if steps could not be written, or something else changed the model since.
         """
         whole_number("the epoch", epoch, 0, EPOCHS)
         self._check()
@@ -319,9 +314,8 @@ def record(
             of all (:func:`gather_ids`).
         settings: of a new log, see :func:`create`.
 
-    Raises:
-        InputError: there is a log, and ``resume`` is not set or it cannot go on with this model
-            and settings; or several processes train, and ``gathered`` is not set.
+    InputError if there is a log, and ``resume`` is not set or it cannot go on with this model and
+    settings; or several processes train, and ``gathered`` is not set.
     """
     _refuse_ungathered(gathered)
     keep, generators = _stateful(keep, generators)

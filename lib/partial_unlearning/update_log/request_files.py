@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import re
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
-from partial_unlearning.system.files import write_atomic
+from partial_unlearning.system.files import refuse_unwritable, write_atomic
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.description import Description
@@ -33,6 +34,12 @@ TOO_MANY = (
     "of all steps saw these samples: little of the training is left without them, in the retained "
     "data as well. Train with the samples of one person in few batches"
 )
+
+
+def _say(text: str, err: bool = False) -> None:
+    """Print it where that is possible: a request goes on when nobody reads, as behind ``head``."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=err)
 
 
 def _why_as_before(plan: Preview) -> str:
@@ -96,23 +103,23 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
 
 
 def _tell(plan: Preview, about: Description) -> None:
-    click.echo(
+    _say(
         f"{len(plan.asked)} of {plan.steps} steps are affected "
         f"({plan.affected_fraction:.1%} of the training); "
         f"{len(plan.subtracted)} of them are subtracted already"
     )
     if plan.unchanged:
-        click.echo(f"warning: {len(plan.unchanged)} of these steps {UNCHANGED}", err=True)
+        _say(f"warning: {len(plan.unchanged)} of these steps {UNCHANGED}", err=True)
     if also := plan.after - plan.before - plan.asked:
-        click.echo(f"{len(also)} more steps of earlier requests are still in these weights")
-    click.echo(
+        _say(f"{len(also)} more steps of earlier requests are still in these weights")
+    _say(
         f"of each step {about.kept} of {about.size} entries were recorded "
         f"({about.kept / about.size:.1%}); the rest of what it did stays in the weights"
     )
     nbytes = len(plan.before ^ plan.after) * about.update_bytes
-    click.echo(f"{nbytes} bytes to read; log verify checks them beforehand")
+    _say(f"{nbytes} bytes to read; log verify checks them beforehand")
     if plan.affected_fraction >= NEARLY_ALL:
-        click.echo(f"warning: {plan.affected_fraction:.0%} {TOO_MANY}", err=True)
+        _say(f"warning: {plan.affected_fraction:.0%} {TOO_MANY}", err=True)
 
 
 def _look(log: StoredLog, weights: State, request: Path | int, unfinished: bool) -> Preview:
@@ -121,7 +128,7 @@ def _look(log: StoredLog, weights: State, request: Path | int, unfinished: bool)
         return preview_undo(log, weights, request)
     ids = read_ids(request)
     plan = preview(log, weights, ids, unfinished=unfinished)
-    click.echo(f"{len({*ids})} sample ids, from {min(ids)} to {max(ids)}")
+    _say(f"{len({*ids})} sample ids, from {min(ids)} to {max(ids)}")
     _tell(plan, log.description)
     return plan
 
@@ -150,6 +157,7 @@ def answer(
     log = open_log(path)
     if out is not None:
         _refuse_taken(out, log, request)
+        refuse_unwritable(out)  # before anything is done
     tensors, metadata = read_weights(weights)
     named = log.description.unwrapped(tensors) if wrapped else tensors
     mode = weights.stat().st_mode & 0o777  # private weights stay private
@@ -160,16 +168,16 @@ def answer(
         entry = carry_out(
             log, named, plan, lambda: write_atomic(out, to_bytes(tensors, metadata), mode)
         )
-    click.echo(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
+    _say(f"request {entry.request}: {out} written, weights {entry.weights[:12]}")
     if entry.weights == plan.weights:
-        click.echo(f"they are as before: {_why_as_before(plan)}")
+        _say(f"they are as before: {_why_as_before(plan)}")
     return entry
 
 
 def make_final(path: str, request: int) -> None:
     """Purge a request that stands; say what that took, and what it cannot reach."""
     steps = len(from_ranges(purge(open_log(path), request).asked))
-    click.echo(
+    _say(
         f"request {request} is final: {steps} steps are purged, with the ids of their batches\n"
         "Yours to delete: copies of the log, weights from before this request, and what a disk, "
         "snapshots or an object store keep of files that were replaced"
@@ -184,9 +192,13 @@ def completed(path: str, ids: Path, out: Path) -> bool:
     make_final(path, log.history.purging)
     if log.seen_in(np.array(read_ids(ids)))[0]:
         return False
-    click.echo("their ids are gone, so it cannot be checked that they are those of this file")
-    weights = log.history.entries[-1].weights
-    if log.description.digest(log.description.unwrapped(read_weights(out)[0])) != weights:
+    _say("their ids are gone, so it cannot be checked that they are those of this file")
+    weights, found = (
+        log.history.entries[-1].weights,
+        log.description.unwrapped(read_weights(out)[0]),
+    )
+    log.description.check(found)
+    if log.description.digest(found) != weights:
         raise InputError(
             f"the purge of these samples is complete now, but {out} does not hold the weights "
             f"{weights[:12]} of that request; name the file that does"

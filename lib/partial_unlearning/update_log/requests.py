@@ -161,7 +161,8 @@ def carry_out(
     _subtract(log, changed, plan)
     digest = log.description.digest(changed)
     entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
-    trained = Entry("trained", 0, [[0, plan.steps]], plan.weights, [])  # if it was never closed
+    held = to_ranges(log.history.inseparable)
+    trained = Entry("trained", 0, [[0, plan.steps]], plan.weights, inseparable=held)  # if not yet
     log.history.write(entries or (trained,), announced=entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     with torch.inference_mode():
@@ -176,7 +177,7 @@ def carry_out(
 def forget(
     log: StoredLog, weights: State, ids: Tensor | Sequence[int], *, unfinished: bool = False
 ) -> Entry:
-    """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7), and note it down.
+    """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7); returns the entry.
 
     What these weights have lost already is not subtracted again; what they still hold of earlier
     requests is subtracted too. The log's checkpoint is deleted; other copies of the weights are
@@ -188,12 +189,8 @@ def forget(
         ids: sample ids, whole numbers, shape ``(n,)``.
         unfinished: take weights of which only the caller knows that recording led to them.
 
-    Returns:
-        The new line of the history.
-
-    Raises:
-        InputError: ids that were not trained on, weights that the log does not know, recording
-            has not ended, or another process is writing to the log.
+    InputError for ids that were not trained on or weights that the log does not know, if recording
+    has not ended, or another process is writing to the log.
     """
     with _opened(log).folder.locked():
         plan = preview(log, weights, ids, unfinished=unfinished)
