@@ -327,3 +327,38 @@ def test_a_page_trains_on_complete_data_only_where_somebody_names_them(monkeypat
     (tmp_path / "data").rmdir()
     monkeypatch.setenv("UNLEARN_DATA", str(tmp_path / "elsewhere"))
     assert access.measured_under("full") == "full"
+
+
+# Settings that an experiment does not have
+
+
+@pytest.mark.parametrize(
+    ("experiment", "setting"),
+    [
+        ("figure_3", {"learning_rate": 0.5}),
+        ("figure_3", {"target": 7}),
+        ("table_3", {"buffers": "subtract"}),
+        ("sisa", {"sparsity_first": 0.1}),
+        ("table_1", {"fraction_first": 0.5}),
+    ],
+)
+def test_a_setting_that_no_run_of_an_experiment_has_is_refused(experiment, setting):
+    with pytest.raises(InputError, match=f"no run of {experiment} has a setting"):
+        access.refuse_unused(experiment, "full", **setting)
+
+
+@pytest.mark.parametrize("experiment", ["table_1", "table_4", "figure_3", "figure_4", "frontier"])
+def test_settings_that_an_experiment_has_may_have_their_own_value(experiment):
+    own = {"epochs": 8, "batch_size": 128, "models": None, "seeds": "0,1,2,3,4"}
+    access.refuse_unused(experiment, "full", **own)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("model", ["MLP", "ConvNet"])
+def test_an_experiment_has_no_runs_of_a_network_that_it_does_not_have(experiment, model):
+    try:
+        found = configs_of(experiment, override(load_profile("full"), {"models": model}))
+    except InputError as refused:  # says which it has
+        assert "profile full has no model" in str(refused)
+        return
+    assert {config.model for config in found if hasattr(config, "model")} <= {model}

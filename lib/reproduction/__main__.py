@@ -181,6 +181,7 @@ def run(
     Results that exist are read.
     """
     changes = publishing.parse_parameters(parameters)
+    results.refuse_unused(experiment, profile, **changes)
     found = results.results(experiment, profile, jobs=jobs, scheduler=scheduler, **changes)
     results.write_tables(profile)
     if not found:

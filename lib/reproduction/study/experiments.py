@@ -129,7 +129,12 @@ def _variation(name: str, profile: Profile) -> list[Config]:
     variation = profile.variations.get(name)
     if variation is None:
         return []
-    rows = [(dataset, model) for dataset, models in variation.models.items() for model in models]
+    rows = [
+        (dataset, model)
+        for dataset, models in variation.models.items()
+        for model in models
+        if model in profile.datasets[dataset].models
+    ]
     return list(chain(*(_amnesiac(_varied(profile, *row, variation), row[0]) for row in rows)))
 
 
@@ -143,7 +148,8 @@ def _controls(family: str, profile: Profile) -> list[Config]:
 
 def _figure_3(profile: Profile) -> list[Config]:
     wanted = profile.figure_3
-    settings = profile.datasets[wanted.dataset].models[wanted.model].amnesiac
+    known = profile.datasets[wanted.dataset].models
+    settings = known.get(wanted.model, ModelSettings()).amnesiac
     if settings is None:
         return []
     own = settings.model_dump() | {"buffers": profile.buffers, "images": wanted.images}
@@ -163,7 +169,7 @@ def _figure_4(profile: Profile) -> list[Config]:
     return [
         configured("shares", **base, **common, pruning=settings.pruning, affected_fraction=part)
         for dataset, model in wanted.models.items()
-        if (settings := profile.datasets[dataset].models[model].amnesiac) is not None
+        if (own := profile.datasets[dataset].models.get(model)) and (settings := own.amnesiac)
         for part in wanted.affected_fractions
         for base in (base_config(profile, dataset, model, seed) for seed in wanted.seeds)
     ]

@@ -4,13 +4,14 @@ from typing import Any
 
 import pandas as pd
 
+from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import paper, places
 from reproduction.datasets.official import data_named
 from reproduction.study.configs import Config
 from reproduction.study.experiments import EXPERIMENTS, configs_of
 from reproduction.study.kinds import TABLES, Table
-from reproduction.study.overrides import Value, override
+from reproduction.study.overrides import LISTS, PARAMETERS, Value, override
 from reproduction.study.profiles import Profile, load_profile
 from reproduction.study.runner import run_missing
 from reproduction.study.stored_runs import Result, find, run_name
@@ -26,6 +27,18 @@ def resolve(name: str, profile: str, **changes: Value) -> tuple[Profile, list[Co
     """The profile with changes applied, and the configurations of an experiment under it."""
     resolved = override(load_profile(profile), changes)
     return resolved, configs_of(name, resolved)
+
+
+def refuse_unused(name: str, profile: str, **changes: Value) -> None:
+    """Raise InputError for a setting that no run of an experiment has, whatever its value."""
+    base = load_profile(profile)
+    usual = configs_of(name, base)
+    for setting, value in changes.items():
+        if value is None or setting in LISTS:
+            continue
+        others = (value, PARAMETERS[setting].example) if setting in PARAMETERS else (value,)
+        if all(configs_of(name, override(base, {setting: other})) == usual for other in others):
+            raise InputError(f"no run of {name} has a setting {setting}; leave it out")
 
 
 def results(
