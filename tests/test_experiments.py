@@ -353,6 +353,22 @@ def test_settings_that_an_experiment_has_may_have_their_own_value(experiment):
     access.refuse_unused(experiment, "full", **own)
 
 
+@pytest.mark.parametrize("profile", ["full", "quick", "smoke"])
+@pytest.mark.parametrize(
+    ("experiment", "setting"),
+    [
+        ("figure_3", {"sparsity_last": 0.3}),
+        ("peers", {"affected_fraction": 0.5}),
+        ("membership", {"affected_fraction": 0.5}),
+        ("variation_width", {"epochs": 4}),
+    ],
+)
+def test_settings_that_an_experiment_has_may_have_the_value_of_the_example(
+    profile, experiment, setting
+):
+    access.refuse_unused(experiment, profile, **setting)
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("model", ["MLP", "ConvNet"])
 def test_an_experiment_has_no_runs_of_a_network_that_it_does_not_have(experiment, model):

@@ -323,23 +323,55 @@ def test_a_buffer_can_grow_after_record_and_is_named_then(tmp_path):
         train(model, recording, sgd(model), range(1))
 
 
+class Shifted(nn.Module):
+    """With a buffer that is trained, and one that only depends on what is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+        self.register_buffer("shift", torch.zeros(3, requires_grad=True))
+        self.register_buffer("size", self.layer.weight.norm())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) + self.shift
+
+
 def test_a_buffer_that_is_trained_is_a_weight(tmp_path):
-    class Shifted(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Linear(6, 3)
-            self.register_buffer("shift", torch.zeros(3, requires_grad=True))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.layer(x) + self.shift
-
     model = Shifted()
     recording = record(model, tmp_path / "log", **ALL)
-    train(model, recording, torch.optim.SGD([*model.parameters(), model.shift], lr=0.1), range(2))
+    optimizer = torch.optim.SGD([*model.parameters(), model.shift], lr=0.1)
+    train(model, recording, optimizer, range(2))
     recording.close()
+    assert open_log(tmp_path / "log").description.layout.buffers == ("size",)
     assert model.shift.abs().max() > 0
     forget(open_log(tmp_path / "log"), model, IDS[:8])
     assert model.shift.abs().max() < 1e-6
+
+
+def test_a_trained_buffer_that_changes_between_steps_is_no_part_of_the_next(tmp_path):
+    model = Shifted()
+    recording = record(model, tmp_path / "log", **ALL)
+    optimizer = torch.optim.SGD([*model.parameters(), model.shift], lr=0.1)
+    train(model, recording, optimizer, range(3))
+    with torch.no_grad():
+        model.shift.add_(5)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, optimizer, range(3, 4))
+
+
+def test_steps_of_another_model_are_no_steps_left_out(tmp_path):
+    """As of a critic that steps twice, beside a base whose adapters were merged and unmerged."""
+    model, critic = net(), net()
+    model[0].requires_grad_(False)
+    recording = record(model, tmp_path / "log", **ALL)
+    own, others = torch.optim.SGD(model[2].parameters(), lr=0.05), sgd(critic)
+    for ids in IDS.split(4):
+        one_step(critic, others)
+        one_step(critic, others)
+        with torch.no_grad():  # to rounding
+            model[0].weight.add_(0.1).sub_(0.1)
+        one_step(model, own)
+        recording.step(ids, 0)
 
 
 # --- statistics

@@ -39,10 +39,7 @@ class Split:
         return len(self.ids)
 
     def positions(self, ids: Tensor | Sequence[int]) -> Tensor:
-        """Return where each id of ``(k,)`` stands in this split: int64 ``(k,)``, in that order.
-
-        InputError if an id is not in this split.
-        """
+        """Return where each id of ``(k,)`` stands here, int64 ``(k,)``; InputError if one is not."""
         wanted = torch.as_tensor(ids, dtype=torch.int64, device=self.ids.device)
         refuse_unknown(wanted, self.ids, f"not among the {len(self)} here; give ids of this data")
         return torch.searchsorted(self.ids, wanted)
@@ -61,10 +58,8 @@ class Split:
         """Return the ids of the images of one class, int64 ``(k,)``; InputError if it has none."""
         ids = self.ids[self.labels == label]
         if not len(ids):
-            present = ", ".join(str(value) for value in self.labels.unique().tolist())
-            raise InputError(
-                f"class {label} has no images here; choose one of the labels present: {present}"
-            )
+            present = self.labels.unique().tolist()
+            raise InputError(f"class {label} has no images here; choose one present: {present}")
         return ids
 
     def to(self, device: str | torch.device) -> "Split":

@@ -133,7 +133,9 @@ class Layout:
         flat = [pair for _, tensors in layers for pair in tensors]
         modules = model.named_modules(remove_duplicate=False)
         own = (f"{path}.{name}".lstrip(".") for path, part in modules for name in part._parameters)
-        trained = {tied.get(name, name) for name in own} | {n for n, t in flat if t.requires_grad}
+        trained = {tied.get(name, name) for name in own} | {
+            n for n, t in flat if t.requires_grad and t.is_leaf
+        }
         return cls(
             names=tuple(name for name, _ in flat),
             shapes=tuple(tensor.shape for _, tensor in flat),

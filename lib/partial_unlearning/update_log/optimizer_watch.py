@@ -56,9 +56,9 @@ class OptimizerWatch:
     What changes them between two steps would else count as a part of the next one: weights that are
     loaded or drawn anew, a step that nobody tells of, one of another model that shares them, an
     average that no optimizer holds. It takes microseconds; with a fused one, which leaves versions
-    alone, as long as a reading. Embeddings with ``max_norm`` are left out, as forward passes change
-    them. Of two optimizers that share weights each needs a recorded step of its own. Not seen are
-    single entries written through ``.data``, on a GPU any, and what no optimizer of torch follows.
+    alone, as long as a reading. Embeddings with ``max_norm``, which forward passes change, are left
+    out. Of two optimizers that share weights each needs a recorded step. Not seen are single
+    entries written through ``.data``, on a GPU any, and what no optimizer of torch follows.
 
     Its ``strayed`` says whether weights, by their ids, are not as the last step left them.
     Its ``found`` is whether that was so at an optimizer's step since the last recorded one.
@@ -66,15 +66,17 @@ class OptimizerWatch:
 
     def __init__(self, model: nn.Module, strayed: Callable[[set[int], bool], bool]) -> None:
         self._weights = [
-            _Weight(module._parameters, name)
+            _Weight(home, name)
             for module in model.modules()
             if getattr(module, "max_norm", None) is None
-            for name, weight in module._parameters.items()
+            for home in (module._parameters, module._buffers)
+            for name, weight in home.items()
             if weight is not None and weight.numel() and not weight.is_inference()
+            if home is module._parameters or (weight.requires_grad and weight.is_leaf)
         ]
         self._others = {weight.noted[0] for weight in self._weights}  # that no optimizer holds
         self._strayed, self.found = strayed, False
-        self._stepped: set[int] = set()  # optimizers, since the last recorded step
+        self._stepped: set[int] = set()  # weights by their ids, since the last recorded step
         _WATCHES.add(self)
 
     def close(self) -> None:
@@ -90,18 +92,19 @@ class OptimizerWatch:
 
     def look(self, optimizer: Optimizer) -> None:
         """At what this optimizer holds, and no other: another may have stepped before it."""
-        given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-        self._others -= given
-        given |= self._others
+        own = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        self._others -= own
+        given = own | self._others
         states = [(weight.state(), weight.noted) for weight in self._weights]
         mine = [(n, then) for n, then in states if not given.isdisjoint((*n[:1], *then[:1]))]
         fused = any(group.get("fused") for group in optimizer.param_groups)
         if not self.found and (fused or any(now != then for now, then in mine)):
             self.found = True
             with suppress(ValueError, RuntimeError):  # of another shape, say
-                again = id(optimizer) in self._stepped  # then rounding is a step left out
-                self.found = self._strayed({now[0] for now, _ in mine if now}, again)
-        self._stepped.add(id(optimizer))
+                ids = {now[0] for now, _ in mine if now}
+                again = not self._stepped.isdisjoint(own & ids)  # rounding is a step left out then
+                self.found = self._strayed(ids, again)
+        self._stepped |= own
 
 
 _WATCHES: WeakSet[OptimizerWatch] = WeakSet()

@@ -52,6 +52,7 @@ class Recording:
         self._begin()
 
     def _begin(self) -> None:
+        self.log.history.hold(self._held["inseparable"])
         self._recorder.on_train_begin(self.model)
         strayed = partial(self._recorder.strayed, self.model)
         self._watch = OptimizerWatch(self.model, strayed)
@@ -72,9 +73,10 @@ class Recording:
             self._cut(history.trained_steps)
         elif self.steps or digest != self.log.description.begun:  # steps may have been lost
             last = [entry.weights[:12] for entry in history.entries if entry.weights][-1:]
+            other = ", and was begun with other weights" * (digest != self.log.description.begun)
             way = "load the weights {} that it ended with, or a request led to, first, or "
             raise InputError(
-                f"the log holds {self.steps} steps, but no checkpoint to go on from: "
+                f"the log holds {self.steps} steps, but no checkpoint to go on from{other}: "
                 f"{''.join(map(way.format, last))}take a new folder, or empty this one, and call "
                 "checkpoint(0) before the first step if a run may be begun again"
             )
@@ -197,7 +199,6 @@ class Recording:
             parts = self._held["inseparable"]
             self._take(digest)
             self._held["inseparable"] += parts if steps is None else []
-        history.hold(self._held["inseparable"])
         self._begin()
 
     def _back_to(self, steps: int, known: bool, moved: bool) -> None:

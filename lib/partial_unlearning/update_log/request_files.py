@@ -39,7 +39,10 @@ TOO_MANY = (
 def _say(text: str, err: bool = False) -> None:
     """Print it where that is possible: a request goes on when nobody reads, as behind ``head``."""
     with suppress(OSError, ValueError):
-        click.echo(text, err=err)
+        try:
+            click.echo(text, err=err)
+        except UnicodeEncodeError:  # the name of a file
+            click.echo(text.encode("ascii", "backslashreplace").decode(), err=err)
 
 
 def _why_as_before(plan: Preview) -> str:
@@ -193,10 +196,8 @@ def completed(path: str, ids: Path, out: Path) -> bool:
     if log.seen_in(np.array(read_ids(ids)))[0]:
         return False
     _say("their ids are gone, so it cannot be checked that they are those of this file")
-    weights, found = (
-        log.history.entries[-1].weights,
-        log.description.unwrapped(read_weights(out)[0]),
-    )
+    weights = log.history.entries[-1].weights
+    found = log.description.unwrapped(read_weights(out)[0])
     log.description.check(found)
     if log.description.digest(found) != weights:
         raise InputError(

@@ -61,10 +61,8 @@ class UpdateCodec:
 
     def unchanged(self, rows: np.ndarray) -> np.ndarray:
         """Of rows ``(n, nbytes)``, which change no weight, buffers at most: boolean ``(n,)``."""
-        values, most = (
-            rows[:, self.code.nbytes :].view(f"u{self.dtype.itemsize}"),
-            len(self.buffers),
-        )
+        most = len(self.buffers)
+        values = rows[:, self.code.nbytes :].view(f"u{self.dtype.itemsize}")
         still = np.count_nonzero(values[:, : 2 * most + 1024] << 1, axis=1) <= most  # -0 is 0
         for n in np.flatnonzero(still):  # as far as a quick look can tell
             moved = self.positions_of(rows[n]).numpy()[values[n] << 1 != 0]

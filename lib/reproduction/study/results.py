@@ -30,14 +30,18 @@ def resolve(name: str, profile: str, **changes: Value) -> tuple[Profile, list[Co
 
 
 def refuse_unused(name: str, profile: str, **changes: Value) -> None:
-    """Raise InputError for a setting that no run of an experiment has, whatever its value."""
-    base = load_profile(profile)
-    usual = configs_of(name, base)
+    """Raise InputError for a setting that no run of an experiment has, whatever its value.
+
+    The complete profile is asked as well: it has all experiments, with other values.
+    """
+    bases = load_profile(profile), load_profile("full")
+    usual = [configs_of(name, base) for base in bases]
     for setting, value in changes.items():
         if value is None or setting in LISTS:
             continue
-        others = (value, PARAMETERS[setting].example) if setting in PARAMETERS else (value,)
-        if all(configs_of(name, override(base, {setting: other})) == usual for other in others):
+        values = (value, PARAMETERS[setting].example) if setting in PARAMETERS else (value,)
+        tried = [[configs_of(name, override(b, {setting: v})) for b in bases] for v in values]
+        if all(found == usual for found in tried):
             raise InputError(f"no run of {name} has a setting {setting}; leave it out")
 
 
