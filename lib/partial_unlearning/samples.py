@@ -39,7 +39,7 @@ class Split:
         return len(self.ids)
 
     def positions(self, ids: Tensor | Sequence[int]) -> Tensor:
-        """Return where each id of ``(k,)`` stands, int64 ``(k,)``; InputError if one is not here."""
+        """Where each id of ``(k,)`` stands, int64 ``(k,)``; InputError if one is not here."""
         wanted = torch.as_tensor(ids, dtype=torch.int64, device=self.ids.device)
         refuse_unknown(wanted, self.ids, f"not among the {len(self)} here; give ids of this data")
         return torch.searchsorted(self.ids, wanted)
