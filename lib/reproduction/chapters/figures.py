@@ -103,6 +103,10 @@ class Panels(Figure):
         return bundle if self.narrow is None else bundle | {NARROW: svg(self.narrow)}
 
 
+MOST = 4
+"""Panels with axes in one row: of more the labels would overlap, and they stand in rows of three."""
+
+
 def side_by_side(
     panels: Mapping[str, Any],
     draw: Callable[[Axes, Any], None],
@@ -144,7 +148,9 @@ def side_by_side(
             _legend(figure, entries, 3 if columns > across or size[0] == WIDTH else 2)
         return figure
 
-    figure = arranged(len(panels), (WIDTH, height))
+    abreast = 3 if grid and len(panels) > MOST else len(panels)
+    rows = -(-len(panels) // abreast)
+    figure = arranged(abreast, (WIDTH, height if rows == 1 else 0.3 + rows * min(height, 2.6)))
     if len(panels) > across:
         rows = -(-len(panels) // across)
         figure.narrow = arranged(across, (NARROW_WIDTH, 0.3 + rows * min(height, 2.6)))
