@@ -104,7 +104,7 @@ class Panels(Figure):
 
 
 MOST = 4
-"""Panels with axes in one row: of more the labels would overlap, and they stand in rows of three."""
+"""Panels with axes in one row; of more the labels would overlap: they stand in rows of three."""
 
 
 def side_by_side(
