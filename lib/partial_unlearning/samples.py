@@ -58,8 +58,8 @@ class Split:
         """Return the ids of the images of one class, int64 ``(k,)``; InputError if it has none."""
         ids = self.ids[self.labels == label]
         if not len(ids):
-            present = self.labels.unique().tolist()
-            raise InputError(f"class {label} has no images here; choose one present: {present}")
+            present = ", ".join(map(str, self.labels.unique().tolist()))
+            raise InputError(f"class {label} has no images here; labels present: {present}")
         return ids
 
     def to(self, device: str | torch.device) -> "Split":
