@@ -104,12 +104,11 @@ class ModelDescription(Description):
         return UpdateCodec(self.code, seeded, getattr(torch, self.values), buffers)
 
     def digest(self, weights: State) -> str:
-        """SHA-256 of the tensors that requests may change, by which a model's weights are known."""
-        sha, out = hashlib.sha256(), self.layout.buffers if self.buffers == "keep" else ()
-        for name, tensor in zip(self.layout.names, self.layout.tensors(weights), strict=True):
-            if name not in out:  # a forward pass may have moved it since
-                plain = tensor.cpu().contiguous().reshape(-1).view(torch.uint8)
-                sha.update(np.from_dlpack(plain).data)  # numpy() would fix the storage's size
+        """SHA-256 of the tensors of a model, in their own types, by which its weights are known."""
+        sha = hashlib.sha256()
+        for tensor in self.layout.tensors(weights):
+            plain = tensor.cpu().contiguous().reshape(-1).view(torch.uint8)
+            sha.update(np.from_dlpack(plain).data)  # numpy() would fix the storage's size
         return sha.hexdigest()
 
     @cached_property
