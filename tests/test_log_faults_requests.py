@@ -51,6 +51,18 @@ def killed(recording: Recording) -> None:
     recording._watch.close()
 
 
+def restarted(model: nn.Module, recording: Recording, at: int, steps: int) -> None:
+    """Steps, other weights and a restart after the first ``at``; all are written."""
+    optimizer = sgd(model)
+    train(model, recording, optimizer, range(at))
+    with torch.no_grad():
+        model.weight.zero_()
+    recording.restart()
+    train(model, recording, optimizer, range(at, steps))
+    recording._wait()
+    recording.log.flush()
+
+
 def finished(folder: Path, steps: int = 10) -> nn.Module:
     """A log, its weights and the ids of a request in a folder; the log has a checkpoint."""
     model = nn.Linear(6, 3)
@@ -110,14 +122,8 @@ def test_steps_before_a_restart_are_not_subtracted_where_recording_never_ended(
     tmp_path, checkpoint
 ):
     model = nn.Linear(6, 3)
-    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
-    train(model, recording, optimizer, range(20))
-    with torch.no_grad():
-        model.weight.zero_()
-    recording.restart()
-    train(model, recording, optimizer, range(20, 25))
-    recording._wait()
-    recording.log.flush()
+    recording = record(model, tmp_path / "log", **ALL)
+    restarted(model, recording, 20, 25)
     if checkpoint:
         recording.checkpoint(3)
     killed(recording)
@@ -129,14 +135,8 @@ def test_steps_before_a_restart_are_not_subtracted_where_recording_never_ended(
 
 def test_what_cannot_be_subtracted_is_known_after_an_unfinished_request(tmp_path):
     model = nn.Linear(6, 3)
-    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
-    train(model, recording, optimizer, range(5))
-    with torch.no_grad():
-        model.weight.zero_()
-    recording.restart()
-    train(model, recording, optimizer, range(5, 10))
-    recording._wait()
-    recording.log.flush()
+    recording = record(model, tmp_path / "log", **ALL)
+    restarted(model, recording, 5, 10)
     killed(recording)
     log = open_log(tmp_path / "log")
     forget(log, model, [39], unfinished=True)  # of the last step
@@ -148,13 +148,7 @@ def test_steps_that_a_resume_cut_off_are_held_no_longer(tmp_path):
     model = nn.Linear(6, 3)
     recording = record(model, tmp_path / "log", **ALL)
     recording.checkpoint(0)
-    train(model, recording, sgd(model), range(5))
-    with torch.no_grad():
-        model.weight.zero_()
-    recording.restart()
-    train(model, recording, sgd(model), range(5, 8))
-    recording._wait()
-    recording.log.flush()
+    restarted(model, recording, 5, 8)
     killed(recording)
     recording = record(model, tmp_path / "log", **ALL, resume=True)
     train(model, recording, sgd(model), range(8))

@@ -19,7 +19,9 @@ from partial_unlearning.state import Layout
 
 
 def forget(model: nn.Module, update: Tensor, *, keep_buffers: bool = False) -> nn.Module:
-    """Subtract the sum of the affected updates, w' = w - update (Eq. 4), if they are numbers.
+    """Subtract the sum of the affected updates: w' = w - update (Eq. 4).
+
+    InputError, and nothing is changed, if a result is no number.
 
     Args:
         model: the trained model w; becomes w', in place, and is returned.
