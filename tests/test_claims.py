@@ -81,7 +81,7 @@ def data(
 
 
 def judged(points: Iterable[Row] = (), **frames: Iterable[Row]) -> pd.DataFrame:
-    return judging.judge(data(points, **frames)).set_index("id")
+    return judging.judge(grouped(data(points, **frames))).set_index("id")
 
 
 # The rules themselves
@@ -574,7 +574,7 @@ def test_the_ledger_has_the_dates_of_the_rule_and_of_the_first_run() -> None:
 
 
 def test_comparisons_as_a_table() -> None:
-    frame = comparing.comparisons(data(sides([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])))
+    frame = comparing.comparisons(grouped(data(sides([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]))))
     assert len(frame) == 3 * (18 + 6)
     (found,) = frame[frame.pairs > 0].to_dict("records")
     assert (found["table"], found["model"], found["reading"]) == (1, "MLP", "equal")

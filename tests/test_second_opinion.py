@@ -22,6 +22,7 @@ from reproduction.chapters.complete import complete
 from reproduction.chapters.questions import price
 from reproduction.checking import comparing
 from reproduction.checking.measurements import gather
+from reproduction.checking.samples import grouped
 
 TABLE = {
     ("amnesiac", "mnist"): 1,
@@ -149,7 +150,7 @@ def test_a_second_computation_finds_what_the_ledger_finds():
     frame = stored()
     if frame.empty:
         pytest.skip("no runs on the complete data are stored")
-    ledger = comparing.comparisons(gather("full"))
+    ledger = comparing.comparisons(grouped(gather("full")))
     seen = 0
     for (number, placement), reading in product(
         ledger[["table", "placement"]].drop_duplicates().itertuples(index=False, name=None),

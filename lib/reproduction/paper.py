@@ -24,12 +24,11 @@ def printed() -> pd.DataFrame:
 
     The text keeps the written precision: ``0.5`` and ``0.50`` differ.
     """
-    return _read(places.book() / "paper" / "tables.csv").copy()
+    return pd.read_csv(_file(), dtype=str).astype({"table": int})
 
 
-@cache  # a page asks for a hundred cells
-def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=str).astype({"table": int})
+def _file() -> Path:
+    return places.book() / "paper" / "tables.csv"
 
 
 def tables() -> pd.DataFrame:
@@ -43,21 +42,24 @@ def cell(table: int, model: str, method: str) -> pd.Series:
     Raises:
         InputError: the paper has no such row.
     """
-    frame = tables()
-    match = frame[(frame.table == table) & (frame.model == model) & (frame.method == method)]
-    if len(match) != 1:
-        known = ", ".join(frame[frame.table == table].model.unique()) or "Tables 1 to 6 only"
+    rows = _rows(_file())
+    if (table, model, method) not in rows:
+        known = dict.fromkeys(name for number, name, _ in rows if number == table)
         raise InputError(
-            f"the paper prints no row {method!r} for {model!r} in Table {table}; "
-            f"methods are baseline and proposed, models of that table: {known}"
+            f"the paper prints no row {method!r} for {model!r} in Table {table}; methods are "
+            f"baseline and proposed, models of that table: {', '.join(known) or 'none, 1 to 6 do'}"
         )
-    return match.iloc[0]
+    return rows[table, model, method]
+
+
+@cache  # a page asks for hundreds of cells
+def _rows(_: Path) -> dict[tuple[int, str, str], pd.Series]:
+    return {(row.table, row.model, row.method): row for _, row in tables().iterrows()}
 
 
 def comparisons() -> list[tuple[int, str]]:
     """The 18 (table, model) pairs in which the paper sets its method against the baseline."""
-    pairs = printed()[["table", "model"]].drop_duplicates()
-    return list(pairs.itertuples(index=False, name=None))
+    return list(dict.fromkeys((table, model) for table, model, _ in _rows(_file())))
 
 
 def names(pairs: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:

@@ -6,17 +6,11 @@ from typing import Any
 import pandas as pd
 
 from reproduction import places
-from reproduction.chapters.comparison import (
-    COMPLETE,
-    complete_points,
-    differences,
-    points_of,
-    with_bounds,
-)
+from reproduction.chapters.comparison import differences, points_of, with_bounds
+from reproduction.chapters.complete import complete, complete_runs
 from reproduction.chapters.tables import Table, simple_table
 from reproduction.study.kinds import KINDS
 from reproduction.study.profiles import VARIATIONS, load_profile
-from reproduction.study.results import stored
 from reproduction.yaml_files import read_yaml
 
 FIELDS = ("what", "choice", "how", "otherwise")
@@ -50,14 +44,14 @@ def tried(name: str) -> str:
     Args:
         name: one of :data:`VARIATIONS`.
     """
-    runs = stored(f"variation_{name}", COMPLETE)
+    runs = complete_runs(f"variation_{name}")
     parts = []
     for dataset, model in dict.fromkeys((run.config.dataset, run.config.model) for run in runs):
         mine = [r for r in runs if (r.config.dataset, r.config.model) == (dataset, model)]
         number = KINDS["amnesiac"].tables[dataset]
         seeds = [run.config.seed for run in mine]
         other = _difference(number, model, points_of(number, mine))
-        usual = _difference(number, model, complete_points(number), seeds)
+        usual = _difference(number, model, complete().points(number), seeds)
         parts.append(f"{model} {other} (in the tables, same {len(mine)} trainings: {usual})")
     if not parts:
         return "Not run yet."

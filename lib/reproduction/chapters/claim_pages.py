@@ -37,7 +37,7 @@ def _caveats(judged: pd.DataFrame) -> dict[str, str]:
 
 def chapter_claims(profile: str, chapter: str) -> Table:
     """The claims of the ledger that a chapter answers for, judged by a profile's own runs."""
-    judged = judging.findings(profile)
+    judged = complete().judged if profile == COMPLETE else judging.findings(profile)
     mine = judged[judged.chapter == f"notebooks/{chapter}"]
     return claim_table(mine, f"Claims of this chapter, judged by the runs of profile {profile}.")
 

@@ -9,7 +9,8 @@ from reproduction import paper
 from reproduction.chapters.tables import METHODS, NONE, Table, signed, simple_table, spread
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import comparisons
-from reproduction.checking.measurements import all_points, gather, tidy
+from reproduction.checking.measurements import all_points, tidy
+from reproduction.checking.samples import grouped
 from reproduction.checking.verdicts import Finding
 from reproduction.datasets.sources import class_names
 from reproduction.study.kinds import TABLES
@@ -19,8 +20,6 @@ ACCURACIES = ("d_t", "d_r")
 CLASSES = ("class_a", "class_b", "class_c")
 READINGS = ("The paper", "As published", "At equal forgetting")
 PLACEMENTS = {"tables": "placed as for the table", "kept_images": "100 kept, plainly shuffled"}
-COMPLETE = "full"
-"""The profile whose results the book publishes."""
 
 
 def class_name(dataset: str, label: int) -> str:
@@ -42,14 +41,8 @@ def differences(number: int, points: pd.DataFrame) -> pd.DataFrame:
         points: of this table, or of all.
     """
     nothing = tidy([])
-    found = comparisons({"points": points, "fractions": nothing, "maps": nothing})
+    found = comparisons(grouped({"points": points, "fractions": nothing, "maps": nothing}))
     return found[found.table == number]
-
-
-def complete_points(number: int) -> pd.DataFrame:
-    """The points of a table in the committed runs on the complete data."""
-    points = gather(COMPLETE)["points"]
-    return points[points.table == number]
 
 
 def _printed(number: int, model: str, method: str, measures: Sequence[str]) -> list[str]:
@@ -136,17 +129,3 @@ def with_bounds(row: pd.Series) -> str:
         return NONE
     bounds = f" [{signed(row.low)}, {signed(row.high)}]" if row.pairs > 1 else ""
     return f"{signed(row['mean'])}{bounds}"
-
-
-def coverage(number: int) -> str:
-    """How many seeds of each model are there on the complete data, as a sentence."""
-    points = complete_points(number)
-    mine = points[(points.method == "proposed") & (points.placement == "tables")]
-    seeds = mine.groupby("model").seed.nunique()
-    models = [model for table, model in paper.comparisons() if table == number]
-    stored = [f"{m} ({seeds[m]} seed{'' if seeds[m] == 1 else 's'})" for m in models if m in seeds]
-    missing = [model for model in models if model not in seeds]
-    return (
-        f"Runs on the complete data: {', '.join(stored) or 'none'}; "
-        f"not run: {', '.join(missing) or 'none'}."
-    )

@@ -27,7 +27,7 @@ class Complete:
     @cached_property
     def judged(self) -> pd.DataFrame:
         """The ledger, by the ids of its claims."""
-        return judge(self.data).set_index("id", drop=False)
+        return judge(self.evidence).set_index("id", drop=False)
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -37,7 +37,7 @@ class Complete:
     @cached_property
     def comparisons(self) -> pd.DataFrame:
         """Every comparison of the paper's two methods."""
-        return comparisons(self.data)
+        return comparisons(self.evidence)
 
     def points(self, number: int) -> pd.DataFrame:
         """What the runs of one of Tables 1 to 6 say of their methods."""

@@ -13,7 +13,7 @@ import pandas as pd
 import vl_convert
 
 from reproduction import paper, places
-from reproduction.chapters.comparison import COMPLETE
+from reproduction.chapters.complete import COMPLETE
 from reproduction.chapters.controls import arms_of
 from reproduction.chapters.figures import PALETTE, SOFT
 from reproduction.checking.claims import limits

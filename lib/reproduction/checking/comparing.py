@@ -12,8 +12,7 @@ import pandas as pd
 from reproduction import paper
 from reproduction.checking.claims import limits, models_of
 from reproduction.checking.exact_tests import equivalence, holm, pairs_needed, sign_flip
-from reproduction.checking.measurements import Measurements
-from reproduction.checking.samples import COUNTED, Evidence, Reading, Sample, grouped, sample
+from reproduction.checking.samples import COUNTED, Evidence, Reading, Sample, sample
 from reproduction.checking.verdicts import (
     CONFIRMED,
     INCONCLUSIVE,
@@ -214,7 +213,7 @@ def beside(evidence: Evidence, table: int, model: str, how: How) -> str:
     )
 
 
-def comparisons(data: Measurements) -> pd.DataFrame:
+def comparisons(evidence: Evidence) -> pd.DataFrame:
     """Every comparison of the paper's two methods, for tables and figures.
 
     A finding at equal forgetting is that of the ledger, which asks test images too where it must.
@@ -224,7 +223,7 @@ def comparisons(data: Measurements) -> pd.DataFrame:
         printed (the paper's difference), the fields of :class:`Comparison`, d_t_0 (proposed) and
         d_t_1 (baseline) for its ``d_t``, and word, note and measured for its finding.
     """
-    evidence, rows = grouped(data), []
+    rows = []
     for number, table in TABLES.items():
         for at, reading in product(
             PLACEMENTS.get(table.family, ("tables",)), ("equal", "test", "published")

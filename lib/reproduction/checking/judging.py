@@ -17,7 +17,7 @@ import pandas as pd
 from reproduction import paper
 from reproduction.checking.claims import READINGS, Case, Claim, claims
 from reproduction.checking.comparing import How, beside, by_model, matched, of_family, where_read
-from reproduction.checking.measurements import Measurements, gather
+from reproduction.checking.measurements import gather
 from reproduction.checking.samples import Evidence, Rows, Sample, grouped, sample
 from reproduction.checking.verdicts import (
     NONE,
@@ -172,10 +172,10 @@ def findings(profile: str) -> pd.DataFrame:
     Raises:
         InputError: unknown profile.
     """
-    return judge(gather(profile))
+    return judge(grouped(gather(profile)))
 
 
-def judge(data: Measurements) -> pd.DataFrame:
+def judge(evidence: Evidence) -> pd.DataFrame:
     """Judge every claim.
 
     Returns:
@@ -184,7 +184,7 @@ def judge(data: Measurements) -> pd.DataFrame:
         claim has no such reading), ``equal_note``, ``equal_measured`` and so on; committed (when
         the rule was written), first_run, caveat and chapter.
     """
-    evidence, everything = grouped(data), claims()
+    everything = claims()
     found, covered = {}, {}
     for claim in everything:
         if claim["measure"] != "all_of":

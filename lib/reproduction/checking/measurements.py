@@ -159,7 +159,10 @@ def tidy(
         :data:`COLUMNS`, as far as nothing else is said of them missing, and what else the records
         and the configurations have. ``family`` is the kind of experiment.
     """
-    rows = [_head(result) | record for result in results for record in records(result)]
+    rows = []
+    for result in results:
+        head = _head(result)
+        rows += [head | record for record in records(result)]
     further = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
     return pd.DataFrame(rows, columns=[*COLUMNS, *further])
 
