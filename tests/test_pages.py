@@ -90,6 +90,18 @@ def test_the_two_accuracies_have_one_notation(html):
         assert [text for text in shown if re.search(r"\b[dD]_[tr]\b", text)] == [], page.name
 
 
+def test_no_line_is_broken_before_a_sign_of_percent(html):
+    seen = 0
+    for page in pages(html):
+        article = BeautifulSoup(page.read_text(), "html.parser").find("article")
+        for code in article.find_all(["pre", "script", "style", "code"]):
+            code.decompose()
+        text = article.get_text()
+        assert not re.findall(r".{20}\d %", text), page.name
+        seen += len(re.findall("\\d\N{NO-BREAK SPACE}%", text))
+    assert seen > 100
+
+
 def test_every_page_describes_itself_and_says_its_edition(html):
     described = [parsed(page).find("meta", {"name": "description"}) for page in pages(html)]
     assert all(tag and tag["content"] for tag in described)

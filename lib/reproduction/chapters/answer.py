@@ -345,12 +345,7 @@ def in_short(found: Complete) -> str:
     told = sentences(found)
     said = "".join(f"- **{one.head}** {one.said}\n" for one in told)
     scopes = "".join(f"- *{one.head}* {one.scope}\n" for one in told if one.scope)
-    return unbroken(f"{said}\n{folded(scopes)}")
-
-
-def unbroken(text: str) -> str:
-    """With no line broken before a sign of percent."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+    return f"{said}\n{folded(scopes)}"
 
 
 def folded(scope: str) -> str:

@@ -14,7 +14,6 @@ from reproduction.chapters.answer import (
     more,
     of_tables,
     paper_mean,
-    unbroken,
 )
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
@@ -180,4 +179,4 @@ QUESTIONS = {
 def questions(found: Complete) -> str:
     """The four questions with their answers, as a list of Markdown."""
     lines = (f"- [{asked}]({page}) {say(found)}" for asked, (say, page) in QUESTIONS.items())
-    return unbroken("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"

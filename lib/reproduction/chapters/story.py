@@ -33,7 +33,7 @@ def raw(shown: Picture | Table) -> str:
 
 def found_here(sentence: str) -> str:
     """What a chapter found, above all else on it."""
-    return f":::{{div}} found\n{answer.unbroken(sentence)}\n:::\n\n"
+    return f":::{{div}} found\n{sentence}\n:::\n\n"
 
 
 def pieces(found: Complete) -> Mapping[str, str]:

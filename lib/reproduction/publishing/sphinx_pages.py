@@ -30,6 +30,7 @@ FOLD = re.compile(
 )
 PLAIN_FOLD = r'<details class="fold \1"><summary>\2</summary>'
 TAG = re.compile("<[^>]*>")
+PERCENT_OR_CODE = re.compile(r"<(script|style|pre)\b.*?</\1>|(?<=\d) (?=%)", re.DOTALL)
 
 
 class OneNotation(SphinxTransform):
@@ -115,7 +116,16 @@ def finish(
         body = FOLD.sub(PLAIN_FOLD, context["body"])
         # Entries of a list of references have a role that is no longer one.
         body = body.replace('role="doc-biblioentry"', 'role="listitem"')
-        context["body"] = _with_phone_figures(app, body)
+        context["body"] = _with_phone_figures(app, _unbroken(body))
+
+
+def _unbroken(body: str) -> str:
+    """With no line broken between a number and its sign of percent; code stays as it is."""
+
+    def joined(found: re.Match[str]) -> str:
+        return "\N{NO-BREAK SPACE}" if found[0] == " " else found[0]
+
+    return PERCENT_OR_CODE.sub(joined, body)
 
 
 def _with_phone_figures(app: Sphinx, body: str) -> str:
