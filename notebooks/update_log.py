@@ -96,7 +96,7 @@ def batches(generator):
 # - {py:func}`~partial_unlearning.record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer, the others on a line between. A seed draws which entries are kept, so
 #   the log holds only their values.
 # - `recording.step`, right after `optimizer.step()`, says which samples the step saw.
-# - `recording.close` notes which weights the training led to.
+# - `recording.close` notes which weights the training led to. Save them at once: a later pass in training mode moves running statistics, and requests would refuse the weights as others.
 
 # %% tags=["show-input"]
 torch.manual_seed(0)
