@@ -124,7 +124,7 @@ for number in numbers:
     display(control_table(number, contrasts(number, points[number]), caption))
 
 # %% [markdown]
-# *Seeds there*: trainings in which an arm comes down to 1 %.
+# *Trainings there*: those in which an arm comes down to 1 %. A number of trainings behind a difference: it rests on those alone in which both come down, and whose network knew at least half of the class; $\mathcal{D}_t$ and $\mathcal{D}_r$ are of all that come down.
 #
 # ## With 100 target images, plainly shuffled
 #

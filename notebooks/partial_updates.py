@@ -106,7 +106,7 @@ for number in numbers:
     display(control_table(number, contrasts(number, points[number]), caption))
 
 # %% [markdown]
-# *Steps* until the level, the last one in part. *Seeds there*: trainings in which an arm gets there.
+# *Steps* until the level, the last one in part. *Trainings there*: those in which an arm gets there. A number of trainings behind a difference: it rests on those alone in which both get there, of networks that knew the class.
 #
 # The paper explains the gain by "slowing down the process": compare the steps of the masks *at the baseline's rate* with the baseline's.
 #

@@ -298,7 +298,7 @@ simple_table(
 #
 # ## More requests, and taking one back
 #
-# The log remembers what is subtracted from which weights. A second request subtracts what the first has left, the same one nothing; unknown weights are refused. The ids of who asked are not written down, but the affected steps usually tell.
+# The log remembers what is subtracted from which weights. A second request subtracts only steps that no request has subtracted yet; the same request again subtracts nothing. Unknown weights are refused. The ids of who asked are not written down, but the affected steps usually tell.
 
 # %%
 rows = []
@@ -329,7 +329,7 @@ assert gap < 1e-5
 # %% [markdown]
 # ## Deleting for good
 #
-# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is {py:func}`~partial_unlearning.purge`:
+# So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is {py:func}`~partial_unlearning.purge`, with its number in `log info` (4 here, after the three above):
 #
 # ```
 # partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors --final

@@ -135,6 +135,8 @@ def test_cases_that_agree_have_one_word_and_others_are_named() -> None:
     mixed = combine({"a": good, "b": bad, "c": good})
     assert str(mixed) == "mixed: a confirmed, b contradicted, c confirmed"
     assert combine({"a": bad, "b": bad}).note == "a: why; b: why"
+    many = combine({**dict.fromkeys("cdefghi", good), "a": bad, "b": good})
+    assert many.note == f"{CONFIRMED} 8 of 9, a {bad.word}"
 
 
 def test_cases_that_were_not_run_say_nothing() -> None:

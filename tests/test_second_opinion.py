@@ -95,6 +95,12 @@ def stored() -> pd.DataFrame:
                     one = {**head, "method": method, "reading": reading, "there": record["reached"]}
                     one |= {"d_r": record.get("d_r"), "d_t": record.get("d_t")}
                     rows.append(one | {"trained": rows[-1]["trained"]})
+            for record in run.get("fine_tuned", ()):
+                if record["method"] == method:
+                    after = f"{record['end']}, {record['steps']} steps"
+                    one = {**head, "method": method, "reading": after, "there": True}
+                    one |= {name: record[name] for name in ("d_r", "d_t")}
+                    rows.append(one | {"trained": rows[-1]["trained"]})
     frame = pd.DataFrame(rows)
     if len(frame):
         missing = frame.trained.isna()
@@ -189,13 +195,15 @@ def test_a_second_computation_finds_what_the_ledger_finds():
     assert seen > 0
 
 
-def family_mean(frame: pd.DataFrame, tables: tuple[int, int], reading: str) -> float:
+def family_mean(
+    frame: pd.DataFrame, tables: tuple[int, int], reading: str, placement: str = "tables"
+) -> float:
     """Mean over models of the mean difference, of the models that can be compared."""
     means = []
     for number in tables:
         dataset = "mnist" if number % 2 else "organamnist"
         here = frame[
-            (frame.table == number) & (frame.placement == "tables") & (frame.reading == reading)
+            (frame.table == number) & (frame.placement == placement) & (frame.reading == reading)
         ]
         cases = (compared(here[here.model == model]) for model in MODELS[dataset])
         means += [values.mean() for values, comparable in cases if comparable]
@@ -207,13 +215,19 @@ def test_the_sentences_of_the_first_page_say_what_the_runs_say():
     if frame.empty:
         pytest.skip("no runs on the complete data are stored")
     told = " ".join(one.said for one in sentences(complete()))
-    said = re.findall(r"keeps ([\d.]+) points (more|less)", told)
-    numbers = [float(points) * (1 if way == "more" else -1) for points, way in said[:4]]
+    said = re.findall(r"([\d.]+) points (more|less)", told)
+    numbers = [float(points) * (1 if way == "more" else -1) for points, way in said[:5]]
+    brought = re.findall(r"(\d+) steps of training on the other classes bring it to (\S+)\.", told)
+    assert [int(steps) for steps, _ in brought] == [200, 50]
+    numbers += [float(left.replace("−", "-")) for _, left in brought]
     expected = [
         family_mean(frame, (1, 2), "published"),
         family_mean(frame, (1, 2), "equal"),
+        family_mean(frame, (1, 2), "equal", "kept_images"),
         family_mean(frame, (5, 6), "equal"),
         family_mean(frame, (3, 4), "equal"),
+        family_mean(frame, (1, 2), "published, 200 steps"),
+        family_mean(frame, (1, 2), "equal, 50 steps"),
     ]
     for number, value in zip(numbers, expected, strict=True):
         assert number == pytest.approx(value, abs=0.051 if abs(value) < 10 else 0.51)

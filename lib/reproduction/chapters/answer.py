@@ -113,10 +113,20 @@ def _published(found: Complete) -> Sentence:
     said = (
         "Taking back a part of each training step that saw the class keeps "
         f"{more(whole.mean)} accuracy on everything else than taking back all of it; the paper "
-        f"prints {paper_mean(each):.1f}."
+        f"prints {paper_mean(each):.1f}.{_restored(found, 'published', 200)}"
     )
     scope = f"{_capital(span(each))}{trainings(each, limits().forgotten)}{_by_data(each)}."
     return Sentence("At the paper’s own end.", said, scope)
+
+
+def _restored(found: Complete, reading: str, steps: int) -> str:
+    """What fine-tuning, which the paper holds to be needless, leaves of the difference."""
+    how = How((f"proposed, {steps} steps", f"baseline, {steps} steps"))
+    left = of_family(found.evidence, AMNESIAC.tables, reading, how)
+    if not left.pairs:
+        return ""
+    brought = one_decimal(left.mean)
+    return f" Then {steps} steps of training on the other classes bring it to {brought}."
 
 
 def _by_data(each: Mapping[Model, Comparison]) -> str:
@@ -136,8 +146,9 @@ def _equal(found: Complete) -> Sentence:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", How())
     each = comparable(found, AMNESIAC.tables, "equal", How())
     said = (
-        "Stopped as soon as both have forgotten the class, the part keeps "
-        f"{more(whole.mean)}: {found.judged.loc['amnesiac', 'equal']}{_never(each)}{_few(found)}."
+        f"Stopped each where it still names {limits().level:g} % of the class’s images, the part "
+        f"keeps {more(whole.mean)}: {found.judged.loc['amnesiac', 'equal']}{_never(each)}."
+        f"{_restored(found, 'equal', 50)}{_few(found)}"
     )
     scope = (
         f"{_capital(span(each))}{trainings(each, limits().level)}; the finding is for "
@@ -150,17 +161,17 @@ def _never(each: Mapping[Model, Comparison]) -> str:
     """In how many trainings the two cannot be compared, as a clause."""
     seeds = sum(one.seeds for one in each.values())
     lost = seeds - sum(one.pairs for one in each.values())
-    return f"; in {lost} of {seeds} trainings one of the two never does" if lost else ""
+    return f", but for {lost} of {seeds} trainings, where one never gets there" if lost else ""
 
 
 def _few(found: Complete) -> str:
-    """The same where the class has few images in many batches, as a clause."""
+    """The same where the class has few images in many batches, in a sentence."""
     equal = of_family(found.evidence, AMNESIAC.tables, "equal", How(placement="kept_images"))
     if not equal.pairs:
         return ""
     return (
-        ". That is where the class’s images sit in few batches; where they are few and plainly "
-        f"shuffled, it is {one_decimal(equal.mean)}"
+        " All this with the class’s images in few batches; where they are few and plainly "
+        f"shuffled, the part keeps {more(equal.mean)}."
     )
 
 
@@ -180,12 +191,21 @@ def _elsewhere(found: Complete) -> str:
         return ""
     each = comparable(found, AMNESIAC.tables, "equal", how)
     return (
-        " In how few batches the class sits, the paper does not say. Here, among placements that "
-        "leave the class known, it is the one that brings the known method nearest to the paper’s "
-        f"numbers on held-out images{_misfit(found)}. Where only 100 images of the class are "
+        " The paper does not say in how few batches the class sits. We took the placement under "
+        "which the known method comes nearest to the paper’s numbers on held-out images, of those "
+        f"that leave the class known; {_misfit(found)}. Where only 100 images of the class are "
         f"trained on, plainly shuffled, {one_decimal(equal.mean)} is the mean of {span(each)}, "
-        f"confirmed in {_confirmed(each)}; at the paper’s own end it is {one_decimal(own.mean)}."
+        f"confirmed in {_confirmed(each)}; at the paper’s own end it is {one_decimal(own.mean)}. "
+        f"The networks know {_known(found)} % of the class there, on average of their trainings."
     )
+
+
+def _known(found: Complete) -> str:
+    """What networks that saw 100 images of the class know of it, the least and the most."""
+    points = found.data["points"]
+    at = (points.placement == "kept_images") & (points.method == "trained")
+    known = points[at].groupby(["table", "model"]).d_t.mean()
+    return f"{known.min():.0f} to {known.max():.0f}"
 
 
 def _confirmed(each: Mapping[Model, Comparison]) -> int:
@@ -202,7 +222,7 @@ def _misfit(found: Complete) -> str:
         for (table, model), rows in ends.groupby(["table", "model"], sort=False)
     }
     low, high = min(apart.values()), max(apart.values())
-    return f", from which it still ends {one_decimal(low)} to {one_decimal(high)} points away"
+    return f"it still ends {one_decimal(low)} to {one_decimal(high)} points away from them"
 
 
 def _others(found: Complete) -> Sentence:
@@ -214,7 +234,8 @@ def _others(found: Complete) -> Sentence:
             said.append(f"{family.name}: not run yet")
             continue
         each = comparable(found, family.tables, "equal", How())
-        said.append(f"{family.name} it keeps {more(whole.mean)}: {word}")
+        keeps = "" if said else "the part keeps "
+        said.append(f"{family.name}, {keeps}{more(whole.mean)}: {word}")
         scope.append(
             f"{family.name} {span(each)}, the finding for {_together(family, each)} (the paper, "
             f"at its own end, {one_decimal(paper_mean(each))})"
@@ -233,18 +254,15 @@ def _last_layer(found: Complete) -> Sentence:
     each = comparable(found, AMNESIAC.tables, "equal", LAST_LAYER)
     names, misses = called(found), _missing(found)
     parts = [f"{names[key]} {_with_bounds(one)}" for key, one in each.items()]
-    well = f"In {len(each)} of {len(each) + len(misses)} networks the" if misses else "The"
-    leads = {
-        CONFIRMED: f"{well} last layer alone does as well.",
-        CONTRADICTED: "The masks help.",
-    }
+    leads = {CONFIRMED: "The last layer alone does better.", CONTRADICTED: "The masks help."}
+    where = f" in the {len(each)} of {len(each) + len(misses)} networks where that forgets enough"
     said = (
-        "Taking back all of the last layer and nothing else keeps "
-        f"{more(whole.mean)} than the paper’s part. The layers below stay as they were, and still "
-        "tell the class apart."
+        f"Taking back all of the last layer and nothing else keeps {more(whole.mean)} than the "
+        f"paper’s part{where if misses else ''}: {whole.finding.word} for them together. The "
+        "layers below stay as they were, and still tell the class apart."
     )
     head = leads.get(whole.finding.word, "Is a mask needed?")
-    return Sentence(head, said, f"By network: {', '.join(parts)}.{''.join(misses)}")
+    return Sentence(head, said, f"By network: {'; '.join(parts)}.{''.join(misses)}")
 
 
 def called(found: Complete) -> dict[Model, str]:
@@ -275,7 +293,9 @@ def _with_bounds(one: Comparison) -> str:
     """A difference with its interval; or that the mask that was chosen is what it is beside."""
     if one.low == one.high == 0:
         return "+0.0, where the chosen mask is the last layer"
-    return f"{one_decimal(one.mean)} [{one.low:.1f}, {one.high:.1f}]".replace("-", "−")
+    some = f", {one.pairs} of {one.seeds} trainings" if one.pairs < one.seeds else ""
+    bounds = f"[{one.low:.1f}, {one.high:.1f}]{some}: {one.finding.word}"
+    return f"{one_decimal(one.mean)} {bounds}".replace("-", "−")
 
 
 def remaining(found: Complete) -> list[float]:
@@ -290,7 +310,7 @@ def is_it_forgotten(found: Complete) -> Sentence:
     if not named:
         return Sentence("Is it forgotten?", NOTHING, "")
     said = (
-        f"By its answers, as was asked: where {limits().level:g} % of the class’s training images "
+        f"Only by its answers: where {limits().level:g} % of the class’s training images "
         f"are still named, {fmean(named):.1f} % of its test images are.{back.said}{attack.said}"
     )
     scope = f"Test images: mean of {len(named)} networks.{back.scope}{attack.scope}"
@@ -306,12 +326,13 @@ def _brought_back(found: Complete) -> Part:
     part, whole = come_back(found.data, "proposed"), come_back(found.data, "baseline")
     _, network, _ = case = part.idxmax()
     steps, model, method = means.idxmax()
+    beside = means.get((steps, model, method.removeprefix("partial ")), math.nan)
     return Part(
-        f" Training {steps} steps on the other classes alone brings back {part[case]:.1f} % of it "
-        f"where it brings back most, and {means.max():.0f} % after {method}.",
+        f" After {steps} steps of training on the other classes up to {part[case]:.1f} % are "
+        f"({network}), and {means.max():.0f} % after {method} ({model}).",
         f" {part[case]:.1f} % is the mean of {network}; after the known method it is "
-        f"{whole[case]:.1f} % there. {means.max():.0f} % is of {model}; after the whole method it "
-        f"is {means.get((steps, model, method.removeprefix('partial ')), math.nan):.0f} % there.",
+        f"{whole[case]:.1f} % there. {means.max():.0f} % is that of {model}; after the whole "
+        f"method it is {beside:.0f} %.",
     )
 
 
@@ -322,8 +343,9 @@ def _attacked() -> Part:
         return Part("", "")
     part, whole = (f"{name}, all subtracted" for name in ("partial amnesiac", "amnesiac"))
     return Part(
-        " An attack tells which of a person’s images were trained on in "
-        f"{lira[part]:.1f} % of pairs, before in {lira['trained']:.1f} %; 50 is chance.",
+        " Shown an image of the person and one never trained on, an attack still tells them apart "
+        f"in {lira[part]:.1f} % of cases, before the request in {lira['trained']:.1f} %; 50 is "
+        "chance.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, after "
         "all that was recorded of them is taken back; after the known method it tells "
         f"{lira[whole]:.1f} %, in networks that never saw them {lira[TWIN]:.1f} %. An attacker "

@@ -55,19 +55,20 @@ def tried(name: str) -> str:
         parts.append(f"{model} {other} (in the tables, same {len(mine)} trainings: {usual})")
     if not parts:
         return "Not run yet."
-    return (
-        f"At equal forgetting proposed minus baseline D_r is then {'; '.join(parts)}. A dash: too "
-        "seldom forgotten by both to be compared."
-    )
+    return f"At equal forgetting proposed minus baseline D_r is then {'; '.join(parts)}."
 
 
 def _difference(
     number: int, model: str, points: pd.DataFrame, seeds: Collection[int] | None = None
 ) -> str:
-    """Proposed minus baseline D_r in points with its interval, on these seeds or on all."""
+    """Proposed minus baseline D_r in points with its interval, on these seeds or on all.
+
+    Where it cannot be told, why.
+    """
     mine = points if seeds is None else points[points.seed.isin(seeds)]
     found = differences(number, mine).query("placement == 'tables' and reading == 'equal'")
-    return with_bounds(found.set_index("model").loc[model])
+    row = found.set_index("model").loc[model]
+    return f"not compared ({row.note})" if row.pairs == 0 else with_bounds(row)
 
 
 def register_table(profile: str) -> Table:

@@ -98,7 +98,7 @@ def beside_table(points: pd.DataFrame, measures: Mapping[str, str], *, caption: 
             mine = found[found.method == method]
             cells = [spread(mine[name].tolist()) for name in measures]
             rows.append([model, shown(method), *cells, f"{len(mine)} of {seeds[model]}"])
-    heads = ["Model", "Method", *measures.values(), "Seeds there"]
+    heads = ["Model", "Method", *measures.values(), "Trainings there"]
     return simple_table(rows, headings=heads, caption=caption, labels=2)
 
 

@@ -8,6 +8,7 @@ from reproduction.study.profiles import Profile, load_profile
 PLANNED = {
     **{f"table_{number}": f"Table {number}" for number in TABLES},
     "kept_images": "Tables 1 and 2 with 100 plainly shuffled images",
+    "variation_width": "amnesiac unlearning at another width",
     "controls_label_flipping": "controls of learning wrong labels",
     "controls_optimization": "controls of going uphill on the loss",
     "forgotten": "what the features know",

@@ -26,7 +26,10 @@ def totals(judged: pd.DataFrame) -> str:
         f"{title.lower()}, {(judged[at] != NONE).sum()} of them: {judging.counts(judged[at])}"
         for at, title in READINGS.items()
     ]
-    return f"{len(judged)} claims, most under two readings; {'; '.join(parts)}."
+    return (
+        f"{len(judged)} lines on {judged.quote.nunique()} sentences of the paper, most under two "
+        f"readings; {'; '.join(parts)}."
+    )
 
 
 def _caveats(judged: pd.DataFrame) -> dict[str, str]:

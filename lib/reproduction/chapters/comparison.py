@@ -110,6 +110,8 @@ def difference_table(found: pd.DataFrame, *, caption: str) -> Table:
         by_reading = readings.set_index("reading")
         printed = signed(by_reading.printed.iloc[0]) if placement == "tables" else NONE
         cells = [_finding(by_reading.loc[name]) for name in ("equal", "published")]
+        if placement != "tables":  # the paper's sizes are of its own placement
+            cells = [Finding(one.word, "", one.measured) for one in cells]
         rows.append([PLACEMENTS[placement], model, *cells, printed])
     heads = ["Target images", "Model", *reversed(READINGS)]
     one = found.placement.nunique() == 1

@@ -134,9 +134,9 @@ def answer(points: Mapping[int, pd.DataFrame], placement: str = "tables") -> str
     return (
         f"At equal forgetting the proposed method’s $\\mathcal{{D}}_r$ is {signed(whole.mean)} "
         f"points beside the baseline’s, mean over {models} model{'' if models == 1 else 's'}. Each "
-        "control’s beside the proposed method’s (not: the networks where it was not run or seldom "
-        "gets there; the same: where it is the proposed method, and counts 0): "
-        f"{'; '.join(parts) or 'none was run'}."
+        f"control’s beside the proposed method’s: {'; '.join(parts) or 'none was run'}. In "
+        "brackets the networks that are left out, as it was not run there or seldom gets there; "
+        "and those where it is the proposed method itself, and counts 0."
     )
 
 
@@ -144,7 +144,8 @@ def _difference(found: Comparison) -> str:
     if not found.pairs:
         return found.finding.word
     bounds = f" [{signed(found.low)}, {signed(found.high)}]" if found.pairs > 1 else ""
-    return f"{signed(found.mean)}{bounds}"
+    some = f" ({found.pairs} of {found.seeds})" if found.pairs < found.seeds else ""
+    return f"{signed(found.mean)}{bounds}{some}"
 
 
 def control_table(number: int, found: Mapping[str, Mapping[str, Contrast]], caption: str) -> Table:
@@ -167,5 +168,5 @@ def control_table(number: int, found: Mapping[str, Mapping[str, Contrast]], capt
             cells.append(f"{len(there)} of {len(one.rows)}")
             rows.append([model, arms_of(number)[arm], *cells])
     heads = ["Model", "Arm", "d_t", "d_r", *(["Steps"] if gradient else [])]
-    heads += ["d_r minus proposed", "d_r minus baseline", "Seeds there"]
+    heads += ["d_r minus proposed", "d_r minus baseline", "Trainings there"]
     return simple_table(rows, headings=heads, caption=caption, labels=2)

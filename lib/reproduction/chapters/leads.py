@@ -106,14 +106,13 @@ def _never_there(rows: pd.DataFrame) -> str:
     for (name, part), mine in rows[at].groupby(["dataset", "affected_fraction"]):
         there = mine.reached.astype(bool).sum()
         if there < len(mine):
-            parts.append(
-                f"{there} of {len(mine)} (with {100 * part:.0f} % on {paper.TITLES[name]})"
-            )
+            where = f"{100 * part:.0f} % of the batches of {paper.TITLES[name]}"
+            parts.append(f"{where} ({there} of {len(mine)})")
     if not parts:
         return ""
     return (
-        f" Down to {limits().level:g} % of the class the pruning comes in "
-        f"{', '.join(parts)} trainings, and in all the others."
+        f" The pruning forgets the class, down to {limits().level:g} %, in every training but "
+        f"those with {', '.join(parts)}."
     )
 
 

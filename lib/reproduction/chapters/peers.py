@@ -288,5 +288,5 @@ def model_table(found: pd.DataFrame, end: str, caption: str) -> Table:
                 cells = [spread(there[measure].tolist()) for measure in (*COLUMNS, "time")]
                 rows.append([model, label, *cells, f"{len(there)} of {len(mine)}"])
     heads = ("Model", "Method", "d_t", "d_r", "Total variation: target", "retained")
-    heads += ("Agreement, target", "Probe", "Time, %", "Seeds there")
+    heads += ("Agreement, target", "Probe", "Time, %", "Trainings there")
     return simple_table(rows, headings=heads, caption=caption, labels=2)

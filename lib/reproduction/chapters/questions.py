@@ -21,9 +21,14 @@ from reproduction.chapters.log_size import in_words, log_bytes
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import How, of_family
-from reproduction.checking.verdicts import NOT_RUN
+from reproduction.checking.verdicts import CONFIRMED, CONTRADICTED, NOT_RUN
 from reproduction.study.stored_runs import Result
 
+YES = {CONFIRMED: "Yes, confirmed", CONTRADICTED: "No, contradicted"}
+SIZES = (
+    " For a model of your own: two bytes for each weight that is kept, for each step; "
+    "[a table of sizes](../notebooks/should_i_use_it.ipynb)."
+)
 BITS, DENSE = 16, 32
 """Of a stored value, and of one of a log that keeps everything."""
 
@@ -42,8 +47,9 @@ def reproduces(found: Complete, table: int) -> str:
         ((_, model),) = each
         word = found.judged.loc[f"table-{table}-{model}", "equal"]
         run = f"{model}, the only one run of its {models} networks"
+    answer = YES.get(word, word.capitalize())
     return (
-        f"{word.capitalize()}: at equal forgetting the paper’s method keeps {more(whole.mean)} "
+        f"{answer}: at equal forgetting the paper’s method keeps {more(whole.mean)} "
         f"accuracy on everything else than the known one ({run}). At the paper’s own end it is "
         f"{one_decimal(own.mean)}, where the paper prints {one_decimal(paper_mean(each))}."
     )
@@ -65,8 +71,7 @@ def storage(found: Complete) -> str:
         f"The values of the pruned log take {shares.min():.1f} to {shares.max():.0f} % of the "
         f"bytes of one that keeps every update whole, in the {len(shares)} networks run"
         f"{_example(found, shares)}. A factor of two of that is shorter numbers, not pruning. "
-        "“Significantly” less by pruning alone, which we read as at most half the entries: "
-        f"{row.published}."
+        f"Whether pruning alone saves “significantly”, half or more: {row.published}."
     )
 
 
@@ -81,8 +86,9 @@ def _example(found: Complete, shares: pd.Series) -> str:
     whole = _whole_bytes(runs[0]) / 1e9
     affected = fmean(run.facts["affected_fraction"] for run in runs) * whole
     return (
-        f": for the {called(found)[table, model]} {mine.max() / 100 * whole:.2f} GB in place of "
-        f"{whole:.2f}, or of {affected:.2f} if it is known before training whose steps to keep"
+        f"; {called(found)[table, model]}, {mine.max() / 100 * whole:.2f} GB in place of "
+        f"{whole:.2f} (if it is known before training who will ask, keeping only their steps "
+        f"whole takes {affected:.2f})"
     )
 
 
@@ -142,11 +148,11 @@ def price(found: Complete) -> str:
     level = f"{limits().level:g} % of the class"
     never = f" Some trainings never came down to {level}: {'; '.join(lost_in)}." if lost_in else ""
     return (
-        f"If a request leaves many training steps untouched. Where it touched {touched()} of them, "
-        f"taking back all that was recorded of these, as the command does, cost {_span(whole)} "
-        "points of accuracy on everything else, against the network before; stopped where "
-        f"{level} is still named, which takes images of the class and is not part of the command, "
-        f"{_span(points)}.{never}{_example_of_log()}"
+        "Yes, if a request leaves many training steps untouched. Where it touched "
+        f"{touched()} of them, the command, which takes back all that was recorded of these, cost "
+        f"{_span(whole)} points of accuracy on everything else. Stopped where {level} is still "
+        f"named, {_span(points)}; but that takes images of the class, and the command does not do "
+        f"it.{never}{_example_of_log()}"
     )
 
 
@@ -164,12 +170,15 @@ def forgotten(found: Complete) -> str:
     runs = complete_runs("forgotten")
     if not runs:
         return is_it_forgotten(found).said
-    return f"Its answers are as asked. {known_again(runs)}"
+    return f"Only on the surface: its answers are as asked. {known_again(runs)}"
 
 
 QUESTIONS = {
     "Does Table 4 reproduce?": (lambda found: reproduces(found, 4), "../notebooks/table_4.ipynb"),
-    "How much storage does it take?": (storage, "../notebooks/cost.ipynb"),
+    "How much storage does it take?": (
+        lambda found: f"{storage(found)}{SIZES}",
+        "../notebooks/cost.ipynb",
+    ),
     "Can I use it?": (price, "path/use.md"),
     "Is it really forgotten?": (forgotten, "path/forgotten.md"),
 }

@@ -164,9 +164,9 @@ def control_means(found: Complete) -> Table:
     heads = ("In place of the paper’s part", "updates back", "wrong labels", "uphill")
     caption = (
         "Points of accuracy on everything else above the paper’s method at equal forgetting, mean "
-        "of the networks. In brackets those that are not in it, where this control was not run or "
-        "misses the level in too many trainings; and those where it is the paper’s method itself, "
-        "and counts 0. Compare only lines of the same networks."
+        "of the networks. In brackets: networks left out (the control was not run or seldom "
+        "forgot), and networks where it is the paper’s method itself, and counts 0. Compare only "
+        "lines of the same networks."
     )
     return simple_table(rows, headings=heads, caption=caption)
 

@@ -43,6 +43,7 @@ EACH = (
     "Each line is judged for itself, more strictly the more lines there are; all together by one "
     "test, which may tell what no line can alone."
 )
+SHORT = 150  # characters of a note that stands beside its finding
 OTHER = {"baseline": "the known one", "reversed": "the same turned round"}
 """What the paper's method is compared with."""
 
@@ -176,14 +177,16 @@ def _finding(verdict: Verdict, at: str) -> str:
     """A badge with the reading; with what was measured where no line of a model says it."""
     word, note, measured = verdict.findings[at]
     further = note or ("" if verdict.models else measured)
+    further = further if len(further) <= SHORT else ""  # then it stands in the fold
     below = f"<small>{with_symbols(further)}</small>" if further else ""
     return f"<li>{badge(word)} <span>{SAID.get(at, '')}</span>{below}</li>"
 
 
 def _folded(verdict: Verdict) -> str:
     parts = [verdict.rule]
-    for at, (_, _, measured) in verdict.findings.items():
-        parts += [f"Measured {SAID.get(at, at)}: {measured}."] if measured else []
+    for at, (_, note, measured) in verdict.findings.items():
+        said = measured or (note if len(note) > SHORT else "")
+        parts += [f"Measured {SAID.get(at, at)}: {said}."] if said else []
     return "".join(f"<p>{with_symbols(part)}</p>" for part in parts)
 
 

@@ -3,6 +3,7 @@
 Their limits stand in ``book/claims.yaml``.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ WORDS = (
     *(BY_CONSTRUCTION, NOT_TESTABLE, NOT_RUN),
 )
 """In the order of the ledger's totals."""
+MANY = 6  # cases whose findings are all named
 
 
 @dataclass(frozen=True)
@@ -115,5 +117,12 @@ def combine(cases: Mapping[str, Finding]) -> Finding:
     if len(words) == 1:
         notes = [f"{name}: {found.note}" for name, found in run.items() if found.note]
         return Finding(words.pop(), "; ".join(notes), measured)
-    note = ", ".join(f"{name} {found.word}" for name, found in run.items())
-    return Finding(MIXED, note, measured)
+    return Finding(MIXED, _each(run), measured)
+
+
+def _each(run: Mapping[str, Finding]) -> str:
+    """Each finding by its name; of many those alone that are not like most."""
+    (most, count), *_ = Counter(found.word for found in run.values()).most_common()
+    shown = run if len(run) <= MANY else {n: f for n, f in run.items() if f.word != most}
+    parts = [f"{name} {found.word}" for name, found in shown.items()]
+    return ", ".join(parts if shown is run else [f"{most} {count} of {len(run)}", *parts])
