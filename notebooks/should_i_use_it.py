@@ -160,8 +160,8 @@ print(in_words(size))
 rates = measured_rates(folder, weights=rate_weights, steps=40)
 pruned = 1 - log.description.kept / log.description.size
 logs = {
-    f"LeNet above, {pruned:.0%} pruned": log,
-    "one layer, 90% pruned": open_log(folder / "rates"),
+    f"written here: the ten people's, {pruned:.0%} pruned": log,
+    "a layer of ten million weights, 90% pruned": open_log(folder / "rates"),
 }
 real = {name: (one.description.size, one.folder.total() / len(one)) for name, one in logs.items()}
 size_lines(real)

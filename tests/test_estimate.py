@@ -81,6 +81,7 @@ def test_examples_in_docstrings_run(module):
 
 
 def test_the_figure_marks_real_logs():
-    axis = size_lines({"mine": (10**6, 2e5)}).axes[0]
+    figure = size_lines({"mine": (10**6, 2e5), "another": (10**7, 2e6)})
+    axis, names = figure.axes[0], figure.legends[0].texts
     assert [line.get_marker() for line in axis.lines].count("o") == 1
-    assert "mine" in [text.get_text() for text in axis.texts]
+    assert [text.get_text() for text in names] == ["mine", "another"]

@@ -112,13 +112,12 @@ def _size_lines(measured: Mapping[str, tuple[int, float]], size: tuple[float, fl
         taken = [log_bytes(n, 1, pruned=pruned, value_bytes=value_bytes) for n in weights]
         axis.plot(weights, taken, color=colour, linestyle=style)
         axis.annotate(label, (weights[-1], taken[-1]), (4, -3), color=colour, **AT_THE_END)
-    for label, place in measured.items():
-        axis.plot(*place, "o", color=INK, markersize=5)
-        axis.annotate(label, place, (6, -9), color=INK, **AT_THE_END)
+    for marker, (label, place) in zip("os", measured.items(), strict=True):
+        axis.plot(*place, marker, color=INK, markersize=5, linestyle="none", label=label)
+    figure.legend(fontsize=8, loc="outside upper left", handletextpad=0.2)
     axis.set(xscale="log", yscale="log", xlim=(1e4, 1e11), ylim=(1e2, 1e12))
     axis.set(xlabel="weights that are trained", ylabel="bytes a step")
-    counts = ["10 thousand", "1 million", "100 m", "1 billion", "100 bn"]
-    axis.set_xticks([1e4, 1e6, 1e8, 1e9, 1e11], labels=counts, rotation=30, ha="right")
+    axis.set_xticks([1e4, 1e7, 1e10], labels=["10 thousand", "10 million", "10 billion"])
     axis.set_yticks(ticks := [1e3, 1e6, 1e9, 1e12], labels=map(in_words, ticks))
     axis.minorticks_off()
     return figure

@@ -24,7 +24,7 @@ SHOWN = {
 """Controls of each family that were meant to tell what helps."""
 NAMES = {"baseline": "the known method", "mask_1": "another random mask"}
 MARKS = "osv"
-LETTER, FAR = 7.5, 22
+LETTER, FAR = 7.5, 26
 """Of labels; points from which on a mark stands at the edge, with its number."""
 
 BEYOND = " An arrow at the edge: the mark lies beyond, at that number."
@@ -35,8 +35,8 @@ ALT = (
 CAPTION = (
     "The line is the paper’s method. A mark right of it: this control keeps more at equal "
     "forgetting, left: less. Bars are 95 % intervals over trainings; those that end at the frame "
-    "go on.{beyond} A name at the edge: that network forgets too seldom under this control to be "
-    "compared."
+    "go on. Hollow: in some trainings one of the two does not forget enough.{beyond} A name at the "
+    "edge: that network forgets too seldom under this control to be compared."
 )
 
 Found = Mapping[str, Mapping[str, Contrast]]
@@ -89,7 +89,7 @@ def _panel(axis: Axes, number: int, found: Found) -> None:
         ones = {m: found[m][arm].proposed for m in models if arm in found.get(m, {})}
         for model, one in ones.items():
             at = models.index(model)
-            _mark(axis, row + 0.22 * (at - 1), one, MARKS[at], arm)
+            _mark(axis, row + 0.27 * (at - 1), one, MARKS[at], arm)
         lost = ", ".join(model for model, one in ones.items() if not one.pairs)
         note = {"ha": "right", "va": "center", "fontsize": 6.5, "color": SOFT}
         axis.text(FAR + 2, row, lost, **note)
