@@ -65,7 +65,7 @@ map_table(mapped(runs), caption=f"The same, profile {profile}")
 # %% [markdown]
 # ## What this does not show
 #
-# - Requests other than a class. The share of steps that some random images affect is computed, not run.
+# - Requests other than a class. The share of steps that some random images affect is computed here, and measured in [requests of a few images](persons.ipynb).
 # - Other models and data: two small networks on MNIST.
 # - What the features still know, or what an attack finds.
 # - The fraction of affected steps and the mix of images in each change together: where few batches hold the class, they hold hardly

@@ -23,10 +23,12 @@ def standing(profile: str) -> str:
     """How much of a profile's planned trainings is run, and in which sizes."""
     parts, settings = [*_untuned(profile), *_begun(profile)], load_profile(profile)
     alone = [m for models in settings.forgotten.models.values() for m in models]
+    peers = {m for models in settings.peers.models.values() for m in models} - {*alone}
+    but = f", but for {', '.join(peers)} beside today’s methods" if peers else ""
     open_yet = f"Not all is run yet: {'; '.join(parts)}. Findings may change. " if parts else ""
     return (
         f"{open_yet}Probes of features and attacks were planned for {', '.join(alone)} "
-        f"alone.{_narrow(settings)}"
+        f"alone{but}.{_narrow(settings)}"
     )
 
 

@@ -147,11 +147,12 @@ def answer(found: pd.DataFrame) -> str:
     missing = _better_in_part(found, means)
     return (
         f"At equal forgetting, mean over {over[0]} ({over[1]}), the best of "
-        f"today's methods beside the retrained twin is {kept[0]}, the best of the paper's, whole "
+        f"today's methods beside a network trained again without the class, the twin, is "
+        f"{kept[0]}, the best of the paper's, whole "
         f"or in part, is {kept[1]}, of those that get there in every training.{missing} "
-        f"{labels[best[FIELD]]} takes "
+        f"{labels[best[FIELD]]} needs "
         f"{METHODS[best[FIELD]].images} images, {labels[best[PAPER]]} "
-        f"{METHODS[best[PAPER]].images} ones; where to stop, target images tell for all. Nearest "
+        f"{METHODS[best[PAPER]].images} ones; all need target images to tell when to stop. Nearest "
         f"to the twin in its answers to target images is {labels[near]}: they "
         f"differ by {means.variation_target[near]:.0f} % (total variation), those of exact "
         "replay, a retraining from the same weights, by "

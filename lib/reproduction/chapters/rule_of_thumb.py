@@ -155,7 +155,10 @@ def _opinion(gaps: pd.Series) -> str:
         return "How near you come depends on how many batches held what must go."
     low, high = 100 * short.index.min(), 100 * short.index.max()
     tried = "" if _alike(gaps) else f", from {low:g} to {high:g} % of them"
-    return f"If you stop in time, it hardly matters how many batches held what must go{tried}."
+    return (
+        "If you take back the last layer alone and stop in time, it hardly matters how many "
+        f"batches held what must go{tried}."
+    )
 
 
 def _alike(gaps: pd.Series) -> bool:

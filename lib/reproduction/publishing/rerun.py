@@ -40,8 +40,8 @@ At the root of the repository:
 
 {more}`make lab` opens all notebooks in JupyterLab.
 """
-MORE = """Each `-p NAME=VALUE` changes one of them. What is not stored is trained first, and the
-page says at its top what it was made with. {time}"""
+MORE = """Each `-p NAME=VALUE` changes one of them. What is not stored is trained first. The
+page shows it in its grey parts, and says at its top what it was made with. {time}"""
 
 
 def _configs(page: str, profile: str) -> list[Config]:
