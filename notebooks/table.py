@@ -26,7 +26,7 @@ fraction_last = None
 learning_rate = None
 
 # %%
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import (
@@ -42,7 +42,7 @@ from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.classes import class_map, class_means
 from reproduction.chapters.pictures.result import result_picture
 from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.search_tables import choice_tables
+from reproduction.chapters.search_tables import at_the_edge, choice_tables
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.study import results as access
 from reproduction.study.kinds import TABLES
@@ -130,6 +130,10 @@ settings_table(runs_with(full, experiment=kind), caption="Settings on the comple
 # %%
 assert all(search.obeys_the_rule for search in searches(profile, table))
 display(*choice_tables(COMPLETE, table, top=3))
+
+# %% tags=["remove-input"]
+if kind != "amnesiac":
+    display(Markdown(at_the_edge(searches(COMPLETE, table))))
 
 # %% [markdown]
 # ## What this does not show

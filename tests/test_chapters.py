@@ -16,6 +16,7 @@ from reproduction import paper, places
 from reproduction.chapters import assumptions, layers
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import class_name
+from reproduction.chapters.controls import GRADIENT
 from reproduction.chapters.curves import runs_with
 from reproduction.chapters.fractions import fraction_tables, strategies
 from reproduction.chapters.layers import (
@@ -27,7 +28,12 @@ from reproduction.chapters.layers import (
 )
 from reproduction.chapters.messages import load_messages
 from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.search_tables import choice_tables, grid_table, placement_table
+from reproduction.chapters.search_tables import (
+    at_the_edge,
+    choice_tables,
+    grid_table,
+    placement_table,
+)
 from reproduction.chapters.settings_tables import (
     WIDTHS,
     held_at,
@@ -194,6 +200,22 @@ def test_the_register_is_complete_under_every_profile(profile):
     assert len(entries) > 15
     assert all(text and "{" not in text for entry in entries for text in entry.values())
     assert load_profile(profile).training.optimizer in entries[0]["choice"]
+
+
+@pytest.mark.parametrize("number", [3, 4, 5, 6])
+def test_a_rate_at_the_edge_of_what_was_tried_is_named(number):
+    found = searches("full", number)
+    said = at_the_edge(found)
+    for search in found:
+        best = search.chosen
+        trials = [
+            trial["setting"] for run in search._stored(search.configs) for trial in run.trials
+        ]
+        rates = {t["learning_rate"] for t in trials if t["optimizer"] == best["optimizer"]}
+        assert len(rates) > 1 and best["learning_rate"] in rates
+        inside = min(rates) < best["learning_rate"] < max(rates)
+        name = f"{search.model} {GRADIENT[search.sought]} ({best['optimizer']}, "
+        assert (name in said) != inside
 
 
 @pytest.mark.parametrize("profile", names())
