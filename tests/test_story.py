@@ -327,8 +327,11 @@ def test_the_time_to_read_counts_words_and_pictures() -> None:
 
 
 def test_the_time_to_read_stands_below_the_title() -> None:
-    page = in_page("(mark)=\n# Title\n\nText\n\n```{include} a.md\n```\n")
+    text = "(mark)=\n# Title\n\nText\n\n```{include} ../generated/a.md\n```\n"
+    page = in_page(text, {"a.md": f"<svg>{'drawn ' * 900}</svg>"})
     assert page.startswith('(mark)=\n# Title\n\n<p class="reading-time">1 minute to read</p>\n')
+    shown = f"<p>{'word ' * 600}</p><details><summary>More</summary>{'fold ' * 900}</details>"
+    assert "3 minutes to read" in in_page(text, {"a.md": shown})
     cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_markdown_cell("word " * 600)]
     book = in_notebook(nbformat.v4.new_notebook(cells=cells))
     assert book.cells[0].source == '# Title\n\n<p class="reading-time">3 minutes to read</p>'

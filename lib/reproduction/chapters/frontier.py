@@ -51,8 +51,8 @@ _LOOK = {
     "one_layer": {"color": INK, "marker": "x", "linestyle": "none", "markersize": 5},
     "rows": {"color": OTHERS[1], "marker": "^"},
     **{
-        name: {"color": SOFT, "marker": "v", "markersize": size}
-        for name, size in zip(BLOCKS, (2.5, 4, 6), strict=True)
+        name: {"color": SOFT, "marker": "v", "markersize": size, "linestyle": style}
+        for name, size, style in zip(BLOCKS, (2.5, 4, 6), (":", "-.", "-"), strict=True)
     },
     "early": {"color": OTHERS[3], "marker": "P"},
     "layer_magnitude": {"color": OTHERS[1], "marker": "^", "linestyle": "--"},

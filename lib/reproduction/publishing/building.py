@@ -81,10 +81,11 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
     config = read_yaml(places.root() / "_config.yml")
     config["sphinx"]["config"]["edition"] = edition()
     write_atomic(source / "_config.yml", yaml.safe_dump(config, allow_unicode=True))
+    pieces = generated(profile)
     for page in (source / "book").rglob("*.md"):
         if page.stem not in WITHOUT_TIME:
-            write_atomic(page, in_page(page.read_text(encoding="utf-8")))
-    for name, content in generated(profile).items():
+            write_atomic(page, in_page(page.read_text(encoding="utf-8"), pieces))
+    for name, content in pieces.items():
         write_atomic(source / "book" / "generated" / name, content)
     _stage_notebooks(source, notebooks)
     _stage_assets(source / "book" / "_assets")

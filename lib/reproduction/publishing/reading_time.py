@@ -1,6 +1,7 @@
 """How long a page takes to read, said below its title."""
 
 import re
+from collections.abc import Mapping
 
 from nbformat import NotebookNode
 
@@ -9,7 +10,8 @@ SECONDS_A_PICTURE = 15
 """Of each figure and table."""
 
 _TITLE = re.compile(r"^# .+$", re.MULTILINE)
-_SHOWN = re.compile(r"^```\{include\}", re.MULTILINE)
+_SHOWN = re.compile(r"^```\{include\} \S*/(\S+)$", re.MULTILINE)
+_UNSEEN = re.compile(r"<(svg|details).*?</\1>|<[^>]*>", re.DOTALL)
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -19,9 +21,16 @@ def minutes(text: str, pictures: int) -> int:
     return max(1, round(words / WORDS_A_MINUTE + pictures * SECONDS_A_PICTURE / 60))
 
 
-def in_page(text: str) -> str:
-    """A page of Markdown with its reading time below the title; its includes count as pictures."""
-    return _with_line(text, minutes(text, len(_SHOWN.findall(text))))
+def in_page(text: str, pieces: Mapping[str, str]) -> str:
+    """A page of Markdown with its reading time below the title.
+
+    It includes some of ``pieces``; one with a drawing counts as a picture, and what is folded away
+    as nothing.
+    """
+    shown = [pieces[name] for name in _SHOWN.findall(text)]
+    words = _UNSEEN.sub(" ", "\n".join(shown).replace("```", ""))
+    pictures = sum("<svg" in piece for piece in shown)
+    return _with_line(text, minutes(f"{text}\n{words}", pictures))
 
 
 def in_notebook(notebook: NotebookNode) -> NotebookNode:
