@@ -103,9 +103,10 @@ def answer(results: Sequence[Result], attacked: pd.DataFrame) -> str:
 
     return (
         f"**Taking back whole steps that saw {_images(few)} costs {lost('shuffled', few)} points "
-        f"of test accuracy, and those that saw {_images(many)} {lost('shuffled', many)}, the "
-        f"paper’s part {lost('shuffled', many, PART)}; if a person's images stood together in "
-        f"training, {lost('together', many)} and {lost('together', many, PART)}.** "
+        f"of test accuracy. With {_images(many)}, plainly shuffled, it costs "
+        f"{lost('shuffled', many)}, and the paper’s part {lost('shuffled', many, PART)}; if they "
+        f"stood together in training, {lost('together', many)} and "
+        f"{lost('together', many, PART)}.** "
         f"{_touched(affected(results))} "
         f"Beside the twin that never saw the {_images(few)}, total variation is "
         f"{_gap(points, few, NOTHING)} % if nothing is done, {_gap(points, few, WHOLE)} % after "

@@ -86,4 +86,4 @@ def estimate_table(
     pruned = [f"{part} pruned" for part in ("50 %", "90 %", "99 %")]
     heads = ["Model", "Weights trained", "Steps", "Every weight, float32", *pruned]
     heads += ["Added to a step", "To answer a request"]
-    return simple_table(rows, headings=heads, caption="What a log would take")
+    return simple_table(rows, headings=heads, caption="What a log would take", cards=True)
