@@ -184,10 +184,10 @@ def trainings():
 
 def test_the_answer_has_what_a_request_touches_and_costs(trainings, right):
     said = persons.answer(trainings, membership.single([right])).replace("−", "-")
-    head = "**Taking back whole steps that saw 1 image costs 0.0 points of test accuracy, and those"
+    head = "**Taking back whole steps that saw 1 image costs 0.0 points of test accuracy. With 50"
     assert said.startswith(head)
-    assert "that saw 50 images 40.0, the paper’s part 0.0; if a person's images stood" in said
-    assert "together in training, 1.0 and 0.0.**" in said
+    assert "it costs 40.0, and the paper’s part 0.0; if they stood together in training" in said
+    assert "training, 1.0 and 0.0.**" in said
     assert "Beside retrained models (U-LiRA) it is up to 65.0" in said
     assert "of 1 image touches 10.0 % of the steps and one of 50 images 99.0 %; together" in said
     assert "2.0 [-0.5, 4.5] % if nothing is done" in said
