@@ -26,7 +26,15 @@ from reproduction.study.profiles import load_profile
 from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
-LONGEST = ("cost", "update_log", "should_i_use_it", "models", "partial_amnesiac", "amnesiac")
+LONGEST = (
+    "cost",
+    "update_log",
+    "should_i_use_it",
+    "partial_amnesiac",
+    "amnesiac",
+    "membership",
+    "peers",
+)
 # Each kernel warns otherwise that it talks to us without encryption, on this very machine, and says
 # as an error, when its work is done, that it was told to end.
 QUIET = ["--log-level=CRITICAL"]
