@@ -56,8 +56,8 @@ choice_table(points, caption="Complete data: the setting that each kind of mask 
 # %% [markdown]
 # *Entries* are those kept of an update, *bytes* a step's values as bfloat16 and the ids of its batch (fp32 values take twice as much,
 # for every mask alike). *λ* is the strength $\lambda$ in $\mathbf{w} - \lambda \mathbf{U}$ at which 1 % of the target images are still recognised.
-# $\mathcal{D}_t$ is on test images. *Features* is how alike retained test images are represented in front of the last layer as before. *Times
-# fewer* compares with the setting that the paper's random masks take by the same rule; *half a point* says whether the choice holds.
+# $\mathcal{D}_t$ is on test images. *Features* is how alike retained test images are represented in front of the last layer as before. *Paper's
+# entries over these* compares with the setting that the paper's random masks take by the same rule, so that above 1 fewer are kept; *half a point* says whether the choice holds.
 #
 # ## What was tried
 #

@@ -190,7 +190,7 @@ def test_a_placement_counts_when_all_of_its_search_is_stored(tmp_path, monkeypat
     assert found.eligible and found.score == -2
     assert search().obeys_the_rule == (found.setting == search().chosen)
     line = next(x for x in repr(placement_table("smoke", 1)).splitlines() if "MLP" in x)
-    assert "95.00" in line and line.endswith("−2.00")
+    assert "95.00" in line and line.endswith("  2.00")
     assert len(tuning_runs("smoke")) == len(search().first())
 
 

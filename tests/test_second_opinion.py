@@ -217,7 +217,9 @@ def test_the_sentences_of_the_first_page_say_what_the_runs_say():
     told = " ".join(one.said for one in sentences(complete()))
     said = re.findall(r"([\d.]+) points (more|less)", told)
     numbers = [float(points) * (1 if way == "more" else -1) for points, way in said[:5]]
-    brought = re.findall(r"(\d+) steps of training on the other classes bring it to (\S+)\.", told)
+    brought = re.findall(
+        r"(\d+) steps of training on the other classes bring the lead to (\S+)\.", told
+    )
     assert [int(steps) for steps, _ in brought] == [200, 50]
     numbers += [float(left.replace("−", "-")) for _, left in brought]
     expected = [

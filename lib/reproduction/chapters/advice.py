@@ -30,9 +30,9 @@ CONDITIONS = {
     "Yes, if you hold some data out and look before you publish the new weights": "the pruned "
     "method gets down to 1 % in {reached} trainings, and not in the others",
     "Yes, if an answer is needed soon, and roughly will do": "it is one sum over the affected "
-    "steps and one subtraction, 0 training steps: milliseconds here, by the table of sizes up to "
-    "minutes for a hundred million weights, and days from billions on; to stop in time, which the "
-    "command does not, takes some of the target images",
+    "steps and one subtraction, 0 training steps: milliseconds here, by the table of sizes minutes "
+    "to hours for billions of weights that are fine-tuned, and days if they are trained from "
+    "scratch; to stop in time, which the command does not, takes some of the target images",
     "No, if batches are shuffled plainly and a request is large, such as a whole class": "1, 100 "
     "and 600 of 59,000 images (MNIST but for a thousand to test with) stand in {shares} of the "
     "steps by the closed form; with "
@@ -105,11 +105,14 @@ def _everywhere(gathered: Measurements, method: str, measure: str) -> pd.Series:
     return rows[at].groupby("dataset")[measure].mean()
 
 
-def come_back(gathered: Measurements, method: str) -> pd.Series:
-    """D_t after steps of fine-tuning on other classes, from equal forgetting, with their number."""
+def come_back(gathered: Measurements, method: str, end: str = "train") -> pd.Series:
+    """D_t after steps of fine-tuning on other classes, with their number, by model.
+
+    From equal forgetting, or from another ``end``: ``published``, with everything taken back.
+    """
     points = _amnesiac(gathered)
     parts = points.method.str.extract(rf"^{method}, (?P<steps>\d+) steps$")
-    tuned = points.assign(steps=parts.steps)[parts.steps.notna() & (points.end == "train")]
+    tuned = points.assign(steps=parts.steps)[parts.steps.notna() & (points.end == end)]
     return tuned.groupby([*KEYS, "steps"]).d_t.mean()
 
 

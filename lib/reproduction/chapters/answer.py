@@ -126,7 +126,7 @@ def _restored(found: Complete, reading: str, steps: int) -> str:
     if not left.pairs:
         return ""
     brought = one_decimal(left.mean)
-    return f" Then {steps} steps of training on the other classes bring it to {brought}."
+    return f" Then {steps} steps of training on the other classes bring the lead to {brought}."
 
 
 def _by_data(each: Mapping[Model, Comparison]) -> str:
@@ -147,7 +147,7 @@ def _equal(found: Complete) -> Sentence:
     each = comparable(found, AMNESIAC.tables, "equal", How())
     said = (
         f"Stopped each where it still names {limits().level:g} % of the class’s images, the part "
-        f"keeps {more(whole.mean)}: {found.judged.loc['amnesiac', 'equal']}{_never(each)}."
+        f"keeps {more(whole.mean)}: {found.judged.loc['amnesiac', 'equal']}{_never(found)}."
         f"{_restored(found, 'equal', 50)}{_few(found)}"
     )
     scope = (
@@ -157,11 +157,17 @@ def _equal(found: Complete) -> Sentence:
     return Sentence("At equal forgetting.", said, scope)
 
 
-def _never(each: Mapping[Model, Comparison]) -> str:
-    """In how many trainings the two cannot be compared, as a clause."""
-    seeds = sum(one.seeds for one in each.values())
-    lost = seeds - sum(one.pairs for one in each.values())
-    return f", but for {lost} of {seeds} trainings, where one never gets there" if lost else ""
+def _never(found: Complete) -> str:
+    """In how many trainings either method does not come down to the level, as a clause."""
+    mine = of_tables(found)
+    at = (mine.end == "train") & (mine.level == limits().level)
+    misses, parts = mine[at & ~mine.reached.astype(bool)].method.value_counts(), []
+    for method, name in (("proposed", "the part"), ("baseline", "the whole")):
+        if count := misses.get(method, 0):
+            parts.append(
+                f"{name} never gets there in {count} of {(at & (mine.method == method)).sum()}"
+            )
+    return f"; {' and '.join(parts)} trainings" if parts else ""
 
 
 def _few(found: Complete) -> str:
@@ -170,7 +176,7 @@ def _few(found: Complete) -> str:
     if not equal.pairs:
         return ""
     return (
-        " All this with the class’s images in few batches; where they are few and plainly "
+        " All this with the class’s images in few batches; with 100 images of it, plainly "
         f"shuffled, the part keeps {more(equal.mean)}."
     )
 
@@ -254,8 +260,12 @@ def _last_layer(found: Complete) -> Sentence:
     each = comparable(found, AMNESIAC.tables, "equal", LAST_LAYER)
     names, misses = called(found), _missing(found)
     parts = [f"{names[key]} {_with_bounds(one)}" for key, one in each.items()]
-    leads = {CONFIRMED: "The last layer alone does better.", CONTRADICTED: "The masks help."}
-    where = f" in the {len(each)} of {len(each) + len(misses)} networks where that forgets enough"
+    leads = {
+        CONFIRMED: "The last layer alone does at least as well.",
+        CONTRADICTED: "The masks help.",
+    }
+    of = f"{len(each)} of {len(each) + len(misses)}"
+    where = f", mean of the {of} networks where that forgets enough"
     said = (
         f"Taking back all of the last layer and nothing else keeps {more(whole.mean)} than the "
         f"paper’s part{where if misses else ''}: {whole.finding.word} for them together. The "
@@ -284,7 +294,7 @@ def _missing(found: Complete) -> list[str]:
                     f" In {names[table, model]} that seldom forgets: in "
                     f"{(~reached).sum()} of {len(reached)} trainings more than "
                     f"{limits().level:g} % of the class’s images are named even with all of it "
-                    "taken back."
+                    "taken back once."
                 )
     return said
 
@@ -324,14 +334,16 @@ def _brought_back(found: Complete) -> Part:
         return Part("", "")
     means = points.groupby(["steps", "model", "method"]).d_t.mean()
     part, whole = come_back(found.data, "proposed"), come_back(found.data, "baseline")
+    all_back = come_back(found.data, "proposed", "published").max()
     _, network, _ = case = part.idxmax()
     steps, model, method = means.idxmax()
     beside = means.get((steps, model, method.removeprefix("partial ")), math.nan)
     return Part(
-        f" After {steps} steps of training on the other classes up to {part[case]:.1f} % are "
-        f"({network}), and {means.max():.0f} % after {method} ({model}).",
+        f" After {steps} steps of training on the other classes {part[case]:.1f} % are in "
+        f"{network}, where most come back, and {means.max():.0f} % after {method} ({model}).",
         f" {part[case]:.1f} % is the mean of {network}; after the known method it is "
-        f"{whole[case]:.1f} % there. {means.max():.0f} % is that of {model}; after the whole "
+        f"{whole[case]:.1f} % there, with everything taken back at most {all_back:.1f} % anywhere."
+        f" {means.max():.0f} % is that of {model}; after the whole "
         f"method it is {beside:.0f} %.",
     )
 
@@ -343,8 +355,8 @@ def _attacked() -> Part:
         return Part("", "")
     part, whole = (f"{name}, all subtracted" for name in ("partial amnesiac", "amnesiac"))
     return Part(
-        " Shown an image of the person and one never trained on, an attack still tells them apart "
-        f"in {lira[part]:.1f} % of cases, before the request in {lira['trained']:.1f} %; 50 is "
+        " An attack tells an image that was taken back from one never trained on in "
+        f"{lira[part]:.1f} % of cases, before the request in {lira['trained']:.1f} %; 50 is "
         "chance.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, after "
         "all that was recorded of them is taken back; after the known method it tells "

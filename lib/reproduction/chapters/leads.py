@@ -107,7 +107,7 @@ def _never_there(rows: pd.DataFrame) -> str:
         there = mine.reached.astype(bool).sum()
         if there < len(mine):
             where = f"{100 * part:.0f} % of the batches of {paper.TITLES[name]}"
-            parts.append(f"{where} ({there} of {len(mine)})")
+            parts.append(f"{where} (forgotten in {there} of {len(mine)})")
     if not parts:
         return ""
     return (
