@@ -77,6 +77,46 @@ def test_every_arm_tries_the_same_rates(name, number):
     assert {search.first()[0].max_steps for search in found} == {found[0].first()[0].max_steps}
 
 
+@pytest.mark.parametrize(
+    ("rate", "up", "next_one"),
+    [(0.3, True, 1.0), (1.0, True, 3.0), (0.003, True, 0.01), (3e-5, False, 1e-5), (1, False, 0.3)],
+)
+def test_rates_go_on_as_in_the_grid(rate, up, next_one):
+    assert searches.next_rate(rate, up=up) == next_one
+
+
+@pytest.mark.parametrize(
+    ("scores", "on"),
+    [
+        ([50], True),
+        ([50, 60], True),
+        ([50, 60, 60], False),
+        ([50, 60, 55], False),
+        ([50, 60, None], False),
+        ([50, 60, 70, 80, 90, 99], False),
+    ],
+    ids=["first", "better", "equal", "worse", "never there", "enough"],
+)
+def test_rates_beyond_the_grid_are_tried_while_the_last_is_the_best(scores, on):
+    tried = [score_arm(trials(score, rate=n), 1) for n, score in enumerate(scores)]
+    assert searches.goes_on(tried) is on
+
+
+def test_tuning_tries_rates_beyond_the_grid_of_the_papers_methods_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "results", lambda: tmp_path)
+    baseline, _, control = searches.searches_of(load_profile("smoke"), TABLES[3], "MLP")[:3]
+    assert (baseline.beyond, baseline.further()) == ([], [])
+    tuning.run_missing("smoke", [*baseline.first(), *control.first()], jobs=1)
+    chosen = baseline.best
+    assert control.further() == []
+    while configs := baseline.further():
+        tuning.run_missing("smoke", configs, jobs=1)
+    rates = [chosen["learning_rate"], *(s.setting["learning_rate"] for s in baseline.beyond)]
+    assert len(rates) > 1
+    assert rates[1:] == [searches.next_rate(rate, up=True) for rate in rates[:-1]]
+    assert baseline.best == chosen
+
+
 @pytest.mark.parametrize("family", GRADIENT)
 def test_the_controls_differ_from_the_proposed_method_in_what_their_name_says(family):
     proposed, turned = gradient_arm(family, "proposed"), gradient_arm(family, "reversed")

@@ -4,7 +4,8 @@
 eligible if on every one of them it brings the recognised share of target images down to the
 primary level within the steps allowed; its score is the lowest of its held-out D_r there. The
 highest score is chosen. Every arm of Tables 3 to 6 tries the same rates: all on the first seed,
-the best few of them on the others.
+the best few of them on the others. Where one of the paper's two methods does best at the end of its
+grid, rates beyond are tried as well, to say what the grid costs it; the tables keep to the grid.
 
 The placement of target images is settled before, on plain training and conventional amnesiac
 unlearning alone. A placement may be taken if the model trained under it knows the class as well as
@@ -17,11 +18,13 @@ class best. The second placement, a few target images plainly shuffled, has noth
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
+from math import log10
 from statistics import mean
 from typing import Any
 
 from reproduction import paper
-from reproduction.study.arms import gradient_arm, tuned_arms
+from reproduction.study.arms import PAPER_ARMS, gradient_arm, tuned_arms
 from reproduction.study.configs import Config
 from reproduction.study.experiments import base_config
 from reproduction.study.kinds import TABLES, Table, configured
@@ -29,6 +32,9 @@ from reproduction.study.profiles import Amnesiac, GradientSettings, Profile
 from reproduction.study.stored_runs import Result, find
 
 KNOWN, HARM = 0.95, 1.0
+
+FURTHER = 5
+"""At most so many rates beyond the end of the grid."""
 
 Setting = dict[str, Any]
 Trial = dict[str, Any]
@@ -80,6 +86,17 @@ def by_setting(trials: Iterable[Trial]) -> list[list[Trial]]:
     return list(found.values())
 
 
+def next_rate(rate: float, *, up: bool) -> float:
+    """The one after it, or before, of 1, 3, 10, 30."""
+    place = round(2 * log10(rate)) + (1 if up else -1)
+    return float(f"{(1, 3)[place % 2]}e{place // 2}")
+
+
+def goes_on(tried: list[Scored]) -> bool:
+    """Whether the next rate is tried too: the best of the grid comes first, then those beyond."""
+    return len(tried) <= FURTHER and ranked(tried)[0] is tried[-1]
+
+
 @dataclass(frozen=True)
 class Search(ABC):
     """One search for a setting.
@@ -119,6 +136,10 @@ class Search(ABC):
 
     def second(self) -> list[Config]:
         """The finalists' runs on the other seeds; the first runs have to be stored."""
+        return []
+
+    def further(self) -> list[Config]:
+        """The next runs beyond the grid, which the setting does not depend on."""
         return []
 
     def score(self, runs: Sequence[Result], seeds: int) -> list[Scored]:
@@ -185,6 +206,37 @@ class RateSearch(Search):
         best = self.finalists(self.profile.tuning.rate_finalists)
         rates = [(setting["optimizer"], setting["learning_rate"]) for setting in best]
         return [self._run(rates, seed) for seed in self.seeds[1:]]
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether the best rate is the lowest or the highest of its optimizer's grid."""
+        tried = self.profile.tuning.learning_rates[self.best["optimizer"]]
+        return self.best["learning_rate"] in (min(tried), max(tried))
+
+    def _beyond(self) -> list[list[Config]]:
+        """The rates beyond that end, each on every seed."""
+        rate, optimizer = self.best["learning_rate"], self.best["optimizer"]
+        up = rate == max(self.profile.tuning.learning_rates[optimizer])
+        found = []
+        for _ in range(FURTHER):
+            rate = next_rate(rate, up=up)
+            found.append([self._run([(optimizer, rate)], seed) for seed in self.seeds])
+        return found
+
+    @property
+    def beyond(self) -> list[Scored]:
+        """What rates beyond the grid came to, one after another, as far as they were run."""
+        if not self.scored or not self.at_the_end:
+            return []
+        runs = takewhile(bool, map(self._stored, self._beyond()))
+        return [self.score(found, len(self.seeds))[0] for found in runs]
+
+    def further(self) -> list[Config]:
+        """A rate beyond the grid, on every seed, while the one before it is the best of all."""
+        if self.sought not in PAPER_ARMS or not self.scored or not self.at_the_end:
+            return []
+        tried = [self.scored[0], *self.beyond]
+        return self._beyond()[len(tried) - 1] if goes_on(tried) else []
 
 
 @dataclass(frozen=True)

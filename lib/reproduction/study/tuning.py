@@ -13,7 +13,7 @@ from reproduction.study.kinds import TABLES, Table
 from reproduction.study.peer_searches import FAMILY, peer_rows, peer_searches
 from reproduction.study.profiles import Profile, load_profile, read_tuned, tuned_path
 from reproduction.study.runner import run_missing
-from reproduction.study.searches import PruningSearch, Search, pruning_search, searches_of
+from reproduction.study.searches import FURTHER, PruningSearch, Search, pruning_search, searches_of
 from reproduction.study.stored_runs import Result, find, run_hash
 
 Row = tuple[Table, str]
@@ -133,7 +133,7 @@ def tune(
 def _tuned(profile: Profile, rows: list[Row], *, jobs: int, scheduler: str | None) -> Iterator[str]:
     """Make the runs of these rows, and store what they come to; yield a line for each choice."""
     sought = [search for row in rows for search in _sought(profile, *row)]
-    for stage in ("first", "second"):
+    for stage in ("first", "second", *["further"] * FURTHER):
         run_missing(profile.name, _configs(sought, stage), jobs=jobs, scheduler=scheduler)
     for table, name in rows:
         settled = _settled(profile, table, name)
