@@ -54,7 +54,7 @@ display(Markdown(answer(whole)))
 # never do. Zero is too much to ask. Two models trained on the same data from different seeds do not answer alike either, least of all on
 # images of a class that neither has seen. So a *second* retrained model, with the next seed, is the yardstick: the vertical lines.
 
-# %% mystnb={"image": {"alt": "A panel a model. A line a method with two dots: the total variation between its outputs and those of the retrained model, on test images of the target class and of retained classes. Vertical lines: a second retrained model."}, "figure": {"caption": "Complete data: distance of outputs to the retrained twin of the same seed; mean over seeds with 95 % intervals. Lines: a second retrained model.", "name": "fig-beside-complete"}}
+# %% mystnb={"image": {"alt": "A panel a model. A line a method with two dots: the total variation between its outputs and those of the retrained model, on test images of the target class and of retained classes. Vertical lines: a second retrained model."}, "figure": {"caption": "Complete data: distance of outputs to the retrained twin of the same seed; mean over trainings with 95 % intervals. Lines: a second retrained model.", "name": "fig-beside-complete"}}
 VARIATION = {
     "total_variation_target": "target class",
     "total_variation_retained": "retained classes",
@@ -67,7 +67,7 @@ dot_figure(whole, VARIATION, label="total variation (%)", reference="retrained, 
 # A model that never saw the class has to put its images somewhere, and does so by likeness. One that was *made* to avoid the class may
 # put them elsewhere, which tells that something was removed:
 
-# %% mystnb={"image": {"alt": "A panel a model, a row a method: the percentage of test images of the target class that are put into each class."}, "figure": {"caption": "Complete data: classes into which test images of the target class are put, in percent, mean over seeds.", "name": "fig-destinations-complete"}}
+# %% mystnb={"image": {"alt": "A panel a model, a row a method: the percentage of test images of the target class that are put into each class."}, "figure": {"caption": "Complete data: classes into which test images of the target class are put, in percent, mean over trainings.", "name": "fig-destinations-complete"}}
 destination_figure(whole)
 
 # %% [markdown]
@@ -81,8 +81,8 @@ destination_figure(whole)
 # - *Sent elsewhere*: percent of the target class's test images that would have to change class for the counts by class to be the twin's.
 #
 # *Trained, target confined* is the model that amnesiac unlearning starts from, whose target images stand in a part of the batches; *trained*
-# is where the others start. *All subtracted* is amnesiac unlearning as published. A method that does not come down to 1 % on a seed is missing there:
-# *seeds there* counts the others.
+# is where the others start. *All subtracted* is amnesiac unlearning as published. A method that does not come down to 1 % in a training is missing there:
+# *trainings there* counts the others.
 
 # %%
 beside_table(whole, ACCURACIES, caption="Accuracies beside the retrained twin, complete data")

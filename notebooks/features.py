@@ -55,7 +55,7 @@ display(Markdown(answer(complete)))
 # tells an unknown digit from them to a degree. So the line of the *retrained* model is where a class counts as forgotten, and what is to the
 # right of it is left of the training on it.
 
-# %% mystnb={"image": {"alt": "A panel a model, a line a method: a dot where the probe of the last hidden layer tells the class from others. A vertical line marks the retrained model."}, "figure": {"caption": "Complete data: test images that a linear probe of the last hidden layer puts rightly in or out of the class; mean over seeds with 95 % intervals. Lines: the retrained twin.", "name": "fig-probe-complete"}}
+# %% mystnb={"image": {"alt": "A panel a model, a line a method: a dot where the probe of the last hidden layer tells the class from others. A vertical line marks the retrained model."}, "figure": {"caption": "Complete data: test images that a linear probe of the last hidden layer puts rightly in or out of the class; mean over trainings with 95 % intervals. Lines: the retrained twin.", "name": "fig-probe-complete"}}
 PROBE = {"probe": "linear probe of the last hidden layer"}
 dot_figure(tidy(complete, last_hidden), PROBE, label="told rightly (%)")
 
@@ -78,7 +78,7 @@ layer_figure(complete, "cka_target", "CKA to the twin (%)")
 # knowing the class again once it recognises nine tenths of the test images that the trained model does. What was never learnt takes its time;
 # what was only silenced does not.
 
-# %% mystnb={"image": {"alt": "A panel a model, a line a method: steps until the class is known again, from the fewest and the most images shown. Vertical lines mark the retrained model."}, "figure": {"caption": "Complete data: steps until the class is known again, or the 60 that were tried; mean over seeds with 95 % intervals. Lines: the retrained twin.", "name": "fig-relearned-complete"}}
+# %% mystnb={"image": {"alt": "A panel a model, a line a method: steps until the class is known again, from the fewest and the most images shown. Vertical lines mark the retrained model."}, "figure": {"caption": "Complete data: steps until the class is known again, or the 60 that were tried; mean over trainings with 95 % intervals. Lines: the retrained twin.", "name": "fig-relearned-complete"}}
 counts = shown_counts(complete)[::2]
 STEPS = {f"steps_{count}": f"from {count} images" for count in counts}
 dot_figure(tidy(complete, relearned), STEPS, label="steps")
@@ -86,7 +86,7 @@ dot_figure(tidy(complete, relearned), STEPS, label="steps")
 # %% [markdown]
 # ## The numbers, on the complete data
 #
-# *Probe minus twin's* is paired by seed, with a 95 % interval. *CKA* is that of the last hidden layer. Steps are medians over seeds.
+# *Probe minus twin's* is paired by seed, with a 95 % interval. *CKA* is that of the last hidden layer. Steps are medians over trainings.
 
 # %%
 feature_table(complete, caption="Features of the last hidden layer, complete data")

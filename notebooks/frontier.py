@@ -47,7 +47,7 @@ display(Markdown(f"{answer(points)}\n\n{unfinished('frontier', 'full')}"))
 # > The paper, Section 6: "In near future, we will explore the layer-wise structured and adaptive partial machine unlearning to erase
 # > targeted data from trained models."
 
-# %% mystnb={"image": {"alt": "A panel a model: accuracy on retained data at equal forgetting, minus that of the paper's mask, against bytes of values a step, a line a kind of mask. The last layers stay level longest as bytes shrink."}, "figure": {"caption": "Complete data: accuracy on retained data at equal forgetting against the bytes that a step's values take, for masks that a log can record. Ringed: the paper's mask as in Tables 1 and 2. Shaded: half a point either side. Bars, of the paper's masks and the last layers, are 95 % intervals over seeds; what lies more than 12 points lower is cut off.", "name": "fig-frontier"}}
+# %% mystnb={"image": {"alt": "A panel a model: accuracy on retained data at equal forgetting, minus that of the paper's mask, against bytes of values a step, a line a kind of mask. The last layers stay level longest as bytes shrink."}, "figure": {"caption": "Complete data: accuracy on retained data at equal forgetting against the bytes that a step's values take, for masks that a log can record. Ringed: the paper's mask as in Tables 1 and 2. Shaded: half a point either side. Bars, of the paper's masks and the last layers, are 95 % intervals over trainings; what lies more than 12 points lower is cut off.", "name": "fig-frontier"}}
 frontier_figure(points, (PAPER, *OWN))
 
 # %%

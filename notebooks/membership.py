@@ -84,7 +84,7 @@ display(*chapter.crowd_tables(many, "complete data"))
 found = chapter.of_classes(classes)
 display(Markdown(chapter.class_answer(found)))
 
-# %% mystnb={"image": {"alt": "A panel a model, a line a method with two dots and intervals: the area of the population attack beside withheld and beside test images; a dotted line at chance."}, "figure": {"caption": "Complete data: area of the population attack on the forgotten class, mean over seeds with 95 % intervals. An attack that is off chance on the retrained model sees the data, not membership.", "name": "fig-class-complete"}}
+# %% mystnb={"image": {"alt": "A panel a model, a line a method with two dots and intervals: the area of the population attack beside withheld and beside test images; a dotted line at chance."}, "figure": {"caption": "Complete data: area of the population attack on the forgotten class, mean over trainings with 95 % intervals. An attack that is off chance on the retrained model sees the data, not membership.", "name": "fig-class-complete"}}
 chapter.class_figure(found)
 
 # %% [markdown]

@@ -54,7 +54,7 @@ chapter.affected_table(shares, caption="Steps affected, in percent of all, compl
 # *another training* is the twin on other batches, which never saw the person either. Where *trained* is nearer to the twin than *another training*, doing nothing
 # is already within what training again would change.
 
-# %% mystnb={"image": {"alt": "A panel a number of images in the request. A line a method with two dots, for plain shuffling and for a person together: total variation to the person's twin."}, "figure": {"caption": "Complete data: distance of outputs on test images to the person's twin, mean over seeds with 95 % intervals, logarithmic from 1 % on.", "name": "fig-gap-complete"}}
+# %% mystnb={"image": {"alt": "A panel a number of images in the request. A line a method with two dots, for plain shuffling and for a person together: total variation to the person's twin."}, "figure": {"caption": "Complete data: distance of outputs on test images to the person's twin, mean over trainings with 95 % intervals, logarithmic from 1 % on.", "name": "fig-gap-complete"}}
 points = chapter.carried_out(complete)
 chapter.gap_figure(points)
 
@@ -68,7 +68,7 @@ chapter.request_table(points, caption="Requests of each size by every method, co
 # %% [markdown]
 # ## One after another, on the complete data
 
-# %% mystnb={"image": {"alt": "Test accuracy against the number of persons who have asked, for plain shuffling and for a person together, after subtracting all affected steps."}, "figure": {"caption": "Complete data: test accuracy as ten persons of ten images ask one after another, all affected steps subtracted; mean over seeds.", "name": "fig-turn-complete"}}
+# %% mystnb={"image": {"alt": "Test accuracy against the number of persons who have asked, for plain shuffling and for a person together, after subtracting all affected steps."}, "figure": {"caption": "Complete data: test accuracy as ten persons of ten images ask one after another, all affected steps subtracted; mean over trainings.", "name": "fig-turn-complete"}}
 chapter.turn_figure(chapter.in_turn(complete))
 
 # %% [markdown]

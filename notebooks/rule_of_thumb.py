@@ -54,7 +54,7 @@ map_figure(points, "MLP")
 # that 1 % of the target images are still recognised. In brackets: $\mathcal{D}_t$ and $\mathcal{D}_r$.
 
 # %%
-map_table(points, caption="Complete MNIST: the numbers of the maps, mean over seeds")
+map_table(points, caption="Complete MNIST: the numbers of the maps, mean over trainings")
 
 # %% [markdown]
 # ## The same on this machine

@@ -28,12 +28,8 @@ from reproduction.chapters.layers import (
 )
 from reproduction.chapters.messages import load_messages
 from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.search_tables import (
-    at_the_edge,
-    choice_tables,
-    grid_table,
-    placement_table,
-)
+from reproduction.chapters.rates_beyond import at_the_end
+from reproduction.chapters.search_tables import choice_tables, grid_table, placement_table
 from reproduction.chapters.settings_tables import (
     WIDTHS,
     held_at,
@@ -44,6 +40,7 @@ from reproduction.chapters.settings_tables import (
 )
 from reproduction.datasets.sets import load
 from reproduction.study import stored_runs as store
+from reproduction.study.arms import PAPER_ARMS
 from reproduction.study.profiles import GradientSettings, Pruning, load_profile, names
 from reproduction.study.searches import PlacementSearch
 from reproduction.study.stored_runs import Result
@@ -203,9 +200,9 @@ def test_the_register_is_complete_under_every_profile(profile):
 
 
 @pytest.mark.parametrize("number", [3, 4, 5, 6])
-def test_a_rate_at_the_edge_of_what_was_tried_is_named(number):
+def test_a_rate_at_the_end_of_the_grid_is_named_with_what_lies_beyond(number):
     found = searches("full", number)
-    said = at_the_edge(found)
+    said = at_the_end(found)
     for search in found:
         best = search.chosen
         trials = [
@@ -214,8 +211,12 @@ def test_a_rate_at_the_edge_of_what_was_tried_is_named(number):
         rates = {t["learning_rate"] for t in trials if t["optimizer"] == best["optimizer"]}
         assert len(rates) > 1 and best["learning_rate"] in rates
         inside = min(rates) < best["learning_rate"] < max(rates)
-        name = f"{search.model} {GRADIENT[search.sought]} ({best['optimizer']}, "
-        assert (name in said) != inside
+        name = f"{search.model} {GRADIENT[search.sought]}"
+        named = f"{name} ({best['optimizer']}, " in said or f"{name}: " in said
+        assert named != inside
+        if search.sought in PAPER_ARMS and not inside:
+            beyond = {trial["d_r"] for end in search.beyond for trial in end.trials}
+            assert any(f"{d_r:.2f} with" in said for d_r in beyond if d_r is not None)
 
 
 @pytest.mark.parametrize("profile", names())

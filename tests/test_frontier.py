@@ -259,7 +259,7 @@ def test_the_answer_names_the_factor_and_where_it_holds():
     assert "keeping the last layers needs **10 times fewer entries a step**" in said
     assert "1.6 times fewer bytes" in said  # (200 + 264) / (20 + 264)
     assert said.startswith("Yes: ") and "still recognised: MLP holds (" in said
-    assert "the factor is 10 [10, 10] over 3 seeds" in said
+    assert "the factor is 10 [10, 10] over 3 trainings" in said
 
 
 def test_an_answer_that_is_a_no_and_one_without_runs():

@@ -183,10 +183,10 @@ def test_the_answer_names_the_best_of_either_side(runs):
     found = chapter.points(runs)
     said = chapter.answer(found)
     assert "NegGrad+ (−0.50 points of" in said and "partial amnesiac (−5.00 points" in said
-    assert "2 models (2 seeds)" in said and "20 % (total variation)" in said
+    assert "2 models (2 trainings)" in said and "20 % (total variation)" in said
     assert (
         chapter.censored(found)
-        == "Not there within the steps allowed: SSD in LeNet (seeds: 2 of 2)."
+        == "Not there within the steps allowed: SSD in LeNet (trainings: 2 of 2)."
     )
     assert "Not run yet: ConvNet on OrganAMNIST" in chapter.coverage("full", found)
 

@@ -78,13 +78,13 @@ def _cases(points: pd.DataFrame) -> str:
     worst = max(found[0], key=lambda case: found[0][case].mean)
     return (
         f"A method is farther off than that in {target} of {len(found[0])} cases (a method on a "
-        f"model, 95 % intervals over seeds), most of all {worst[1]} on {worst[0]} "
+        f"model, 95 % intervals over trainings), most of all {worst[1]} on {worst[0]} "
         f"({signed_interval(found[0][worst])} points); on retained images in {retained}."
     )
 
 
 def beside_table(points: pd.DataFrame, measures: Mapping[str, str], *, caption: str) -> Table:
-    """Every model beside its twin, mean and standard deviation over seeds.
+    """Every model beside its twin, mean and standard deviation over trainings.
 
     Args:
         points: one row for each model, seed and method.

@@ -62,7 +62,7 @@ def shown_counts(results: Sequence[Result]) -> list[int]:
 
 
 def excess(points: pd.DataFrame, measure: str) -> Interval:
-    """Methods minus their twins, a seed's mean over models and methods, over seeds."""
+    """Methods minus their twins, a seed's mean over models and methods, over trainings."""
     wide = points.pivot(index=["seed", "model"], columns="method", values=measure)
     less = wide.reindex(columns=METHODS).sub(wide[TWIN], axis=0)
     seeds = less.stack().groupby("seed").mean()

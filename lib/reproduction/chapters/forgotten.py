@@ -45,12 +45,12 @@ def coverage() -> str:
     there, seeds = len(stored("forgotten", "full")), {config.seed for config in configs}
     if not there:
         return f"no run on the complete data yet, of {len(configs)}"
-    known = f"{there} of {len(configs)} runs on the complete data ({len(seeds)} seeds a model)"
+    known = f"{there} of {len(configs)} runs on the complete data ({len(seeds)} trainings a model)"
     return known if there == len(configs) else f"{known} so far, so that findings may change"
 
 
 def differences(points: pd.DataFrame, measure: str, reference: str) -> Intervals:
-    """Every method's mean difference to another, over seeds in which both are measured."""
+    """Every method's mean difference to another, over trainings in which both are measured."""
     found = {}
     for model, rows in points.groupby("model", sort=False):
         wide = rows.pivot(index="seed", columns="method", values=measure)
@@ -69,7 +69,7 @@ def in_order(found: pd.DataFrame) -> list[str]:
 def dot_figure(
     points: pd.DataFrame, measures: Mapping[str, str], *, label: str, reference: str = TWIN
 ) -> Figure:
-    """A dot a method and measure with its interval over seeds, a panel a model.
+    """A dot a method and measure with its interval over trainings, a panel a model.
 
     The vertical lines are the reference's means: solid for the first measure, dashed for the next.
 
@@ -94,7 +94,7 @@ def dot_figure(
 
 
 def by_method(rows: pd.DataFrame, measure: str) -> dict[str, Interval]:
-    """Every method's mean with its interval over seeds."""
+    """Every method's mean with its interval over trainings."""
     values = rows.groupby("method", sort=False)[measure]
     return {method: interval(v.tolist(), limits().confidence) for method, v in values}
 

@@ -192,7 +192,7 @@ def _apart(points: pd.DataFrame, arm: str) -> str:
         return ""
     return (
         f" If each training chooses on its own test images, the factor is {_times(own.mean)} "
-        f"[{_times(own.low)}, {_times(own.high)}] over {own.n} seeds."
+        f"[{_times(own.low)}, {_times(own.high)}] over {own.n} trainings."
     )
 
 

@@ -196,7 +196,7 @@ def class_answer(points: pd.DataFrame) -> str:
 def class_intervals(
     points: pd.DataFrame, kind: str, rate: str = "auc"
 ) -> dict[tuple[str, str], Interval]:
-    """Mean over seeds with its interval, by model and method.
+    """Mean over trainings with its interval, by model and method.
 
     Args:
         points: of :func:`of_classes`.
@@ -317,7 +317,7 @@ def _crowd_rows(result: Result) -> Iterator[list[str]]:
 
 
 def class_table(points: pd.DataFrame, *, caption: str) -> Table:
-    """Population attacks on forgotten classes, mean over seeds with its interval.
+    """Population attacks on forgotten classes, mean over trainings with its interval.
 
     Args:
         points: of :func:`of_classes`.

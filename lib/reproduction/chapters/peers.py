@@ -74,7 +74,7 @@ def points(results: Iterable[Result]) -> pd.DataFrame:
 
 
 def by_model(found: pd.DataFrame, end: str = "equal") -> pd.DataFrame:
-    """Means over seeds by method and model; missing where one seed does not get there.
+    """Means over trainings by method and model; missing where one seed does not get there.
 
     Args:
         found: of :func:`points`.
@@ -142,7 +142,7 @@ def answer(found: pd.DataFrame) -> str:
     kept = [f"{labels[b]} ({_points(means.kept[b])} of $\\mathcal{{D}}_r$)" for b in best.values()]
     models, seeds = found.model.nunique(), found.groupby("model").seed.nunique().min()
     over = [
-        f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((models, "model"), (seeds, "seed"))
+        f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((models, "model"), (seeds, "training"))
     ]
     missing = _better_in_part(found, means)
     return (
@@ -171,7 +171,7 @@ def censored(found: pd.DataFrame) -> str:
     for (method, model), runs in equal.groupby(["method", "model"], sort=False):
         lost = len(runs) - int(runs.reached.sum())
         if lost and method in METHODS:
-            parts.append(f"{METHODS[method].label} in {model} (seeds: {lost} of {len(runs)})")
+            parts.append(f"{METHODS[method].label} in {model} (trainings: {lost} of {len(runs)})")
     return f"Not there within the steps allowed: {', '.join(parts) or 'none'}."
 
 
@@ -187,7 +187,7 @@ def coverage(profile: str, found: pd.DataFrame) -> str:
     for dataset, model in planned:
         name = f"{model} on {paper.TITLES[dataset]}"
         if (dataset, model) in seeds.index:
-            done.append(f"{name} (seeds: {seeds[dataset, model]})")
+            done.append(f"{name} (trainings: {seeds[dataset, model]})")
         else:
             missing.append(name)
     return f"Run: {', '.join(done) or 'none'}. Not run yet: {', '.join(missing) or 'none'}."
@@ -271,7 +271,7 @@ def _methods(found: pd.DataFrame) -> list[tuple[str, Method]]:
 
 
 def model_table(found: pd.DataFrame, end: str, caption: str) -> Table:
-    """A line a model and method, mean ± standard deviation over seeds.
+    """A line a model and method, mean ± standard deviation over trainings.
 
     Args:
         found: of :func:`points`.

@@ -70,7 +70,7 @@ def in_turn(results: Iterable[Result]) -> pd.DataFrame:
 def over_seeds(
     points: pd.DataFrame, measure: str, by: Sequence[str]
 ) -> dict[tuple[object, ...], Interval]:
-    """Mean over seeds with its interval, by some columns."""
+    """Mean over trainings with its interval, by some columns."""
     return {
         key: interval(rows[measure].tolist(), limits().confidence)
         for key, rows in points.groupby(list(by), sort=False)
@@ -202,7 +202,7 @@ def gap_figure(points: pd.DataFrame) -> Figure:
 
 
 def request_table(points: pd.DataFrame, *, caption: str) -> Table:
-    """Every request by every method, mean and standard deviation over seeds.
+    """Every request by every method, mean and standard deviation over trainings.
 
     Args:
         points: of :func:`carried_out`.

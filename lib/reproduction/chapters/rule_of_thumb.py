@@ -106,7 +106,7 @@ def map_figure(points: pd.DataFrame, model: str) -> Figure:
 
 
 def map_table(points: pd.DataFrame, *, caption: str) -> Table:
-    """The numbers of the maps: gap, and in brackets D_t and D_r, means over seeds."""
+    """The numbers of the maps: gap, and in brackets D_t and D_r, means over trainings."""
     parts = sorted(points.affected.unique())
     rows = [
         [model, ENDS[end], name, *(_cell(found[found.affected == part]) for part in parts)]

@@ -11,11 +11,11 @@ from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.study.kinds import TABLES
 from reproduction.study.peer_searches import PeerSearch
 from reproduction.study.profiles import load_profile
-from reproduction.study.searches import PlacementSearch, RateSearch, Scored, Search
+from reproduction.study.searches import PlacementSearch, Scored, Search
 from reproduction.study.tuning import searches
 
 
-def _sought(search: Search) -> str:
+def sought(search: Search) -> str:
     """What a search is for, as pages name it."""
     if isinstance(search, PeerSearch):
         return METHODS[search.sought].label
@@ -64,7 +64,7 @@ def trial_table(profile: str, number: int, *, top: int) -> Table:
 def search_table(found: Iterable[Search], *, top: int, what: str) -> Table:
     """The same of any searches for settings that are read at the level; ``what`` they are for."""
     rows = [
-        [search.model, _sought(search), *cells]
+        [search.model, sought(search), *cells]
         for search in found
         for cells in _trial_cells(search, top)
     ]
@@ -86,32 +86,6 @@ def _trial_cells(search: Search, top: int) -> list[list[str]]:
         text = setting_text(found.setting)
         rows.append([text, *_rank(search, rank, found), score, ", ".join(each)])
     return rows
-
-
-def at_the_edge(found: Iterable[Search]) -> str:
-    """Which searches end with the lowest or highest rate that they tried, in a sentence."""
-    parts = [
-        f"{search.model} {_sought(search)} ({setting_text(search.best)})"
-        for search in found
-        if search.scored and isinstance(search, RateSearch) and _edge(search)
-    ]
-    if not parts:
-        return "Each rate lies between others that were tried and are worse."
-    return (
-        "The first or last rate that was tried is the best, so that one further on may be better "
-        f"yet, in: {'; '.join(parts)}."
-    )
-
-
-def _edge(search: Search) -> bool:
-    """Whether the best rate is the lowest or the highest that was tried of its optimizer."""
-    best = search.best
-    tried = [
-        found.setting["learning_rate"]
-        for found in search.scored
-        if found.setting["optimizer"] == best["optimizer"]
-    ]
-    return best["learning_rate"] in (min(tried), max(tried))
 
 
 def choice_tables(profile: str, number: int, *, top: int) -> list[Table]:

@@ -39,12 +39,12 @@ def _requests(result: Result, *, kind: str) -> Iterator[Record]:
 
 
 def accuracies(results: Sequence[Result]) -> pd.DataFrame:
-    """D_t and D_r in percent, mean over seeds, by design and method."""
+    """D_t and D_r in percent, mean over trainings, by design and method."""
     return _by_design(tidy(results), "method")[["d_t", "d_r"]].mean()
 
 
 def costs(results: Sequence[Result]) -> pd.DataFrame:
-    """What requests cost as shares of training anew, mean over seeds, by design and request."""
+    """What requests cost as shares of training anew, mean over trainings, by design and request."""
     rows = tidy(results, partial(_requests, kind="costs"))
     return _by_design(rows, "request")[["samples", "share", "least", "most", "hit"]].mean()
 
@@ -87,7 +87,7 @@ def executed_table(results: Sequence[Result]) -> Table:
         change = [f"{before[name]:.2f} → {after[name]:.2f}" for name in ("d_t", "d_r")]
         rows.append([*design, request, f"{visits:,}", f"{foretold:,}", share, *change])
     heads = (*HEADINGS, "Request", "Visits", "Foretold", "Cost", "d_t", "d_r")
-    caption = "Requests carried out; accuracy in percent before → after, mean over seeds."
+    caption = "Requests carried out; accuracy in percent before → after, mean over trainings."
     return simple_table(rows, headings=heads, caption=caption, labels=4)
 
 
@@ -131,14 +131,14 @@ def opening(results: Sequence[Result]) -> Table:
     if not results:
         return box([], "Nothing on the complete data is run yet.")
     seeds = len(_by_seed(results))
-    trainings = f"{seeds} seed{'' if seeds == 1 else 's'}, all designs"
+    trainings = f"{seeds} training{'' if seeds == 1 else 's'}, all designs"
     found = [
         Verdict(
             "Section 3.2.1",
             quote,
             {"here": (word, "", f"{measure}: {over} points or percent")},
             trainings,
-            f"At least {bound:g}: the whole 95 % interval over seeds lies on one side.",
+            f"At least {bound:g}: the whole 95 % interval over trainings lies on one side.",
         )
         for quote, measure, bound, over, word in _judged(results)
     ]
@@ -164,7 +164,7 @@ def _ends(values: pd.Series) -> str:
 
 
 def limitation_table(results: Sequence[Result]) -> Table:
-    """The section's limitations with our measure, its bound and a finding over seeds."""
+    """The section's limitations with our measure, its bound and a finding over trainings."""
     rows = [
         [f"“{quote}”", measure, f"at least {bound:g}", str(found), word]
         for quote, measure, bound, found, word in _judged(results)

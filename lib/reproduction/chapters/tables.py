@@ -22,7 +22,7 @@ def signed(value: float) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean ± standard deviation over seeds; the value alone for one seed."""
+    """Mean ± standard deviation over trainings; the value alone for one seed."""
     if not values:
         return NONE
     average = f"{mean(values):.2f}"

@@ -56,7 +56,7 @@ class Verdict:
         source: table, figure or section of the paper.
         quote: its words.
         findings: reading -> word, note, and what was measured; readings of the claim alone.
-        coverage: how many cases of all were run, with how many seeds.
+        coverage: how many cases of all were run, with how many trainings.
         rule: by which the words were found.
         models: of a comparison, for each model what the paper prints, and each reading's words.
         caption: what those are.

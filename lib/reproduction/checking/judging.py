@@ -82,7 +82,7 @@ def _bounded(claim: Claim, found: Sample) -> Finding:
     bounds = {name: claim[name] for name in ("at_most", "at_least") if name in claim}
     known = [f"{value:.2f}" for value in found.d_t if not math.isnan(value)]
     d_t = f", D_t {' / '.join(known)}" if known and claim["columns"] != ["d_t"] else ""
-    seeds = f"{len(found.values)} seed{'' if len(found.values) == 1 else 's'}"
+    seeds = f"{len(found.values)} training{'' if len(found.values) == 1 else 's'}"
     parts = [f"{found.interval}, {seeds}{d_t}", found.left_out]
     return Finding(judge_bound(found.interval, **bounds), "", "; ".join(filter(None, parts)))
 
@@ -155,7 +155,7 @@ def coverage(evidence: Evidence, claim: Claim) -> tuple[str, str]:
         finished += [row["finished"] for method in _sides(case) for row in rows.get(method, ())]
     run = sorted({count for count in seeds if count})
     many = "–".join(str(count) for count in dict.fromkeys([*run[:1], *run[-1:]]))
-    with_seeds = f", {many} seed{'' if many == '1' else 's'}" if run else ""
+    with_seeds = f", {many} training{'' if many == '1' else 's'}" if run else ""
     said = f"{sum(map(bool, seeds))} of {len(seeds)} cases{with_seeds}" if seeds else NONE
     return said, min((when for when in finished if isinstance(when, str)), default=NONE)
 

@@ -82,7 +82,7 @@ class Sample:
 
     @property
     def interval(self) -> Interval:
-        """Of the mean over seeds; there has to be one."""
+        """Of the mean over trainings; there has to be one."""
         return interval([*self.values.values()], limits().confidence)
 
 

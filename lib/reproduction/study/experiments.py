@@ -66,11 +66,16 @@ def _amnesiac(profile: Profile, dataset: str, placed: str = "amnesiac") -> list[
     return found
 
 
-def _gradient(profile: Profile, table: Table, arms: Container[str]) -> list[Config]:
-    """These arms of a family of gradient steps, as far as settings were chosen for them."""
+def _gradient(
+    profile: Profile, table: Table, arms: Container[str], chosen_as: str = ""
+) -> list[Config]:
+    """These arms of a family of gradient steps, as far as settings were chosen for them.
+
+    ``chosen_as`` ends the name of the settings, such as ``_beyond``.
+    """
     at, found = profile.comparison, []
     for model, settings, seed in _models(profile, table.dataset):
-        for arm, chosen in (getattr(settings, table.family) or {}).items():
+        for arm, chosen in (getattr(settings, f"{table.family}{chosen_as}") or {}).items():
             if arm in arms:
                 own = chosen.model_dump() | {
                     "arm": arm,
@@ -144,6 +149,12 @@ def _controls(family: str, profile: Profile) -> list[Config]:
     controls = (*profile.comparison.controls, SAME_RATE)
     found = [_gradient(profile, table, controls) for table in tables]
     return list(chain(*found))
+
+
+def _rates_beyond(profile: Profile) -> list[Config]:
+    """The paper's methods of gradient steps at rates beyond the grid, where these do better."""
+    tables = [table for table in TABLES.values() if table.family in GRADIENT]
+    return list(chain(*(_gradient(profile, table, PAPER_ARMS, "_beyond") for table in tables)))
 
 
 def _figure_3(profile: Profile) -> list[Config]:
@@ -325,6 +336,7 @@ EXPERIMENTS: dict[str, Callable[[Profile], list[Config]]] = {
     "figure_4": _figure_4,
     "kept_images": _kept_images,
     **{f"controls_{family}": partial(_controls, family) for family in GRADIENT},
+    "rates_beyond": _rates_beyond,
     "sisa": _sisa,
     **{f"variation_{name}": partial(_variation, name) for name in VARIATIONS},
     "forgotten": _forgotten,

@@ -115,7 +115,8 @@ class ModelSettings(Settings):
     """One architecture on one data set; None where nothing has been chosen yet.
 
     ``kept_images`` is amnesiac unlearning after training on a few target images, all plainly
-    shuffled. Gradient families have an entry for each arm, ``peers`` one for each method.
+    shuffled. Gradient families have an entry for each arm, ``peers`` one for each method;
+    ``_beyond`` are the paper's methods at rates beyond the grid, where these do better.
     """
 
     width: int | None = None
@@ -124,6 +125,8 @@ class ModelSettings(Settings):
     kept_images: Amnesiac | None = None
     label_flipping: dict[str, GradientSettings] | None = None
     optimization: dict[str, GradientSettings] | None = None
+    label_flipping_beyond: dict[str, GradientSettings] | None = None
+    optimization_beyond: dict[str, GradientSettings] | None = None
     peers: dict[str, PeerSetting] | None = None
 
 

@@ -231,6 +231,14 @@ class RateSearch(Search):
         runs = takewhile(bool, map(self._stored, self._beyond()))
         return [self.score(found, len(self.seeds))[0] for found in runs]
 
+    @property
+    def better_beyond(self) -> Setting | None:
+        """The rate beyond the grid that does best, None where none is better than the chosen."""
+        if not self.beyond:
+            return None
+        best = ranked([self.scored[0], *self.beyond])[0]
+        return None if best is self.scored[0] else best.setting
+
     def further(self) -> list[Config]:
         """A rate beyond the grid, on every seed, while the one before it is the best of all."""
         if self.sought not in PAPER_ARMS or not self.scored or not self.at_the_end:

@@ -13,7 +13,14 @@ from reproduction.study.kinds import TABLES, Table
 from reproduction.study.peer_searches import FAMILY, peer_rows, peer_searches
 from reproduction.study.profiles import Profile, load_profile, read_tuned, tuned_path
 from reproduction.study.runner import run_missing
-from reproduction.study.searches import FURTHER, PruningSearch, Search, pruning_search, searches_of
+from reproduction.study.searches import (
+    FURTHER,
+    PruningSearch,
+    RateSearch,
+    Search,
+    pruning_search,
+    searches_of,
+)
 from reproduction.study.stored_runs import Result, find, run_hash
 
 Row = tuple[Table, str]
@@ -67,8 +74,13 @@ def _settings(family: str, settled: list[Search]) -> dict[str, Any]:
     if family == FAMILY:
         return {family: rates}
     rates[SAME_RATE] = rates["baseline"]
+    further = {s.sought: s.better_beyond for s in settled if isinstance(s, RateSearch)}
+    beyond = {name: rate for name, rate in further.items() if rate}
     arms = {name: gradient_arm(family, name).model_dump(exclude_defaults=True) for name in rates}
-    return {family: {name: arms[name] | rate for name, rate in rates.items()}}
+    return {
+        key: {name: arms[name] | rate for name, rate in found.items()}
+        for key, found in ((family, rates), (f"{family}_beyond", beyond))
+    }
 
 
 def _store(profile: str, dataset: str, model: str, chosen: dict[str, Any]) -> None:
@@ -76,6 +88,8 @@ def _store(profile: str, dataset: str, model: str, chosen: dict[str, Any]) -> No
     tuned = read_tuned(profile)
     settings = tuned.setdefault(dataset, {}).setdefault(model, {})
     settings |= chosen
+    for family in [name for name, found in settings.items() if not found]:
+        del settings[family]  # nothing does better beyond the grid
     head = f"# Written by: .venv/bin/python -m reproduction tune --profile {profile}\n"
     write_atomic(tuned_path(profile), head + yaml.safe_dump(tuned, sort_keys=True))
 

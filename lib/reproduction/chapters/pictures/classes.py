@@ -33,7 +33,7 @@ def states_of(result: Result) -> Iterator[tuple[str, Row]]:
 
 
 def class_means(results: Iterable[Result]) -> dict[str, Means]:
-    """By model, for each state the accuracy of each class in percent, mean over seeds.
+    """By model, for each state the accuracy of each class in percent, mean over trainings.
 
     Args:
         results: of one table, with the trained and retrained models.

@@ -1,0 +1,95 @@
+"""What the grid of rates costs the paper's methods: rates beyond its end, tried and judged."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from reproduction.chapters.comparison import differences, points_of, with_bounds
+from reproduction.chapters.complete import complete, complete_runs
+from reproduction.chapters.search_tables import sought
+from reproduction.chapters.settings_tables import setting_text
+from reproduction.study.arms import PAPER_ARMS
+from reproduction.study.kinds import KINDS
+from reproduction.study.searches import RateSearch, Search, ranked
+from reproduction.study.stored_runs import Result
+
+
+def at_the_end(found: Iterable[Search]) -> str:
+    """Which searches end with the first or last rate of the grid, and what lies beyond it."""
+    ends = [s for s in found if isinstance(s, RateSearch) and s.scored and s.at_the_end]
+    methods = [search for search in ends if search.sought in PAPER_ARMS]
+    controls = [search for search in ends if search.sought not in PAPER_ARMS]
+    parts = [_methods(methods)] if methods else []
+    if controls:
+        names = "; ".join(f"{_name(s)} ({setting_text(s.best)})" for s in controls)
+        parts.append(
+            "Of these controls, too, the first or last rate of the grid is the best; beyond it "
+            f"nothing was tried for them: {names}."
+        )
+    return " ".join(parts) or "Each rate lies between others that were tried and are worse."
+
+
+def _name(search: Search) -> str:
+    return f"{search.model} {sought(search)}"
+
+
+def _methods(ends: Sequence[RateSearch]) -> str:
+    tried = "; ".join(f"{_name(search)}: {_outcome(search)}" for search in ends)
+    return (
+        "Where one of the two methods does best at the first or last rate of the grid, those "
+        "beyond were tried on the same trainings, each while the one before was the best of all. "
+        f"Accuracy on everything else, the worst of the trainings: {tried}."
+    )
+
+
+def _outcome(search: RateSearch) -> str:
+    """What the best rate beyond came to, beside the chosen one."""
+    if not search.beyond:
+        return "not run yet"
+    best, chosen = ranked(search.beyond)[0], search.scored[0]
+    there = f"{best.score:.2f}" if best.eligible else "does not forget enough"
+    inside = f"{chosen.score:.2f} with {setting_text(chosen.setting)}"
+    return f"{there} with {setting_text(best.setting)}, {inside}"
+
+
+def judged(number: int) -> str:
+    """What a table's comparisons come to with those rates that do better, one sentence; or none."""
+    runs = [run for run in complete_runs("rates_beyond") if _table(run) == number]
+    if not runs:
+        return ""
+    usual, other = _equal(complete().points(number)), _equal(with_these(number, runs))
+    models = dict.fromkeys(run.config.model for run in runs)
+    parts = [f"{model} {_said(other.loc[model])}, {_said(usual.loc[model])}" for model in models]
+    return (
+        "The tables keep to the grid, which was set before their runs. With the better rate and as "
+        f"in the table, the difference at equal forgetting is: {'; '.join(parts)}."
+    )
+
+
+def with_these(number: int, runs: Sequence[Result]) -> pd.DataFrame:
+    """The points of a table, with those of these runs in place of the same methods' own."""
+    points, own = complete().points(number), points_of(number, runs)
+    arms = {(run.config.model, run.config.arm) for run in runs}
+    return pd.concat([points[~_of(points, arms)], own[_of(own, arms)]])
+
+
+def _of(points: pd.DataFrame, arms: set[tuple[str, str]]) -> pd.Series:
+    return pd.Series(
+        [pair in arms for pair in zip(points.model, points.method, strict=True)],
+        index=points.index,
+        dtype=bool,
+    )
+
+
+def _table(run: Result) -> int:
+    return KINDS[run.config.experiment].tables[run.config.dataset]
+
+
+def _equal(points: pd.DataFrame) -> pd.DataFrame:
+    number = int(points.table.iloc[0])
+    found = differences(number, points).query("reading == 'equal'")
+    return found.set_index("model")
+
+
+def _said(row: pd.Series) -> str:
+    return f"{with_bounds(row)} ({row.word})"
