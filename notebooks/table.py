@@ -75,7 +75,7 @@ accuracy_table(
 )
 
 # %% [markdown]
-# *{{where}} of the paper.* {{subject}} A row *trained* (before the request) and a row *retrained* (without the class) are added. *As published* is the
+# *{{where}} of the paper.* {{subject}} *Baseline* is the known method, *proposed* the paper's. A row *trained* (before the request) and a row *retrained* (without the class) are added. *As published* is the
 # paper's own end ({{end}}); *at equal forgetting* each method has just come down to 1 % of the target images.
 #
 # > The paper, {{where}}: {{claim}}

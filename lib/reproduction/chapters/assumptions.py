@@ -8,6 +8,7 @@ import pandas as pd
 from reproduction import places
 from reproduction.chapters.comparison import differences, points_of, with_bounds
 from reproduction.chapters.complete import complete, complete_runs
+from reproduction.chapters.rates_beyond import judged
 from reproduction.chapters.tables import Table, simple_table
 from reproduction.study.kinds import KINDS
 from reproduction.study.profiles import VARIATIONS, load_profile
@@ -21,7 +22,8 @@ def register(profile: str) -> list[dict[str, Any]]:
 
     A field may name a value of the profile, such as ``{profile.training.optimizer}``, and a list:
     ``{seeds}``, ``{figure_3_seeds}``, ``{figure_4_seeds}``, ``{sisa_seeds}``, ``{tuning_seeds}``,
-    ``{fine_tuning}``; or what another assumption came to: ``{tried_optimizer}``, ``{tried_width}``.
+    ``{fine_tuning}``; or what another assumption came to: ``{tried_optimizer}``, ``{tried_width}``,
+    ``{tried_rates}``.
     """
     values = load_profile(profile)
     lists = {
@@ -34,6 +36,7 @@ def register(profile: str) -> list[dict[str, Any]]:
     }
     named = {name: ", ".join(map(str, found)) for name, found in lists.items()}
     named |= {f"tried_{name}": tried(name) for name in VARIATIONS}
+    named["tried_rates"] = " ".join(filter(None, map(judged, (3, 4, 5, 6)))) or "Not run yet."
     entries = read_yaml(places.book() / "assumptions.yaml")
     return [{name: e[name].format(profile=values, **named) for name in FIELDS} for e in entries]
 
@@ -77,4 +80,5 @@ def register_table(profile: str) -> Table:
         [list(entry.values()) for entry in register(profile)],
         headings=("What", "Our choice", "How it was chosen", "What changes otherwise"),
         caption=f"What the paper leaves open, and what profile {profile} has instead.",
+        cards=True,
     )

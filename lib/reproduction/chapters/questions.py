@@ -86,9 +86,9 @@ def _example(found: Complete, shares: pd.Series) -> str:
     whole = _whole_bytes(runs[0]) / 1e9
     affected = fmean(run.facts["affected_fraction"] for run in runs) * whole
     return (
-        f"; {called(found)[table, model]}, {mine.max() / 100 * whole:.2f} GB in place of "
-        f"{whole:.2f} (if it is known before training who will ask, keeping only their steps "
-        f"whole takes {affected:.2f})"
+        f"; least is saved in {called(found)[table, model]}, {mine.max() / 100 * whole:.2f} GB in "
+        f"place of {whole:.2f} (if it is known before training who will ask, keeping only their "
+        f"steps whole takes {affected:.2f})"
     )
 
 

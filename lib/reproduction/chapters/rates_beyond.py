@@ -59,10 +59,13 @@ def judged(number: int) -> str:
         return ""
     usual, other = _equal(complete().points(number)), _equal(with_these(number, runs))
     models = dict.fromkeys(run.config.model for run in runs)
-    parts = [f"{model} {_said(other.loc[model])}, {_said(usual.loc[model])}" for model in models]
+    parts = [
+        f"{_said(other.loc[model])} in {model}, where the table has {_said(usual.loc[model])}"
+        for model in models
+    ]
     return (
-        "The tables keep to the grid, which was set before their runs. With the better rate and as "
-        f"in the table, the difference at equal forgetting is: {'; '.join(parts)}."
+        f"Table {number} keeps to the grid, which was set before its runs. With the better rate "
+        f"beyond, the difference at equal forgetting is {'; '.join(parts)}."
     )
 
 
