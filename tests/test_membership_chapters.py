@@ -188,10 +188,10 @@ def test_the_answer_has_what_a_request_touches_and_costs(trainings, right):
     assert said.startswith(head)
     assert "it costs 40.0, and the paper’s part 0.0; if they stood together in training" in said
     assert "training, 1.0 and 0.0.**" in said
-    assert "Beside retrained models (U-LiRA) it is up to 65.0" in said
+    assert "Beside retrained models (U-LiRA) it ranks up to 65.0 % rightly" in said
     assert "of 1 image touches 10.0 % of the steps and one of 50 images 99.0 %; together" in said
     assert "2.0 [-0.5, 4.5] % if nothing is done" in said
-    assert "10 together 55.0 [53.0, 57.0] (above chance)" in said
+    assert "in 1 of 1 kinds of request: 10 images together, 55.0 [53.0, 57.0] % of pairs." in said
 
 
 def test_persons_are_shown_by_size_and_batches(trainings, right):

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from reproduction.chapters.figures import look, side_by_side
 from reproduction.chapters.forgotten import METHODS, by_method
 from reproduction.chapters.membership import (
+    CHANCE,
     ROWS,
     beside_chance,
     bounds,
@@ -132,22 +133,22 @@ def _touched(shares: pd.DataFrame) -> str:
 
 
 def _attacked(points: pd.DataFrame) -> str:
-    """What an attack on single images still finds, by size of a request."""
-    said = []
-    mine = points[points.attack == "LiRA"] if len(points) else points
-    for (request, batches), rows in cases(mine, "request", "batches"):
-        at = rows.set_index("method")
-        one = at.loc[WHOLE]
-        word = beside_chance(one.auc_low, one.auc_high)
-        said.append(f"{request} {batches} {bounds(one)} ({word})")
-    if not said:
+    """In which requests an attack on single images still finds something."""
+    mine = points[(points.attack == "LiRA") & (points.method == WHOLE)] if len(points) else points
+    if mine.empty:
         return "No attack was run yet."
+    told = [
+        f"{_images(row.request)} {row.batches}, {bounds(row)} % of pairs"
+        for _, row in mine.iterrows()
+        if not row.auc_low <= CHANCE <= row.auc_high
+    ]
     seen = points[(points.attack == "U-LiRA") & (points.method == WHOLE)].auc.max()
     return (
-        "An attack on single images, LiRA, ranks an image that was trained on above one that was "
-        "not in so many percent of pairs (its AUC) after whole steps were subtracted, by images in "
-        f"a request: {'; '.join(said)}; 50 is chance. Beside retrained models (U-LiRA) it is up to "
-        f"{seen:.1f}: whoever has those sees that something was taken back."
+        "An attack on single images (LiRA, which ranks one that was trained on above one that was "
+        f"not; {CHANCE:g} % of pairs is chance) can be told from chance after whole steps were "
+        f"subtracted in {len(told)} of {len(mine)} kinds of request"
+        f"{': ' + '; '.join(told) if told else ''}. Beside retrained models (U-LiRA) it ranks up "
+        f"to {seen:.1f} % rightly: whoever has those sees that something was taken back."
     )
 
 
