@@ -17,8 +17,10 @@ import yaml
 from scipy import stats
 
 from reproduction import places
+from reproduction.chapters import rates_beyond
 from reproduction.chapters.answer import sentences
-from reproduction.chapters.complete import complete
+from reproduction.chapters.comparison import differences
+from reproduction.chapters.complete import complete, complete_runs
 from reproduction.chapters.questions import price
 from reproduction.checking import comparing
 from reproduction.checking.measurements import gather
@@ -61,8 +63,18 @@ def is_variation(config: dict) -> bool:
     return not same or own.get("width", config["width"]) != config["width"]
 
 
-def stored() -> pd.DataFrame:
-    """One row a table, placement, model, seed, method and reading: D_r, D_t, or not there."""
+def is_beyond(config: dict) -> bool:
+    """Whether a run makes its steps at a rate that the grid of tuning does not have."""
+    if "arm" not in config:
+        return False
+    return config["learning_rate"] not in profile()["tuning"]["learning_rates"][config["optimizer"]]
+
+
+def stored(*, beyond: bool = False) -> pd.DataFrame:
+    """One row a table, placement, model, seed, method and reading: D_r, D_t, or not there.
+
+    With ``beyond``, runs at rates beyond the grid are in the place of the tables' own.
+    """
     wanted, rows, known = seeds_of_the_profile(), [], {}
     for path in sorted((places.results() / "full" / "runs").glob("*.json")):
         run = json.loads(path.read_text())
@@ -80,6 +92,7 @@ def stored() -> pd.DataFrame:
             "placement": "kept_images" if "target_images" in placement else "tables",
             "model": config["model"],
             "seed": config["seed"],
+            "beyond": is_beyond(config),
         }
         own = {row["method"]: row for row in run["rows"]}
         methods = [config["arm"]] if "arm" in config else ["baseline", "proposed"]
@@ -107,7 +120,10 @@ def stored() -> pd.DataFrame:
         where = zip(frame.dataset, frame.model, frame.seed, strict=True)
         found = [known.get(key) for key in where]
         frame.loc[missing, "trained"] = pd.Series(found, index=frame.index)[missing]
-    return frame
+    if not beyond:
+        return frame[~frame.beyond] if len(frame) else frame
+    one = ["table", "placement", "model", "seed", "method", "reading"]
+    return frame.sort_values("beyond").drop_duplicates(one, keep="last")
 
 
 def exact(values: np.ndarray) -> float:
@@ -156,7 +172,23 @@ def test_a_second_computation_finds_what_the_ledger_finds():
     frame = stored()
     if frame.empty:
         pytest.skip("no runs on the complete data are stored")
-    ledger = comparing.comparisons(grouped(gather("full")))
+    assert found_again(frame, comparing.comparisons(grouped(gather("full")))) > 0
+
+
+@pytest.mark.parametrize("number", [3, 4, 5, 6])
+def test_a_second_computation_finds_what_rates_beyond_the_grid_come_to(number):
+    runs = [run for run in complete_runs("rates_beyond") if rates_beyond.table_of(run) == number]
+    if not runs:
+        assert rates_beyond.judged(number) == ""
+        return
+    found = differences(number, rates_beyond.with_these(number, runs))
+    assert found_again(stored(beyond=True), found) > 0
+    own = found[(found.model == runs[0].config.model) & (found.reading == "equal")].iloc[0]
+    assert f"{own['mean']:+.2f}".replace("-", "−") in rates_beyond.judged(number)
+
+
+def found_again(frame: pd.DataFrame, ledger: pd.DataFrame) -> int:
+    """How many comparisons of the ledger were seen, all of which are the same here."""
     seen = 0
     for (number, placement), reading in product(
         ledger[["table", "placement"]].drop_duplicates().itertuples(index=False, name=None),
@@ -192,7 +224,7 @@ def test_a_second_computation_finds_what_the_ledger_finds():
                 assert found.low == pytest.approx(values.mean() - half)
             else:
                 assert math.isinf(found.low)
-    assert seen > 0
+    return seen
 
 
 def family_mean(

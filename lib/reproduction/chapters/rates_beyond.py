@@ -54,7 +54,7 @@ def _outcome(search: RateSearch) -> str:
 
 def judged(number: int) -> str:
     """What a table's comparisons come to with those rates that do better, one sentence; or none."""
-    runs = [run for run in complete_runs("rates_beyond") if _table(run) == number]
+    runs = [run for run in complete_runs("rates_beyond") if table_of(run) == number]
     if not runs:
         return ""
     usual, other = _equal(complete().points(number)), _equal(with_these(number, runs))
@@ -84,7 +84,8 @@ def _of(points: pd.DataFrame, arms: set[tuple[str, str]]) -> pd.Series:
     )
 
 
-def _table(run: Result) -> int:
+def table_of(run: Result) -> int:
+    """The table that a run belongs to."""
     return KINDS[run.config.experiment].tables[run.config.dataset]
 
 
