@@ -115,6 +115,19 @@ def test_tuning_tries_rates_beyond_the_grid_of_the_papers_methods_alone(tmp_path
     assert len(rates) > 1
     assert rates[1:] == [searches.next_rate(rate, up=True) for rate in rates[:-1]]
     assert baseline.best == chosen
+    scores = [found.score if found.eligible else -1 for found in baseline.beyond]
+    better = max(scores) > (baseline.scored[0].score if baseline.scored[0].eligible else -1)
+    best = rates[1 + scores.index(max(scores))] if better else None
+    assert (baseline.better_beyond or {"learning_rate": None})["learning_rate"] == best
+
+
+@pytest.mark.parametrize(
+    ("number", "model", "arm"), [(3, "MLP", "proposed"), (3, "ResNet9", "baseline")]
+)
+def test_no_rate_beyond_is_taken_that_is_no_better(number, model, arm):
+    found = searches.searches_of(load_profile("full"), TABLES[number], model)
+    search = next(s for s in found if s.sought == arm)
+    assert len(search.beyond) == 1 and search.better_beyond is None
 
 
 @pytest.mark.parametrize("family", GRADIENT)

@@ -236,8 +236,9 @@ class RateSearch(Search):
         """The rate beyond the grid that does best, None where none is better than the chosen."""
         if not self.beyond:
             return None
-        best = ranked([self.scored[0], *self.beyond])[0]
-        return None if best is self.scored[0] else best.setting
+        chosen = self.scored[0]
+        best = ranked([chosen, *self.beyond])[0]
+        return None if best is chosen else best.setting
 
     def further(self) -> list[Config]:
         """A rate beyond the grid, on every seed, while the one before it is the best of all."""
