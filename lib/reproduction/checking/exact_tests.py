@@ -57,14 +57,14 @@ def _units(strata: Strata) -> np.ndarray:
 def _chances(sizes: Sequence[int]) -> np.ndarray:
     """How likely each sum is of those sizes that draw a plus, by convolution; no rounding occurs.
 
-    Multiples of 2^-n are exact up to 52 pairs.
+    Multiples of 2^-n are exact up to 52 pairs. The smallest come first, so that the sums stay few
+    for long.
     """
-    chances = np.zeros(sum(sizes) + 1)
-    chances[0] = 1.0
-    for size in sizes:
+    chances = np.ones(1)
+    for size in sorted(sizes):
         without = chances / 2
-        chances = without.copy()
-        chances[size:] += without[: len(without) - size]
+        chances = np.concatenate([without, np.zeros(size)])
+        chances[size:] += without
     return chances
 
 
