@@ -23,8 +23,7 @@ def at_the_end(found: Iterable[Search]) -> str:
     if controls:
         names = "; ".join(f"{_name(s)} ({setting_text(s.best)})" for s in controls)
         parts.append(
-            "Of these controls, too, the first or last rate of the grid is the best; beyond it "
-            f"nothing was tried for them: {names}."
+            f"These controls do best there as well, and nothing beyond was tried for them: {names}."
         )
     return " ".join(parts) or "Each rate lies between others that were tried and are worse."
 
@@ -36,9 +35,9 @@ def _name(search: Search) -> str:
 def _methods(ends: Sequence[RateSearch]) -> str:
     tried = "; ".join(f"{_name(search)}: {_outcome(search)}" for search in ends)
     return (
-        "Where one of the two methods does best at the first or last rate of the grid, those "
-        "beyond were tried on the same trainings, each while the one before was the best of all. "
-        f"Accuracy on everything else, the worst of the trainings: {tried}."
+        "Where one of the two methods does best at the first or last rate of the grid, rates "
+        "beyond were tried too, each while the one before was the best of all. Accuracy on "
+        f"everything else in the worst tuning training, beyond and at that end: {tried}."
     )
 
 
@@ -48,8 +47,9 @@ def _outcome(search: RateSearch) -> str:
         return "not run yet"
     best, chosen = ranked(search.beyond)[0], search.scored[0]
     there = f"{best.score:.2f}" if best.eligible else "does not forget enough"
-    inside = f"{chosen.score:.2f} with {setting_text(chosen.setting)}"
-    return f"{there} with {setting_text(best.setting)}, {inside}"
+    rates = [found.setting["learning_rate"] for found in (best, chosen)]
+    optimizer = chosen.setting["optimizer"]
+    return f"{there} at {rates[0]:g}, {chosen.score:.2f} at {rates[1]:g} ({optimizer})"
 
 
 def judged(number: int) -> str:
