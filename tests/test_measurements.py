@@ -203,8 +203,8 @@ def test_a_part_of_the_runs_is_gathered_by_table(stored: Path) -> None:
     assert set(points.finished) == {"2026-12-01"}
     name = f"table-1-{amnesiac.config.model}"
     ledger = judging.findings("smoke").set_index("id")
-    assert ledger.coverage[name] == "1 of 1 cases, 1 seed"
-    assert ledger.coverage["table-1-all"] == "1 of 3 cases, 1 seed"
+    assert ledger.coverage[name] == "1 of 1 cases, 1 training"
+    assert ledger.coverage["table-1-all"] == "1 of 3 cases, 1 training"
 
 
 def test_a_process_parses_each_run_at_most_once(
