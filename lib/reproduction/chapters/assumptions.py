@@ -8,7 +8,7 @@ import pandas as pd
 from reproduction import places
 from reproduction.chapters.comparison import differences, points_of, with_bounds
 from reproduction.chapters.complete import complete, complete_runs
-from reproduction.chapters.rates_beyond import judged
+from reproduction.chapters.rates_beyond import all_judged
 from reproduction.chapters.tables import Table, simple_table
 from reproduction.study.kinds import KINDS
 from reproduction.study.profiles import VARIATIONS, load_profile
@@ -36,7 +36,7 @@ def register(profile: str) -> list[dict[str, Any]]:
     }
     named = {name: ", ".join(map(str, found)) for name, found in lists.items()}
     named |= {f"tried_{name}": tried(name) for name in VARIATIONS}
-    named["tried_rates"] = " ".join(filter(None, map(judged, (3, 4, 5, 6)))) or "Not run yet."
+    named["tried_rates"] = all_judged()
     entries = read_yaml(places.book() / "assumptions.yaml")
     return [{name: e[name].format(profile=values, **named) for name in FIELDS} for e in entries]
 

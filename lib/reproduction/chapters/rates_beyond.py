@@ -9,7 +9,7 @@ from reproduction.chapters.complete import complete, complete_runs
 from reproduction.chapters.search_tables import sought
 from reproduction.chapters.settings_tables import setting_text
 from reproduction.study.arms import PAPER_ARMS
-from reproduction.study.kinds import KINDS
+from reproduction.study.kinds import GRADIENT, KINDS, TABLES
 from reproduction.study.searches import RateSearch, Search, ranked
 from reproduction.study.stored_runs import Result
 
@@ -50,6 +50,12 @@ def _outcome(search: RateSearch) -> str:
     rates = [found.setting["learning_rate"] for found in (best, chosen)]
     optimizer = chosen.setting["optimizer"]
     return f"{there} at {rates[0]:g}, {chosen.score:.2f} at {rates[1]:g} ({optimizer})"
+
+
+def all_judged() -> str:
+    """What the comparisons of all tables come to with the rates that do better."""
+    gradient = [number for number, table in TABLES.items() if table.family in GRADIENT]
+    return " ".join(filter(None, map(judged, gradient))) or "Not run yet."
 
 
 def judged(number: int) -> str:

@@ -16,6 +16,7 @@ from reproduction.chapters.pictures.restored import restored_picture
 from reproduction.chapters.pictures.result import lines, result_drawing, result_picture
 from reproduction.chapters.pictures.svg import Picture
 from reproduction.chapters.pictures.two_numbers import two_numbers_picture
+from reproduction.chapters.rates_beyond import all_judged
 from reproduction.chapters.settings_tables import held_in
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.chapters.verdict_box import one_decimal
@@ -56,6 +57,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
         "asked.md": found_here(_asked(found)) + raw(shown),
         "how.md": found_here(_how()) + raw(method_picture()),
         "hold.md": found_here(_hold(found)) + raw(result_picture(found.comparisons)),
+        "rates.md": f"{all_judged()}\n",
         "families.md": raw(family_table(found)),
         "helps.md": _helps(told) + raw(controls_picture(found.data["points"])),
         "controls.md": raw(control_means(found)),
