@@ -1,9 +1,8 @@
 """Pruning masks P_l (Section 4.1) and selection masks S_l,e (Sections 4.2 and 4.3).
 
-A mask is given by the positions it keeps in the flat vector of :class:`Layout`: at
-90 % pruning they are a tenth of the vector, and gathering them is all that recording costs.
-Sparsity is the fraction of a layer that a pruning mask takes away; an update fraction is the part
-that a selection mask lets move.
+A mask is given by the positions it keeps in the flat vector of :class:`Layout`: at 90 % pruning
+they are a tenth of it, and gathering them is all that recording costs. Sparsity is the fraction of
+a layer that a pruning mask takes away; an update fraction the part that a selection mask moves.
 """
 
 from collections.abc import Sequence

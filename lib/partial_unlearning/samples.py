@@ -22,11 +22,10 @@ def refuse_unknown(ids: Tensor, known: Tensor, where: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images with labels and ids, in the order of their ids.
+    """Images with labels and ids, in the order of their ids; InputError if they are not.
 
     Attributes:
-        images: float32, shape ``(n, ...)`` as the model takes them; the paper's are
-            ``(n, 1, 28, 28)`` in [0, 1].
+        images: float32 ``(n, ...)`` as the model takes them; the paper's ``(n, 1, 28, 28)``, 0..1.
         labels: int64, shape ``(n,)``.
         ids: int64, shape ``(n,)``, ascending.
     """
@@ -35,12 +34,17 @@ class Split:
     labels: Tensor
     ids: Tensor
 
+    def __post_init__(self) -> None:
+        alike = len(self.images) == len(self.labels) == len(self.ids)
+        if not alike or (self.ids.diff() <= 0).any():
+            raise InputError("give as many images, labels and ids, in ascending order of the ids")
+
     def __len__(self) -> int:
         return len(self.ids)
 
     def positions(self, ids: Tensor | Sequence[int]) -> Tensor:
         """Where each id of ``(k,)`` stands, int64 ``(k,)``; InputError if one is not here."""
-        wanted = torch.as_tensor(ids, dtype=torch.int64, device=self.ids.device)
+        wanted = torch.as_tensor(ids, device=self.ids.device)
         refuse_unknown(wanted, self.ids, f"not among the {len(self)} here; give ids of this data")
         return torch.searchsorted(self.ids, wanted)
 

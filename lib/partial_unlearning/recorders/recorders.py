@@ -126,7 +126,7 @@ class UpdateRecorder(Callback):
 
         Unless ``exact``, rounding does not count, as by what is added and taken away again.
         """
-        near = partial(torch.isclose, rtol=1e-5, atol=1e-7, equal_nan=True)
+        near = partial(torch.isclose, rtol=1e-6, atol=1e-7, equal_nan=True)
         pairs = [pair for part, *pair in self._readings(model) if id(part.tensor) in weights]
         return any(unequal(*pair).any() and (exact or not near(*pair).all()) for pair in pairs)
 

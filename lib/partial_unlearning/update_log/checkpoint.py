@@ -45,7 +45,7 @@ def read_checkpoint(folder: Folder) -> dict[str, Any] | None:
         return None
     content = folder.read(FILE).tobytes()
     if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
-        raise InputError(f"{folder.path(FILE)} is damaged; delete it to begin the run again")
+        raise InputError(f"{folder.path(FILE)} is damaged; restore it from a copy")
     return _load(io.BytesIO(content[_DIGEST:]))
 
 

@@ -14,8 +14,7 @@ class Description:
     Attributes:
         model: the fields of its :class:`Layout`; ``dtypes`` are the types of its tensors.
         buffers: whether requests ``keep`` statistics as they are or ``subtract`` their changes.
-        strategy: of pruning; with ``sparsity_first``, ``sparsity_last``, ``seed`` and ``block`` it
-            is the mask.
+        strategy: of pruning; with the sparsities, ``seed`` and ``block`` it is the mask.
         values: type of the stored values.
         batch_size: most samples in a step; ``ids`` is the type of a sample id.
         versions: of the libraries that wrote the log.

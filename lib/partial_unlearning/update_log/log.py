@@ -82,11 +82,13 @@ class StoredLog(LogFiles):
     def plan(self) -> BatchPlan:
         """The batch plan that was trained along, as recorded; InputError if a row is damaged."""
         epochs: list[list[Tensor]] = []
+        first = 0  # where epochs begin to count again, as in a second phase
         for _, rows in self._batches.blocks(np.arange(len(self))):
             for row in self.description.batches.decode(rows):
                 epoch, ids = int(row["epoch"]), row["ids"][: abs(row["count"])]
-                epochs.extend([] for _ in range(epoch + 1 - len(epochs)))
-                epochs[epoch].append(torch.from_numpy(ids.astype(np.int64)))
+                first = first if first + epoch + 1 >= len(epochs) else len(epochs)
+                epochs.extend([] for _ in range(first + epoch + 1 - len(epochs)))
+                epochs[-1].append(torch.from_numpy(ids.astype(np.int64)))
         return BatchPlan(tuple(map(tuple, epochs)))
 
     def affected_steps(self, ids: Tensor | Sequence[int]) -> list[int]:

@@ -59,9 +59,8 @@ class OptimizerWatch:
     alone, as long as a reading. Embeddings with ``max_norm``, which forward passes change, are left
     out. Of two optimizers that share weights each needs a recorded step. Not seen are single
     entries written through ``.data``, on a GPU any, and what no optimizer of torch follows.
-
-    Its ``strayed`` says whether weights, by their ids, are not as the last step left them.
-    Its ``found`` is whether that was so at an optimizer's step since the last recorded one.
+    ``strayed`` says whether weights, by their ids, are not as the last step left them, and
+    ``found`` whether that was so at an optimizer's step since the last recorded one.
     """
 
     def __init__(self, model: nn.Module, strayed: Callable[[set[int], bool], bool]) -> None:
@@ -74,7 +73,6 @@ class OptimizerWatch:
             if weight is not None and weight.numel() and not weight.is_inference()
             if home is module._parameters or (weight.requires_grad and weight.is_leaf)
         ]
-        self._others = {weight.noted[0] for weight in self._weights}  # that no optimizer holds
         self._strayed, self.found = strayed, False
         self._stepped: set[int] = set()  # weights by their ids, since the last recorded step
         _WATCHES.add(self)
@@ -91,16 +89,15 @@ class OptimizerWatch:
             weight.noted = weight.state()
 
     def look(self, optimizer: Optimizer) -> None:
-        """At what this optimizer holds, and no other: another may have stepped before it."""
+        """At all but what another optimizer has stepped since the last recorded step."""
         own = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-        self._others -= own
-        given = own | self._others
+        others = self._stepped - own
         states = [(weight.state(), weight.noted) for weight in self._weights]
-        mine = [(n, then) for n, then in states if not given.isdisjoint((*n[:1], *then[:1]))]
+        mine = [(n, then) for n, then in states if others.isdisjoint((*n[:1], *then[:1]))]
         fused = any(group.get("fused") for group in optimizer.param_groups)
         if not self.found and (fused or any(now != then for now, then in mine)):
             self.found = True
-            with suppress(ValueError, RuntimeError):  # of another shape, say
+            with suppress(ValueError, RuntimeError, LookupError, AttributeError):  # another shape
                 ids = {now[0] for now, _ in mine if now}
                 again = not self._stepped.isdisjoint(own & ids)  # rounding is a step left out then
                 self.found = self._strayed(ids, again)

@@ -69,8 +69,8 @@ class Recording:
             self._go_to(**checkpoint.restore(saved, self._parts, self._generators))
         elif known:
             self._take(digest)
-            self.epoch = len(self.log.plan().epochs)
             self._cut(history.trained_steps)
+            self.epoch = len(self.log.plan().epochs)
         elif self.steps or digest != self.log.description.begun:  # steps may have been lost
             last = [entry.weights[:12] for entry in history.entries if entry.weights][-1:]
             other = ", and was begun with other weights" * (digest != self.log.description.begun)
@@ -97,14 +97,15 @@ class Recording:
         self.epoch, self._held = epoch, held
         ended = self.log.history.trained_steps
         if steps < ended:  # its weights were lost, or the script is run again
+            self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
+        self._cut(steps)
+        if steps < ended:  # last, as a warning may be made an error
             warnings.warn(
                 f"recording had ended with {ended} steps; it goes on from the checkpoint after "
                 f"{steps}, and steps {steps} to {ended - 1} leave the log: weights saved at that "
                 "end can no longer be answered for, but those of the new end",
                 stacklevel=4,
             )
-            self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
-        self._cut(steps)
 
     def _cut(self, steps: int) -> None:
         """Steps after the checkpoint will be trained, and recorded, anew."""
@@ -239,8 +240,8 @@ class Recording:
         as :meth:`checkpoint`; recording has not ended then.
         """
         self._check()
-        self._watch.close()
         self.log.close(self.model, **self._held)
+        self._watch.close()
 
 
 def gather_ids(ids: Tensor) -> Tensor:
@@ -329,6 +330,6 @@ def record(
         if known:
             _refuse_other(log.description, settings)
         return Recording(model, log, keep, generators, gathered)
-    except InputError:
+    except BaseException:  # a warning that was made an error, too
         log.folder.unlock()  # so that it can be tried again
         raise

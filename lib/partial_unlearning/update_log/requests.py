@@ -60,11 +60,11 @@ def _opened(log: StoredLog) -> StoredLog:
 
 def _refuse_going_on(log: StoredLog) -> None:
     if _opened(log).history.entries and not log.ended:
-        steps = log.history.trained_steps
+        last = log.history.since_training[0]
+        way = f"record(..., resume=True), load them, restart({last.asked[-1][1]}) and close()"
         raise InputError(
-            "training that went on from a finished recording has not ended: go on and close it. "
-            "For the weights that were closed: record(..., resume=True), load them, "
-            f"restart({steps}) and close()"
+            "training that went on from a finished recording has not ended: go on and close it"
+            + f". For the weights that were closed: {way}" * (last.kind == "trained")
         )
 
 
@@ -153,8 +153,7 @@ def carry_out(
     """Do what a preview says, in place, and note it down: before, as begun, and once it is done.
 
     ``save`` is called when the weights are changed. Cut short, it can be repeated, with the old
-    weights or the new ones. The caller holds the lock of the log since before the preview, and left
-    the weights alone.
+    weights or the new ones. The caller has held the log's lock, and the weights, since the preview.
     """
     own, entries = named_tensors(weights), log.history.entries
     changed = deepcopy({name: tensor.detach() for name, tensor in own.items()})
@@ -180,8 +179,7 @@ def forget(
     """Subtract every step that saw any of ``ids``, in place (Eq. 4, Eq. 7); returns the entry.
 
     What these weights have lost already is not subtracted again; what they still hold of earlier
-    requests is subtracted too. The log's checkpoint is deleted; other copies of the weights are
-    their owner's to delete.
+    requests is subtracted too. The log's checkpoint is deleted; other copies are their owner's.
 
     Args:
         log: the log of the training.

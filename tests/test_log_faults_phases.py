@@ -1,0 +1,211 @@
+"""Faults of other people's scripts, fourth part: trainings in phases, and runs that broke off."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations, prune
+
+from partial_unlearning import Split, forget, open_log, record
+from partial_unlearning.errors import InputError
+from partial_unlearning.update_log.history import History
+from partial_unlearning.update_log.recording import Recording
+
+IDS = torch.arange(40)
+ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3))
+
+
+def sgd(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.05)
+
+
+def state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def train(model: nn.Module, recording: Recording, steps: range, *opts: torch.optim.Optimizer):
+    for step in steps:
+        model.zero_grad()
+        model(torch.randn(4, 6)).square().mean().backward()
+        for optimizer in opts:
+            optimizer.step()
+        recording.step(IDS[4 * (step % 10) : 4 * (step % 10) + 4], step // 10)
+
+
+def killed(recording: Recording) -> None:
+    """Its steps are on disk, but it has not ended."""
+    recording._recorder.on_epoch_end(0, recording.model)
+    recording.log.flush()
+    recording._watch.close()
+    recording.log.folder.unlock()
+
+
+def best_put_back(layer: nn.Module, best: dict[str, torch.Tensor]) -> None:
+    layer.load_state_dict(best)
+
+
+def drawn_anew(layer: nn.Module, _: dict[str, torch.Tensor]) -> None:
+    layer.reset_parameters()
+
+
+@pytest.mark.parametrize("change", [best_put_back, drawn_anew])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_layer_changed_before_a_phase_that_does_not_train_it_is_refused(tmp_path, change, frozen):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(3), sgd(model))
+    best = state(model[0])
+    train(model, recording, range(3, 10), sgd(model))
+    change(model[0], best)
+    model[0].requires_grad_(not frozen)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, range(10, 11), sgd(model[1]))
+
+
+def test_phases_and_optimizers_that_take_turns_are_recorded_exactly(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    whole, first, second = sgd(model), sgd(model[0]), sgd(model[1])
+    marks = [state(model)]
+    for number, optimizers in enumerate([(whole,), (first,), (second,), (second, first), (whole,)]):
+        train(model, recording, range(2 * number, 2 * number + 2), *optimizers)
+        marks.append(state(model))
+    recording.close()
+    log = open_log(tmp_path / "log")
+    for number in range(5):
+        before, after = (
+            torch.cat([t.reshape(-1) for t in marks[at].values()]) for at in (number, number + 1)
+        )
+        assert torch.allclose(log.sum([2 * number, 2 * number + 1]), after - before, atol=1e-6)
+
+
+def test_small_steps_taken_back_are_no_rounding(tmp_path):
+    model = nn.Sequential(nn.Linear(6, 6, bias=False), nn.LayerNorm(6, bias=False))
+    model[0].requires_grad_(False)
+    recording = record(model, tmp_path / "log", **ALL)
+    optimizer = torch.optim.Adam([model[1].weight], lr=1e-6)
+    train(model, recording, range(3), optimizer)
+    best = state(model)
+    train(model, recording, range(3, 6), optimizer)
+    model.load_state_dict(best)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, range(6, 7), optimizer)
+
+
+def pruned(layer: nn.Module) -> None:
+    prune.random_unstructured(layer, "weight", 0.5)
+
+
+@pytest.mark.parametrize(
+    "put_on", [pruned, parametrizations.weight_norm, parametrizations.spectral_norm]
+)
+def test_what_is_put_on_a_layer_after_record_is_refused_at_the_step(tmp_path, put_on):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    put_on(model[0])
+    with pytest.raises(InputError, match="model"):
+        train(model, recording, range(1), sgd(model))
+
+
+@pytest.mark.parametrize("epochs", [(0, 1, 0, 1), (0, 0, 1), (0, 1, 2, 0), (2, 3), (0, 1, 0, 0, 1)])
+def test_a_plan_has_the_steps_in_the_order_that_they_were_made(tmp_path, epochs):
+    model = net()
+    recording, optimizer = record(model, tmp_path / "log", **ALL), sgd(model)
+    for step, epoch in enumerate(e for e in epochs for _ in range(2)):
+        model(torch.randn(4, 6)).square().mean().backward()
+        optimizer.step()
+        recording.step(IDS[4 * step : 4 * step + 4], epoch)
+    recording.close()
+    log = open_log(tmp_path / "log")
+    for step, _, ids in log.plan():
+        assert log.affected_steps(ids) == [step]
+    assert len(log.plan()) == 2 * len(epochs)
+
+
+def test_a_continuation_that_broke_off_is_begun_again_at_its_first_epoch(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(20), sgd(model))
+    recording.close()
+    ended = state(model)
+    recording = record(model, tmp_path / "log", resume=True)
+    train(model, recording, range(20, 40), sgd(model))
+    killed(recording)
+    model.load_state_dict(ended)
+    again = record(model, tmp_path / "log", resume=True)
+    assert (again.steps, again.epoch) == (20, 2)
+
+
+def test_after_a_close_that_failed_weights_are_looked_at_all_the_same(tmp_path, monkeypatch):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(3), sgd(model))
+    best = state(model)
+    train(model, recording, range(3, 10), sgd(model))
+
+    def full(*_: object) -> None:
+        raise InputError("No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(InputError, match="No space"):
+        patched.setattr(History, "append", full)
+        recording.close()
+    model.load_state_dict(best)
+    with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
+        train(model, recording, range(10, 11), sgd(model))
+
+
+def begun_again(path: Path) -> tuple[nn.Module, dict[str, torch.Tensor]]:
+    """A run that ended, was begun again from its first checkpoint, and broke off."""
+    model = net()
+    recording = record(model, path, **ALL)
+    recording.checkpoint(0)
+    train(model, recording, range(20), sgd(model))
+    recording.close()
+    ended, model = state(model), net()
+    with pytest.warns(UserWarning, match="recording had ended with 20 steps"):
+        recording = record(model, path, resume=True)
+    train(model, recording, range(15), sgd(model))
+    killed(recording)
+    return model, ended
+
+
+def test_a_request_does_not_advise_what_would_lose_the_log(tmp_path):
+    _, ended = begun_again(tmp_path / "log")
+    with pytest.raises(InputError, match="has not ended") as found:
+        forget(open_log(tmp_path / "log"), ended, [0])
+    assert "restart" not in str(found.value)
+
+
+def test_a_run_is_begun_again_also_where_warnings_are_errors(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    recording.checkpoint(0)
+    train(model, recording, range(20), sgd(model))
+    recording.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="recording had ended with 20 steps"):
+            record(net(), tmp_path / "log", resume=True)
+        recording = record(net(), tmp_path / "log", resume=True)
+    assert recording.steps == 0
+
+
+@pytest.mark.parametrize(
+    "ids", [[10, 30, 20, 40], [10, 20, 20, 30], [10, 20, 30]], ids=["order", "twice", "fewer"]
+)
+def test_samples_that_are_not_in_the_order_of_their_ids_are_refused(ids):
+    with pytest.raises(InputError, match="ascending order of the ids"):
+        Split(torch.eye(4), torch.tensor([0, 1, 0, 1]), torch.tensor(ids))
+
+
+def test_ids_between_those_of_samples_are_unknown():
+    data = Split(torch.eye(3), torch.tensor([0, 1, 0]), torch.arange(3))
+    assert data.positions([2, 0]).tolist() == [2, 0]
+    with pytest.raises(InputError, match=r"1\.7"):
+        data.positions([1.7])
