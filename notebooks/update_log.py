@@ -130,7 +130,7 @@ save_file(model.state_dict(), folder / "model.safetensors")
 #     recording.checkpoint(epoch + 1)
 # ```
 #
-# Started again, this ends with the same weights, bit by bit, and the same log. With this library's `fit`, use `create`, `announce` for each batch of the plan, and an `UpdateRecorder` instead.
+# Started again, this ends with the same weights, bit by bit, and the same log. With this library's `fit`, a callback calls `recording.step(ids, epoch)` in `on_step_end`, with the ids of the plan's batch; an `UpdateRecorder` alone does not look whether anything else changes the model.
 #
 # ### If your loop is not as plain
 #
@@ -197,6 +197,8 @@ assert len(varied.affected_steps([0])) == steps // 2  # one of two steps an epoc
 # if rank == 0:
 #     recording.step(together, epoch)
 # ```
+#
+# With `resume=True` only that process is restored: let it record before the model is wrapped, which hands its weights to the others, and broadcast the optimizer's state and `recording.epoch`.
 #
 # ## What is in the log
 #
