@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from partial_unlearning import Split, forget, open_log, record
+from partial_unlearning.__main__ import main
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.history import History
 from partial_unlearning.update_log.recording import Recording
@@ -194,6 +195,25 @@ def test_a_run_is_begun_again_also_where_warnings_are_errors(tmp_path):
             record(net(), tmp_path / "log", resume=True)
         recording = record(net(), tmp_path / "log", resume=True)
     assert recording.steps == 0
+
+
+@pytest.mark.parametrize("command", ["info", "verify"])
+@pytest.mark.parametrize("target", ["nowhere", "c.0.0"])
+def test_a_link_that_leads_nowhere_is_said_in_one_message(
+    tmp_path, monkeypatch, capsys, command, target
+):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(10), sgd(model))
+    recording.close()
+    shard = tmp_path / "log" / "updates" / "c.0.0"
+    shard.unlink()
+    shard.symlink_to(target)
+    monkeypatch.setattr("sys.argv", ["partial-unlearning", "log", command, str(tmp_path / "log")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def main() -> None:
     """Run a command; what a person got wrong is said in one message, with exit status 2."""
     try:
         commands(prog_name="partial-unlearning")
-    except InputError as error:
+    except (InputError, OSError) as error:  # a link that leads nowhere, say
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
 

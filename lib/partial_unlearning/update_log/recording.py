@@ -72,7 +72,7 @@ class Recording:
             self._cut(history.trained_steps)
             self.epoch = len(self.log.plan().epochs)
         elif self.steps or digest != self.log.description.begun:  # steps may have been lost
-            last = [entry.weights[:12] for entry in history.entries if entry.weights][-1:]
+            last = [entry.weights[:12] for entry in history.since_training if entry.weights][-1:]
             other = ", and was begun with other weights" * (digest != self.log.description.begun)
             way = "load the weights {} that it ended with, or a request led to, first, or "
             raise InputError(
