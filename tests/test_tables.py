@@ -100,6 +100,11 @@ def test_what_is_folded_stands_below_its_row():
     assert "rowspan" not in twice.html
 
 
+def test_words_on_a_card_are_one_element():
+    made = simple_table([["a", "then D_r is 1"]], headings=("x", "y"), caption="c", cards=True)
+    assert re.search(r"<td[^>]*><span>then .*r.* is 1</span></td>", made._repr_html_())
+
+
 def test_cards_say_their_roles_and_headings():
     made = simple_table([["a", 1]], headings=("x", "d_r"), caption="c", cards=True)
     shown = BeautifulSoup(made.html, "html.parser").table

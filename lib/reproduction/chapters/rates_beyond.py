@@ -54,25 +54,31 @@ def _outcome(search: RateSearch) -> str:
 
 def all_judged() -> str:
     """What the comparisons of all tables come to with the rates that do better."""
-    gradient = [number for number, table in TABLES.items() if table.family in GRADIENT]
-    return " ".join(filter(None, map(judged, gradient))) or "Not run yet."
+    return judged(*(n for n, table in TABLES.items() if table.family in GRADIENT)) or "Not run yet."
 
 
-def judged(number: int) -> str:
-    """What a table's comparisons come to with those rates that do better, one sentence; or none."""
-    runs = [run for run in complete_runs("rates_beyond") if table_of(run) == number]
-    if not runs:
+def judged(*numbers: int) -> str:
+    """What comparisons of these tables come to with rates that do better, or nothing."""
+    parts = [part for number in numbers for part in _judged(number)]
+    if not parts:
         return ""
-    usual, other = _equal(complete().points(number)), _equal(with_these(number, runs))
-    models = dict.fromkeys(run.config.model for run in runs)
-    parts = [
-        f"{_said(other.loc[model])} in {model}, where the table has {_said(usual.loc[model])}"
-        for model in models
-    ]
     return (
-        f"Table {number} keeps to the grid, which was set before its runs. With the better rate "
+        "The tables keep to the grid, which was set before their runs. With the better rate "
         f"beyond, the difference at equal forgetting is {'; '.join(parts)}."
     )
+
+
+def _judged(number: int) -> list[str]:
+    """Each model's difference with the better rate, and with the table's own."""
+    runs = [run for run in complete_runs("rates_beyond") if table_of(run) == number]
+    if not runs:
+        return []
+    usual, other = _equal(complete().points(number)), _equal(with_these(number, runs))
+    return [
+        f"{_said(other.loc[model])} for {model} in Table {number}, which has "
+        f"{_said(usual.loc[model])}"
+        for model in dict.fromkeys(run.config.model for run in runs)
+    ]
 
 
 def with_these(number: int, runs: Sequence[Result]) -> pd.DataFrame:

@@ -186,7 +186,10 @@ def _cell(
     attributes = {"scope": scope, "class": kind, "rowspan": str(span) if span > 1 else ""}
     attributes["data-label"] = SYMBOL.sub(lambda found: f"D{found[1]}", label)
     given = [f' {name}="{escape(value)}"' for name, value in attributes.items() if value]
-    return f"<{tag}{''.join(given)}>{_markup(content)}</{tag}>"
+    inner = _markup(content)
+    if label and not isinstance(content, Finding):  # on a card each element would be a line
+        inner = f"<span>{inner}</span>"
+    return f"<{tag}{''.join(given)}>{inner}</{tag}>"
 
 
 def _markup(content: object) -> str:
