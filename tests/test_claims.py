@@ -376,10 +376,10 @@ def test_bounds_read_references_at_their_own_end() -> None:
     # 98 - 95.45 = 2.55; sd of s / 10 is .3028, half 2.2622 * .3028 / sqrt 10 = .2166
     assert ledger.equal["figure-1-comparable"] == CONFIRMED
     assert ledger.equal_measured["figure-1-comparable"] == (
-        "MLP +2.55 [+2.33, +2.77], 10 seeds, D_t 97.00 / 0.50"
+        "MLP +2.55 [+2.33, +2.77], 10 trainings, D_t 97.00 / 0.50"
     )
     assert ledger.published["figure-1-comparable"] == CONTRADICTED  # 8 points
-    assert ledger.coverage["figure-1-comparable"] == "1 of 3 cases, 10 seeds"
+    assert ledger.coverage["figure-1-comparable"] == "1 of 3 cases, 10 trainings"
 
 
 def test_bound_on_columns_and_losses() -> None:
@@ -392,7 +392,7 @@ def test_bound_on_columns_and_losses() -> None:
     assert ledger.equal["class-7-eradicated"] == NOT_RUN
     # digit 7 loses 46, 45, 44: half width 4.3027 / sqrt 3 = 2.48
     measured = ledger.published_measured["minimal-impact-mnist"]
-    assert measured == "MLP +45.00 [+42.52, +47.48], 3 seeds, D_t 97.00 / 0.50"
+    assert measured == "MLP +45.00 [+42.52, +47.48], 3 trainings, D_t 97.00 / 0.50"
 
 
 def test_the_median_of_the_classes_shown() -> None:
@@ -419,7 +419,7 @@ def loss(table: int, lost: float, seeds: Iterable[int] = TEN) -> list[Row]:
 def test_a_contrast_is_made_in_each_seed_that_all_models_have() -> None:
     ledger = judged([*loss(1, 20), *loss(2, 60, range(7))])
     assert ledger.published["more-highlighted"] == CONFIRMED
-    assert ledger.published_measured["more-highlighted"] == "+40.00 [+40.00, +40.00], 7 seeds"
+    assert ledger.published_measured["more-highlighted"] == "+40.00 [+40.00, +40.00], 7 trainings"
     part = [made for made in loss(2, 60) if made["model"] == "ConvNet"]
     assert judged([*loss(1, 20), *part]).published["more-highlighted"] == NOT_RUN
 
@@ -431,7 +431,7 @@ def test_erasing_has_to_succeed_in_every_seed() -> None:
     assert ledger.equal["conventional-erases"] == INCONCLUSIVE
     # sd .316 over ten seeds: half width 2.2622 * .1
     measured = ledger.equal_measured["conventional-erases"]
-    assert measured == "Table 1 MLP +0.90 [+0.67, +1.13], 10 seeds"
+    assert measured == "Table 1 MLP +0.90 [+0.67, +1.13], 10 trainings"
     assert judged([never("baseline", s) for s in TEN]).equal["conventional-erases"] == CONTRADICTED
     assert judged(there[:1]).equal["conventional-erases"] == INCONCLUSIVE
 
@@ -490,7 +490,7 @@ def test_fine_tuning_adds_to_a_methods_own_end_and_brings_the_class_back() -> No
     ledger = judged(points)
     assert ledger.published["fine-tuning-needed"] == CONFIRMED
     assert ledger.published_measured["fine-tuning-needed"] == (
-        "Table 1 MLP +41.00 [+38.52, +43.48], 3 seeds, D_t 12.00 / 0.00"
+        "Table 1 MLP +41.00 [+38.52, +43.48], 3 trainings, D_t 12.00 / 0.00"
     )
     assert ledger.published["no-fine-tuning"] == NOT_RUN
 
@@ -572,7 +572,7 @@ def test_the_ledger_has_the_dates_of_the_rule_and_of_the_first_run() -> None:
     ledger = judged(points)
     assert ledger.first_run["table-1-MLP"] == ledger.first_run["superior"] == "2026-12-01T00:00:00Z"
     assert ledger.committed["table-1-MLP"] < ledger.first_run["table-1-MLP"]
-    assert ledger.coverage["table-1-MLP"] == "1 of 1 cases, 2 seeds"
+    assert ledger.coverage["table-1-MLP"] == "1 of 1 cases, 2 trainings"
 
 
 def test_comparisons_as_a_table() -> None:
