@@ -152,8 +152,12 @@ def _controls(family: str, profile: Profile) -> list[Config]:
 
 
 def _rates_beyond(profile: Profile) -> list[Config]:
-    """The paper's methods of gradient steps at rates beyond the grid, where these do better."""
-    tables = [table for table in TABLES.values() if table.family in GRADIENT]
+    """The paper's methods of gradient steps at rates beyond the grid, where these do better.
+
+    On the complete data alone: what a small sample says of them stands on no page.
+    """
+    complete = profile.source == "complete"
+    tables = [table for table in TABLES.values() if complete and table.family in GRADIENT]
     return list(chain(*(_gradient(profile, table, PAPER_ARMS, "_beyond") for table in tables)))
 
 
