@@ -206,7 +206,7 @@ simple_table(
 # %% [markdown]
 # ## One update is as large as the model
 #
-# What the conventional method keeps of the affected steps, 4 bytes a number, on the complete data:
+# What the known method keeps of the affected steps, 4 bytes a number, on the complete data:
 
 # %% tags=["nbval-check-output"]
 recorded = [*complete_runs("figure_1"), *complete_runs("figure_2")]

@@ -52,7 +52,7 @@ register_table(profile)
 # > A setting is tried on three trainings, of seeds that no published run has. It may be taken if on each it brings the target images still recognised down to 1 % within the steps allowed. Its score is the
 # > **lowest** of its three held-out $\mathcal{D}_r$ there, and the highest score is chosen.
 #
-# No test image chooses a setting. All rates are tried on the first training and the best few on the others; all arms of Tables 3 to 6 try the same, and which weights move was fixed beforehand. In Tables 1 and 2 the proposed method chooses its pruning; conventional unlearning has nothing to choose.
+# No test image chooses a setting. All rates are tried on the first training and the best few on the others; all arms of Tables 3 to 6 try the same, and which weights move was fixed beforehand. In Tables 1 and 2 the proposed method chooses its pruning; the known one has nothing to choose.
 #
 # The placement of target images belongs to the experiment, and is settled before:
 #

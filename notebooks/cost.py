@@ -225,7 +225,7 @@ temporary.cleanup()
 # %% [markdown]
 # ## What this does not show
 #
-# - **A factor of two is not pruning**: bfloat16 halves any log, the conventional one too.
+# - **A factor of two is not pruning**: bfloat16 halves any log, the known method’s too.
 # - **Affected steps only**: whoever knows the request before training records only the steps it affects. A log that can answer anybody keeps all, and then pruning makes it affordable.
 # - Compression: the values are nearly random. Nothing was tried on them.
 # - Other disks, other machines.

@@ -92,7 +92,7 @@ display(maps.similarity_table(runs), maps.accuracy_table(runs))
 # ## What this does not show
 #
 # - **That similar maps mean a good model.** The retrained model is the standard, and its maps move while its accuracy does not.
-# - Why conventional unlearning loses accuracy. Maps that differ go along with it.
+# - Why the known method loses accuracy. Maps that differ go along with it.
 # - Other layers, other kinds of map, regions finer than 10 x 10.
 #
 # ## Where the numbers come from

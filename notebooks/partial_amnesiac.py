@@ -128,7 +128,7 @@ for number in numbers:
 #
 # ## With 100 target images, plainly shuffled
 #
-# As the conventional method's authors batch; the pruning is chosen anew:
+# As the known method's authors batch; the pruning is chosen anew:
 
 # %%
 display(Markdown(answer(points, "kept_images")))

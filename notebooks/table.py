@@ -42,7 +42,7 @@ from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.classes import class_map, class_means
 from reproduction.chapters.pictures.result import result_picture
 from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.rates_beyond import at_the_end, judged
+from reproduction.chapters.rates_beyond import best_at_the_ends, judged
 from reproduction.chapters.search_tables import choice_tables
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.study import results as access
@@ -134,7 +134,7 @@ display(*choice_tables(COMPLETE, table, top=3))
 
 # %% tags=["remove-input"]
 if kind != "amnesiac":
-    display(Markdown(f"{at_the_end(searches(COMPLETE, table))} {judged(table)}"))
+    display(Markdown(f"{best_at_the_ends(searches(COMPLETE, table))} {judged(table)}"))
 
 # %% [markdown]
 # ## What this does not show

@@ -28,7 +28,7 @@ from reproduction.chapters.layers import (
 )
 from reproduction.chapters.messages import load_messages
 from reproduction.chapters.provenance_table import command, provenance
-from reproduction.chapters.rates_beyond import at_the_end
+from reproduction.chapters.rates_beyond import best_at_the_ends
 from reproduction.chapters.search_tables import choice_tables, grid_table, placement_table
 from reproduction.chapters.settings_tables import (
     WIDTHS,
@@ -202,7 +202,7 @@ def test_the_register_is_complete_under_every_profile(profile):
 @pytest.mark.parametrize("number", [3, 4, 5, 6])
 def test_a_rate_at_the_end_of_the_grid_is_named_with_what_lies_beyond(number):
     found = searches("full", number)
-    said = at_the_end(found)
+    said = best_at_the_ends(found)
     for search in found:
         best = search.chosen
         trials = [

@@ -337,6 +337,14 @@ def test_the_time_to_read_stands_below_the_title() -> None:
     assert book.cells[0].source == '# Title\n\n<p class="reading-time">3 minutes to read</p>'
 
 
+def test_the_words_of_a_table_take_time_to_read_too() -> None:
+    table = f"<table><tr><td>{'word ' * 400}</td></tr></table><details>{'fold ' * 900}</details>"
+    shown = nbformat.v4.new_output("display_data", {"text/html": table})
+    cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell(outputs=[shown])]
+    book = in_notebook(nbformat.v4.new_notebook(cells=cells))
+    assert "2 minutes to read" in book.cells[0].source
+
+
 # Means of controls
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from reproduction.chapters.forgotten import TWIN
+from reproduction.chapters.forgotten import TWIN, brought_back
 from reproduction.chapters.membership import attack_on_the_mlp
 from reproduction.chapters.peers import by_model
 from reproduction.chapters.tables import NONE, Table, simple_table
@@ -15,7 +15,6 @@ from reproduction.study.shuffling import expected_affected_fraction
 
 PROPOSED_MASK = "random, decreasing with depth"
 KEYS = ["table", "model"]
-NO_POINTS = pd.Series(dtype=float)
 WHERE_ALL_ARE_AFFECTED = (("amnesiac", "d_r"), (PROPOSED_MASK, "d_t"))
 REQUESTS = (1, 100, 600)
 TRAINED_ON, BATCH = 59_000, 128
@@ -25,8 +24,8 @@ CONDITIONS = {
     "Yes, if what must go, such as a class, sits in few batches, because you batch it so, and it "
     "is the answers that must change": "with at most 1 % of the class still recognised, accuracy "
     "on everything else is {distance} points below training again without it; with all that was "
-    "recorded taken back, as the command does, {all} (the sentence above the picture compares with "
-    "the network before the request)",
+    "recorded taken back, as the command does, {all}, where that forgets (the sentence above the "
+    "picture compares with the network before the request)",
     "Yes, if you hold some data out and look before you publish the new weights": "the pruned "
     "method gets down to 1 % in {reached} trainings, and not in the others",
     "Yes, if an answer is needed soon, and roughly will do": "it is one sum over the affected "
@@ -42,8 +41,8 @@ CONDITIONS = {
     "attack on the MLP tells which were trained on in {before} of pairs before, {after} after the "
     "pruned part was taken back and {never} in a network that never saw them (50 is chance)",
     "No, if you need a proof that no trace is left": "stopped at 1 % and then trained for some "
-    "steps without the class, a model answers up to {back} of it again on average; only training "
-    "again is exact",
+    "steps without the class, a model answers up to {back} of it again, mean of a network’s "
+    "trainings, and up to {flipped} after another method in part; only training again is exact",
     "No, if you still hold the other training images": "training the last one or two layers anew "
     "on them (EU-k) ends {anew} points beside training again, means of three trainings, and needs "
     "no log; the layers below stay as they were, and know the class",
@@ -66,12 +65,6 @@ def _span(values: Iterable[float], unit: str = "") -> str:
     return f"{said}{unit}".replace("-", "−")
 
 
-def _at_level(points: pd.DataFrame, method: str) -> pd.DataFrame:
-    """An arm where it first comes down to the level of the findings, or does not."""
-    at = (points.end == "train") & (points.level == limits().level)
-    return points[at & (points.method == method)]
-
-
 def _amnesiac(gathered: Measurements) -> pd.DataFrame:
     """Tables 1 and 2 under the placement of the tables."""
     points = gathered["points"]
@@ -79,22 +72,32 @@ def _amnesiac(gathered: Measurements) -> pd.DataFrame:
     return points[points.table.isin(tables) & (points.placement == "tables")]
 
 
-def distances(gathered: Measurements, method: str) -> pd.Series:
-    """Points of D_r below training anew without the class, by model, at equal forgetting."""
+def ends(gathered: Measurements, method: str, end: str = "train") -> pd.DataFrame:
+    """A method in each training where it comes down to the level of the findings, or does not.
+
+    With ``end="published"``, where everything is taken back, whether it has forgotten or not.
+    """
     points = _amnesiac(gathered)
-    anew = points[points.method == "retrained"].groupby(KEYS).d_r.mean()
-    return (anew - _at_level(points, method).groupby(KEYS).d_r.mean()).dropna()
+    mine = points[(points.end == end) & (points.method == method)]
+    return mine if end == "published" else mine[mine.level == limits().level]
 
 
-def _with_all(points: pd.DataFrame) -> pd.Series:
-    """As :func:`distances`, of the proposed method with everything taken back."""
-    means = points[points.end == "published"].groupby(["method", *KEYS]).d_r.mean()
-    return means.get("retrained", NO_POINTS) - means.get("proposed", NO_POINTS)
+def below(
+    gathered: Measurements, method: str, other: str = "retrained", end: str = "train"
+) -> pd.Series:
+    """Points of D_r by which :func:`ends` lie below another model of the same training, by model.
+
+    The means of those trainings in which the method has forgotten.
+    """
+    points, mine = _amnesiac(gathered), ends(gathered, method, end)
+    beside = points[points.method == other].set_index([*KEYS, "seed"]).d_r
+    there = mine[mine.reached.astype(bool)].set_index([*KEYS, "seed"]).d_r
+    return (beside - there).dropna().groupby(level=KEYS).mean()
 
 
 def _reached(gathered: Measurements) -> str:
     """In how many trainings the proposed mask gets to the level at all."""
-    runs = _at_level(_amnesiac(gathered), "proposed").reached
+    runs = ends(gathered, "proposed").reached
     return f"{runs.sum()} of {len(runs)}"
 
 
@@ -146,13 +149,14 @@ def advice_table(gathered: Measurements, peers: pd.DataFrame) -> Table:
     again = points[points.method == "retrained"].groupby(KEYS).seconds.median() / 60
     whole, pruned = (_everywhere(gathered, *pair) for pair in WHERE_ALL_ARE_AFFECTED)
     measured = {
-        "distance": _span(distances(gathered, "proposed")),
-        "all": _span(_with_all(points)),
-        "last": _span(distances(gathered, "last_layer")),
+        "distance": _span(below(gathered, "proposed")),
+        "all": _span(below(gathered, "proposed", end="published")),
+        "last": _span(below(gathered, "last_layer")),
         "reached": _reached(gathered),
         "whole": _span(whole, " %"),
         "pruned": _span(pruned, " %"),
         "back": _span([come_back(gathered, "proposed").max()], " %"),
+        "flipped": _span([brought_back().max()], " %"),
         "shares": _shares(),
         "anew": _span(_last_layer_anew(peers)),
         "minutes": _span(again),

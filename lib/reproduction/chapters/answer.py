@@ -1,6 +1,7 @@
 """The result in five sentences, each with what its numbers are of, from the runs."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
@@ -10,14 +11,14 @@ import pandas as pd
 
 from reproduction import paper
 from reproduction.chapters.advice import come_back
-from reproduction.chapters.complete import Complete, complete_runs
-from reproduction.chapters.forgotten import TWIN
-from reproduction.chapters.membership import attack_on_the_mlp
+from reproduction.chapters.complete import Complete
+from reproduction.chapters.forgotten import TWIN, brought_back
+from reproduction.chapters.membership import attack_on_the_mlp, bounds
+from reproduction.chapters.rates_beyond import all_judged
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, Model, by_model, of_family, printed
-from reproduction.checking.measurements import tidy
-from reproduction.checking.verdicts import CONFIRMED, CONTRADICTED, NOT_RUN
+from reproduction.checking.verdicts import CONFIRMED, NOT_RUN
 from reproduction.study.kinds import TABLES
 
 NOTHING = "No runs on the complete data say it yet."
@@ -77,7 +78,11 @@ def of_tables(found: Complete) -> pd.DataFrame:
 def more(value: float) -> str:
     """Points without a sign, ``0.4 points less``; whole above ten."""
     points = f"{abs(value):.1f}" if abs(value) < 10 else f"{abs(value):.0f}"
-    return f"{points} points {'more' if value > 0 else 'less'}"
+    return f"{points} points {_sign(value)}"
+
+
+def _sign(value: float) -> str:
+    return "more" if value > 0 else "less"
 
 
 def _capital(text: str) -> str:
@@ -111,12 +116,12 @@ def _published(found: Complete) -> Sentence:
     whole = of_family(found.evidence, AMNESIAC.tables, "published", How())
     each = comparable(found, AMNESIAC.tables, "published", How())
     said = (
-        "Taking back a part of each training step that saw the class keeps "
-        f"{more(whole.mean)} accuracy on everything else than taking back all of it; the paper "
+        "Taking back a part of each training step that saw the class keeps that much "
+        f"{_sign(whole.mean)} accuracy on everything else than taking back all of it; the paper "
         f"prints {paper_mean(each):.1f}.{_restored(found, 'published', 200)}"
     )
     scope = f"{_capital(span(each))}{trainings(each, limits().forgotten)}{_by_data(each)}."
-    return Sentence("At the paper’s own end.", said, scope)
+    return Sentence(f"At the paper’s own end, {more(whole.mean)}.", said, scope)
 
 
 def _restored(found: Complete, reading: str, steps: int) -> str:
@@ -146,15 +151,15 @@ def _equal(found: Complete) -> Sentence:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", How())
     each = comparable(found, AMNESIAC.tables, "equal", How())
     said = (
-        f"Stopped each where it still names {limits().level:g} % of the class’s images, the part "
-        f"keeps {more(whole.mean)}: {found.judged.loc['amnesiac', 'equal']}{_never(found)}."
-        f"{_restored(found, 'equal', 50)}{_few(found)}"
+        f"Each is stopped where it still names {limits().level:g} % of the class’s images"
+        f"{_never(found)}.{_restored(found, 'equal', 50)}{_few(found)}"
     )
     scope = (
         f"{_capital(span(each))}{trainings(each, limits().level)}; the finding is for "
         f"{_together(AMNESIAC, each)}.{_elsewhere(found)}"
     )
-    return Sentence("At equal forgetting.", said, scope)
+    word = found.judged.loc["amnesiac", "equal"]
+    return Sentence(f"At equal forgetting, {more(whole.mean)}: {word}.", said, scope)
 
 
 def _never(found: Complete) -> str:
@@ -232,7 +237,7 @@ def _misfit(found: Complete) -> str:
 
 
 def _others(found: Complete) -> Sentence:
-    said, scope = [], []
+    heads, said, scope = [], [], []
     for family in (ASCENT, FLIPPING):
         whole = of_family(found.evidence, family.tables, "equal", How())
         word = found.judged.loc[family.claim, "equal"]
@@ -240,18 +245,18 @@ def _others(found: Complete) -> Sentence:
             said.append(f"{family.name}: not run yet")
             continue
         each = comparable(found, family.tables, "equal", How())
-        keeps = "" if said else "the part keeps "
-        said.append(f"{family.name}, {keeps}{more(whole.mean)}: {word}")
+        heads.append(more(whole.mean))
+        said.append(f"{family.name}, the part keeps {_sign(whole.mean)}: {word}")
         scope.append(
             f"{family.name} {span(each)}, the finding for {_together(family, each)} (the paper, "
             f"at its own end, {one_decimal(paper_mean(each))})"
         )
     sizes = (
-        "Both at equal forgetting. The size of the part was tuned for taking updates back; for "
-        "these two it was fixed beforehand."
+        f"Both at equal forgetting. {all_judged()} The size of the part was tuned for taking "
+        "updates back; for these two it was fixed beforehand."
     )
     given = f"{_capital('; '.join(scope))}. {sizes}" if scope else sizes
-    head = "Two other methods, done in part."
+    head = f"Two other methods, done in part{': ' if heads else ''}{', and '.join(heads)}."
     return Sentence(head, f"When {'; when '.join(said)}.", given)
 
 
@@ -260,19 +265,27 @@ def _last_layer(found: Complete) -> Sentence:
     each = comparable(found, AMNESIAC.tables, "equal", LAST_LAYER)
     names, misses = called(found), _missing(found)
     parts = [f"{names[key]} {_with_bounds(one)}" for key, one in each.items()]
-    leads = {
-        CONFIRMED: "The last layer alone does at least as well.",
-        CONTRADICTED: "The masks help.",
-    }
     of = f"{len(each)} of {len(each) + len(misses)}"
     where = f", mean of the {of} networks where that forgets enough"
     said = (
-        f"Taking back all of the last layer and nothing else keeps {more(whole.mean)} than the "
-        f"paper’s part{where if misses else ''}: {whole.finding.word} for them together. The "
-        "layers below stay as they were, and still tell the class apart."
+        f"Taking back all of it and nothing else keeps that much {_sign(whole.mean)} accuracy on "
+        f"everything else at equal forgetting{where if misses else ''}: {whole.finding.word} for "
+        f"them together, and by themselves {_counted(each)}. The layers below stay as they were, "
+        "and still tell the class apart."
     )
-    head = leads.get(whole.finding.word, "Is a mask needed?")
+    head = f"The last layer alone, {more(whole.mean)} than the part."
     return Sentence(head, said, f"By network: {'; '.join(parts)}.{''.join(misses)}")
+
+
+def _counted(each: Mapping[Model, Comparison]) -> str:
+    """How many networks have which finding for themselves."""
+    words = Counter("the same mask" if _same(one) else one.finding.word for one in each.values())
+    return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
+
+
+def _same(one: Comparison) -> bool:
+    """Whether the mask that was chosen is what it is compared with."""
+    return one.low == one.high == 0
 
 
 def called(found: Complete) -> dict[Model, str]:
@@ -301,7 +314,7 @@ def _missing(found: Complete) -> list[str]:
 
 def _with_bounds(one: Comparison) -> str:
     """A difference with its interval; or that the mask that was chosen is what it is beside."""
-    if one.low == one.high == 0:
+    if _same(one):
         return "+0.0, where the chosen mask is the last layer"
     some = f", {one.pairs} of {one.seeds} trainings" if one.pairs < one.seeds else ""
     bounds = f"[{one.low:.1f}, {one.high:.1f}]{some}: {one.finding.word}"
@@ -320,27 +333,27 @@ def is_it_forgotten(found: Complete) -> Sentence:
     if not named:
         return Sentence("Is it forgotten?", NOTHING, "")
     said = (
-        f"Only by its answers: where {limits().level:g} % of the class’s training images "
-        f"are still named, {fmean(named):.1f} % of its test images are.{back.said}{attack.said}"
+        f"Where {limits().level:g} % of the class’s training images are still named, "
+        f"{fmean(named):.1f} % of its test images are.{back.said}{attack.said}"
     )
     scope = f"Test images: mean of {len(named)} networks.{back.scope}{attack.scope}"
-    return Sentence("Is it forgotten?", said, scope)
+    return Sentence("Is it forgotten? Only by its answers.", said, scope)
 
 
 def _brought_back(found: Complete) -> Part:
     """What training on the other classes alone brings back, each in the network of the most."""
-    points = tidy(complete_runs("forgotten"), lambda result: result.fine_tuned)
-    if points.empty:
+    means = brought_back()
+    if means.empty:
         return Part("", "")
-    means = points.groupby(["steps", "model", "method"]).d_t.mean()
     part, whole = come_back(found.data, "proposed"), come_back(found.data, "baseline")
     all_back = come_back(found.data, "proposed", "published").max()
-    _, network, _ = case = part.idxmax()
+    _, network, after = case = part.idxmax()
     steps, model, method = means.idxmax()
     beside = means.get((steps, model, method.removeprefix("partial ")), math.nan)
     return Part(
-        f" After {steps} steps of training on the other classes {part[case]:.1f} % are in "
-        f"{network}, where most come back, and {means.max():.0f} % after {method} ({model}).",
+        f" Training on the other classes brings it back to at most {part[case]:.1f} % "
+        f"({network}, {after} steps), and after {method} to {means.max():.0f} % ({model}, {steps} "
+        "steps).",
         f" {part[case]:.1f} % is the mean of {network}; after the known method it is "
         f"{whole[case]:.1f} % there, with everything taken back at most {all_back:.1f} % anywhere."
         f" {means.max():.0f} % is that of {model}; after the whole "
@@ -350,17 +363,20 @@ def _brought_back(found: Complete) -> Part:
 
 def _attacked() -> Part:
     """What attacks find of the MLP's single images: before, after the part, and of the twin."""
-    lira, with_twins = attack_on_the_mlp().auc, attack_on_the_mlp("U-LiRA").auc
+    lira, with_twins = attack_on_the_mlp(), attack_on_the_mlp("U-LiRA").auc
     if lira.empty:
         return Part("", "")
     part, whole = (f"{name}, all subtracted" for name in ("partial amnesiac", "amnesiac"))
+    before, after = lira.loc["trained"], lira.loc[part]
+    clear = after.auc_high < before.auc_low or before.auc_high < after.auc_low
     return Part(
-        " An attack tells an image that was taken back from one never trained on in "
-        f"{lira[part]:.1f} % of cases, before the request in {lira['trained']:.1f} %; 50 is "
-        "chance.",
+        " An attack on an MLP tells an image that was taken back from one never trained on in "
+        f"{after.auc:.1f} % of cases, before the request in {before.auc:.1f} %"
+        f"{'' if clear else ' (no clear change)'}; 50 is chance.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, after "
-        "all that was recorded of them is taken back; after the known method it tells "
-        f"{lira[whole]:.1f} %, in networks that never saw them {lira[TWIN]:.1f} %. An attacker "
+        f"all that was recorded of them is taken back: {bounds(after)} %, before {bounds(before)}"
+        f"; after the known method {bounds(lira.loc[whole])}, in networks that never saw them "
+        f"{bounds(lira.loc[TWIN])}. An attacker "
         f"who has such networks (U-LiRA) tells {with_twins[part]:.1f} % after the part and "
         f"{with_twins[whole]:.1f} % after the known method.",
     )

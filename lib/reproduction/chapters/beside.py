@@ -57,7 +57,7 @@ def answer(points: pd.DataFrame) -> str:
         f"those of a second retrained model differ by **{floor:.0f} %**. {_cases(points)} By ToW, "
         f"which is 1 at the twin, {' and '.join(best.index)} {'come' if len(best) > 1 else 'comes'}"
         f" nearest ({best.max():.2f}, mean over models, where it gets there); "
-        f"conventional amnesiac unlearning has {mine.tow['amnesiac']:.2f} there and "
+        f"the known method, amnesiac unlearning, has {mine.tow['amnesiac']:.2f} there and "
         f"{near.tow[PUBLISHED[0]]:.2f} with everything subtracted. This rests on {coverage()}."
     )
 

@@ -56,7 +56,7 @@ def similarity_table(results: Sequence[Result]) -> Table:
         for name, text in COMPARED.items():
             alike = _text(similarity(result, name))
             rows.append([*labels, text, alike, f"{flat[name]} of {total}"])
-        rows.append([*labels, "partial minus conventional", _text(difference(result), "+"), ""])
+        rows.append([*labels, "proposed minus baseline", _text(difference(result), "+"), ""])
     heads = ("Target", "Seed", "Model after", "Similarity, mean [95 %]", "Flat maps")
     caption = "How alike the maps of retained test images are to those before unlearning."
     return simple_table(rows, headings=heads, caption=caption, labels=3)
@@ -85,8 +85,8 @@ def in_words(result: Result) -> str:
         verdict = "leaves the maps farther off than"
     nearer = [n for n in ("baseline", "proposed") if mean[n] > mean["retrained"]]
     return (
-        f"Target {result.config.target}, seed {result.config.seed}: partial amnesiac unlearning "
-        f"{verdict} conventional unlearning ({mean['proposed']:.3f} against "
+        f"Target {result.config.target}, seed {result.config.seed}: the paper’s method "
+        f"{verdict} the known one ({mean['proposed']:.3f} against "
         f"{mean['baseline']:.3f}). The model retrained without the class, with a D_r of "
         f"{d_r['retrained']:.2f} %, comes to {mean['retrained']:.3f}; "
         f"nearer to the maps before: {' and '.join(nearer) or 'neither method'}."

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from reproduction.chapters.figures import PALETTE, look
 from reproduction.chapters.pictures.dots import Dots, method_dots
 from reproduction.checking.claims import limits
+from reproduction.checking.measurements import tidy
 from reproduction.study.experiments import configs_of
 from reproduction.study.intervals import Interval, interval
 from reproduction.study.profiles import load_profile
@@ -24,6 +25,7 @@ PUBLISHED = ("amnesiac, published", "partial amnesiac, published")
 TWIN, SECOND = "retrained", "retrained, next seed"
 ROWS = (*("trained", "trained, placed", TWIN, SECOND, *METHODS, *PUBLISHED, "untrained"),)
 
+NO_POINTS = pd.Series(dtype=float)
 Intervals = dict[tuple[str, str], Interval]
 """By model and method."""
 
@@ -47,6 +49,12 @@ def coverage() -> str:
         return f"no run on the complete data yet, of {len(configs)}"
     known = f"{there} of {len(configs)} runs on the complete data ({len(seeds)} trainings a model)"
     return known if there == len(configs) else f"{known} so far, so that findings may change"
+
+
+def brought_back() -> pd.Series:
+    """Mean D_t after steps on the other classes, by their number, model and method."""
+    points = tidy(stored("forgotten", "full"), lambda result: result.fine_tuned)
+    return points.groupby(["steps", "model", "method"]).d_t.mean() if len(points) else NO_POINTS
 
 
 def differences(points: pd.DataFrame, measure: str, reference: str) -> Intervals:

@@ -21,7 +21,7 @@ STRATEGIES = {
 }
 """Stored names -> those on the page, in pictures and tables."""
 NAMED = (
-    "Everything: conventional amnesiac unlearning; falling: less is pruned with depth, the paper's "
+    "Everything: the known method; falling: less is pruned with depth, the paper's "
     "strategy; largest of layer, of all: layer-wise and global magnitude pruning."
 )
 

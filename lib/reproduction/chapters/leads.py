@@ -70,8 +70,8 @@ def maps(found: Complete) -> str:
     alike = rows.groupby("method").similarity.mean()
     return (
         "On a scale where 1 is the same picture, the maps of the other digits stay "
-        f"{alike.proposed:.2f} alike to those before after partial unlearning, and "
-        f"{alike.baseline:.2f} after conventional; after training again without the class "
+        f"{alike.proposed:.2f} alike to those before after the paper’s method, and "
+        f"{alike.baseline:.2f} after the known one; after training again without the class "
         f"{alike.retrained:.2f}. Whether that is a difference: {_words(found, 'maps-preserved')}."
     )
 
@@ -117,9 +117,9 @@ def _never_there(rows: pd.DataFrame) -> str:
 
 
 def growing(found: Complete) -> str:
-    """Whether conventional unlearning gets worse the more batches are affected, in a sentence."""
+    """Whether the known method gets worse the more batches are affected, in a sentence."""
     return (
-        "Whether conventional unlearning leaves less, the more batches are affected: "
+        "Whether the known method leaves less, the more batches are affected: "
         f"{_words(found, 'degradation-with-share')}, "
         f"{found.judged.coverage['degradation-with-share']}."
     )

@@ -5,6 +5,7 @@ from statistics import fmean
 import pandas as pd
 
 from reproduction import paper
+from reproduction.chapters.advice import below, ends
 from reproduction.chapters.answer import (
     AMNESIAC,
     NOTHING,
@@ -29,6 +30,8 @@ SIZES = (
     " For a model of your own: two bytes for each weight that is kept, for each step; "
     "[a table of sizes](../notebooks/should_i_use_it.ipynb)."
 )
+ENDS = ("train", "published")
+"""Where the class is first forgotten, and with everything taken back."""
 BITS, DENSE = 16, 32
 """Of a stored value, and of one of a log that keeps everything."""
 
@@ -77,7 +80,7 @@ def storage(found: Complete) -> str:
 
 def _example(found: Complete, shares: pd.Series) -> str:
     """What that is in bytes where pruning saves least, of the networks that always forgot."""
-    always = _there(found).groupby(["table", "model"]).reached.all()
+    always = ends(found.data, "proposed").groupby(["table", "model"]).reached.all()
     mine = shares[[always.get(key, default=False) for key in shares.index]]
     if mine.empty:
         return ""
@@ -99,26 +102,14 @@ def _whole_bytes(run: Result) -> float:
     return whole_log(run.config.model, run.config.width, run.config.dataset, run.facts["steps"])
 
 
-def _there(found: Complete) -> pd.DataFrame:
-    """The proposed method in each training where it first comes to the level, or does not."""
-    mine = of_tables(found)
-    return mine[
-        (mine.method == "proposed") & (mine.end == "train") & (mine.level == limits().level)
-    ]
-
-
-def lost(found: Complete) -> pd.Series:
-    """D_r of the trained model minus that of the proposed method at equal forgetting, by model."""
-    mine, there, keys = of_tables(found), _there(found), ["table", "model"]
-    known = mine[mine.method == "trained"].groupby(keys).d_r.mean()
-    return (known - there[there.reached.astype(bool)].groupby(keys).d_r.mean()).dropna()
-
-
-def lost_with_all(found: Complete) -> pd.Series:
-    """The same with everything taken back that was recorded of the affected steps."""
-    mine = of_tables(found)
-    means = mine[mine.end == "published"].groupby(["method", "table", "model"]).d_r.mean()
-    return (means.loc["trained"] - means.loc["proposed"]).dropna()
+def _missed(found: Complete, end: str) -> str:
+    """In which networks some trainings never forget, ``LeNet, 3 of 10``; empty for none."""
+    rows, names = ends(found.data, "proposed", end), called(found)
+    return "; ".join(
+        f"{names[key]}, {(~of.reached.astype(bool)).sum()} of {len(of)}"
+        for key, of in rows.groupby(["table", "model"], sort=False)
+        if not of.reached.all()
+    )
 
 
 def _span(points: pd.Series) -> str:
@@ -135,24 +126,19 @@ def touched() -> str:
 
 def price(found: Complete) -> str:
     """What a request costs in accuracy and how much of the training it touches, in a sentence."""
-    points = lost(found)
+    points, whole = (below(found.data, "proposed", "trained", end) for end in ENDS)
     if points.empty:
         return NOTHING
-    whole = lost_with_all(found)
-    there, names = _there(found), called(found)
-    lost_in = [
-        f"{names[key]}, {(~rows.reached.astype(bool)).sum()} of {len(rows)}"
-        for key, rows in there.groupby(["table", "model"], sort=False)
-        if not rows.reached.all()
-    ]
     level = f"{limits().level:g} % of the class"
-    never = f" Some trainings never came down to {level}: {'; '.join(lost_in)}." if lost_in else ""
+    never, left = (_missed(found, end) for end in ENDS)
+    never = f" Some trainings never came down to {level}: {never}." if never else ""
+    left = f" (where more than {limits().forgotten:g} % stayed: {left}, left out)" if left else ""
     return (
         "Yes, if a request leaves many training steps untouched. Where it touched "
         f"{touched()} of them, the command, which takes back all that was recorded of these, cost "
-        f"{_span(whole)} points of accuracy on everything else. Stopped where {level} is still "
-        f"named, {_span(points)}; but that takes images of the class, and the command does not do "
-        f"it.{never}{_example_of_log()}"
+        f"{_span(whole)} points of accuracy on everything else, by network{left}. Stopped where "
+        f"{level} is still named, {_span(points)}; but that takes images of the class, and the "
+        f"command does not do it.{never}{_example_of_log()}"
     )
 
 

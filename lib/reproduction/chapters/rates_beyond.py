@@ -13,8 +13,14 @@ from reproduction.study.kinds import GRADIENT, KINDS, TABLES
 from reproduction.study.searches import RateSearch, Search, ranked
 from reproduction.study.stored_runs import Result
 
+ELSEWHERE = (
+    "These runs are later ones, on another machine, where the same seed gives another training: "
+    "the difference includes that."
+)
+"""What no stored run says: which processor it was made on."""
 
-def at_the_end(found: Iterable[Search]) -> str:
+
+def best_at_the_ends(found: Iterable[Search]) -> str:
     """Which searches end with the first or last rate of the grid, and what lies beyond it."""
     ends = [s for s in found if isinstance(s, RateSearch) and s.scored and s.at_the_end]
     methods = [search for search in ends if search.sought in PAPER_ARMS]
@@ -64,7 +70,7 @@ def judged(*numbers: int) -> str:
         return ""
     return (
         "The tables keep to the grid, which was set before their runs. With the better rate "
-        f"beyond, the difference at equal forgetting is {'; '.join(parts)}."
+        f"beyond, the difference at equal forgetting is {'; '.join(parts)}. {ELSEWHERE}"
     )
 
 

@@ -147,7 +147,7 @@ def family_table(found: Complete) -> Table:
         "Points of accuracy on everything else that the part keeps above the whole, mean of the "
         "networks run here."
     )
-    return simple_table(rows, headings=heads, caption=caption)
+    return simple_table(rows, headings=heads, caption=caption, cards=True)
 
 
 def _named(family: Family) -> str:

@@ -82,8 +82,8 @@ def _bounded(claim: Claim, found: Sample) -> Finding:
     bounds = {name: claim[name] for name in ("at_most", "at_least") if name in claim}
     known = [f"{value:.2f}" for value in found.d_t if not math.isnan(value)]
     d_t = f", D_t {' / '.join(known)}" if known and claim["columns"] != ["d_t"] else ""
-    seeds = f"{len(found.values)} training{'' if len(found.values) == 1 else 's'}"
-    parts = [f"{found.interval}, {seeds}{d_t}", found.left_out]
+    trainings = f"{len(found.values)} training{'' if len(found.values) == 1 else 's'}"
+    parts = [f"{found.interval}, {trainings}{d_t}", found.left_out]
     return Finding(judge_bound(found.interval, **bounds), "", "; ".join(filter(None, parts)))
 
 
@@ -146,17 +146,17 @@ def finding(evidence: Evidence, claim: Claim, reading: str) -> Finding:
 
 
 def coverage(evidence: Evidence, claim: Claim) -> tuple[str, str]:
-    """How many cases of a claim were run, with how many seeds, and when the first run ended."""
-    seeds, finished = [], []
+    """How many cases of a claim were run, in how many trainings, and when the first run ended."""
+    counts, finished = [], []
     for case in claim["cases"] if claim["measure"] != "stated" else ():
         rows = rows_of(evidence, claim, case)
         each = [{row["seed"] for row in rows.get(method, ())} for method in _sides(case)]
-        seeds.append(len(set.intersection(*each)))
+        counts.append(len(set.intersection(*each)))
         finished += [row["finished"] for method in _sides(case) for row in rows.get(method, ())]
-    run = sorted({count for count in seeds if count})
+    run = sorted({count for count in counts if count})
     many = "–".join(str(count) for count in dict.fromkeys([*run[:1], *run[-1:]]))
-    with_seeds = f", {many} training{'' if many == '1' else 's'}" if run else ""
-    said = f"{sum(map(bool, seeds))} of {len(seeds)} cases{with_seeds}" if seeds else NONE
+    in_trainings = f", {many} training{'' if many == '1' else 's'}" if run else ""
+    said = f"{sum(map(bool, counts))} of {len(counts)} cases{in_trainings}" if counts else NONE
     return said, min((when for when in finished if isinstance(when, str)), default=NONE)
 
 

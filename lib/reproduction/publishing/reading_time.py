@@ -7,7 +7,7 @@ from nbformat import NotebookNode
 
 WORDS_A_MINUTE = 200
 SECONDS_A_PICTURE = 15
-"""Of each figure and table."""
+"""Of each figure."""
 
 _TITLE = re.compile(r"^# .+$", re.MULTILINE)
 _SHOWN = re.compile(r"^```\{include\} \S*/(\S+)$", re.MULTILINE)
@@ -28,24 +28,30 @@ def in_page(text: str, pieces: Mapping[str, str]) -> str:
     as nothing.
     """
     shown = [pieces[name] for name in _SHOWN.findall(text)]
-    words = _UNSEEN.sub(" ", "\n".join(shown).replace("```", ""))
+    words = _words("\n".join(shown).replace("```", ""))
     pictures = sum("<svg" in piece for piece in shown)
     return _with_line(text, minutes(f"{text}\n{words}", pictures))
 
 
 def in_notebook(notebook: NotebookNode) -> NotebookNode:
-    """The notebook with its reading time below the title, in place."""
+    """The notebook with its reading time below the title, in place.
+
+    Words of its tables are read too, those that are folded away not.
+    """
     told = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    shown = [
-        output
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if {"text/html", "image/png", "image/svg+xml"} & set(output.get("data", {}))
-    ]
+    shown = [o.get("data", {}) for cell in notebook.cells for o in cell.get("outputs", [])]
+    pages = [data["text/html"] for data in shown if "text/html" in data]
+    drawn = [data for data in shown if {"image/png", "image/svg+xml"} & set(data)]
+    pictures = len(drawn) + sum("<svg" in page for page in pages)
     if told:
-        whole = "\n".join(cell.source for cell in told)
-        told[0].source = _with_line(told[0].source, minutes(whole, len(shown)))
+        whole = "\n".join([*(cell.source for cell in told), *map(_words, pages)])
+        told[0].source = _with_line(told[0].source, minutes(whole, pictures))
     return notebook
+
+
+def _words(html: str) -> str:
+    """What a reader sees of HTML at first."""
+    return _UNSEEN.sub(" ", html)
 
 
 def _with_line(text: str, count: int) -> str:

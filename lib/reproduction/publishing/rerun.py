@@ -38,6 +38,7 @@ At the root of the repository:
 .venv/bin/python -m reproduction {build}
 ```
 
+The page is then `_build/{profile}/html/notebooks/{page}.html`.
 {more}`make lab` opens all notebooks in JupyterLab.
 """
 MORE = """Each `-p NAME=VALUE` changes one of them. What is not stored is trained first. The
@@ -138,6 +139,8 @@ def section(page: str, own: Values, profile: str) -> str:
         table=_table(names, own, _configs(page, profile)).html,
         execute=f"execute {page}{under}{example}",
         build=f"build{under}",
+        page=page,
+        profile=profile,
         more=MORE.format(time=_time(_configs(page, profile), profile)) if names else "",
     )
 

@@ -15,12 +15,12 @@ from reproduction.study.stored_runs import Result
 
 ALT = (
     "A panel a model: accuracy on retained and on target data over the epochs of training and then "
-    "while epochs are undone, {order}, by conventional and by partial amnesiac unlearning, beside "
+    "while epochs are undone, {order}, by the known method and by the paper's, beside "
     "the values that the paper prints for the end."
 )
 CAPTION = (
     '<span class="sign trained">—</span> training, <span class="sign target">—</span> '
-    'conventional, <span class="sign equal">—</span> partial unlearning; solid: retained data, '
+    'the known method, <span class="sign equal">—</span> the paper’s; solid: retained data, '
     "dashed: the class "
     "to forget. Shades reach from the lowest training to the highest. "
     '<span class="sign">×</span> what the paper’s table prints for the end{band}.'

@@ -14,7 +14,7 @@ from reproduction.study.stored_runs import Result
 WORDS = {"d_r": "retained data", "d_t": "the class to forget"}
 ALT = (
     "Accuracy on {what} against the percentage of affected batches, a panel a data set, for "
-    "conventional amnesiac unlearning and four pruning strategies, {reading}."
+    "the known method and four pruning strategies, {reading}."
 )
 CAPTION = (
     "Accuracy on {what}, {reading}; bars reach from the lowest training to the highest. The paper "

@@ -14,11 +14,11 @@ from reproduction.study.stored_runs import Result
 
 ALT = (
     "A panel a model: accuracy on retained and on target data over steps of training on the other "
-    "classes alone, after conventional and after partial amnesiac unlearning, from {start}."
+    "classes alone, after the known method and after the paper's, from {start}."
 )
 CAPTION = (
-    '<span class="sign target">—</span> conventional, <span class="sign equal">—</span> partial '
-    "unlearning, from {start}; solid: retained data, dashed: the forgotten class, of which no "
+    '<span class="sign target">—</span> the known method, <span class="sign equal">—</span> the '
+    "paper’s, from {start}; solid: retained data, dashed: the forgotten class, of which no "
     "image is trained on. Shades reach from the lowest training to the highest."
 )
 

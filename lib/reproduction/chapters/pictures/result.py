@@ -38,7 +38,8 @@ ALT = (
 )
 KEY = (
     '<span class="sign">×</span> the paper, <span class="sign own-end">●</span> here at the '
-    'paper’s own end, <span class="sign equal">◆</span> here where both have forgotten equally much'
+    'paper’s own end, <span class="sign equal">◆</span> here where both have forgotten equally '
+    "much, with its number"
 )
 CAPTION = (
     f"{KEY}<br>Points of accuracy on everything else, the paper’s method minus the known one: "
@@ -129,7 +130,8 @@ def _line(axis: Axes, line: Line, place: float, *, narrow: bool) -> None:
     above = place - 0.72 if narrow else place
     axis.text(0 if narrow else -0.02, above, line.model, ha="left" if narrow else "right", **beside)
     word, numbers = _words(line)
-    axis.text(1 if narrow else 1.6, above, numbers, ha="right", **beside)
+    mark = {"color": PALETTE["proposed"], **beside}
+    axis.text(1 if narrow else 1.6, above, numbers, ha="right", **mark)
     where = (0.58, above) if narrow else (1.02, place)
     axis.text(*where, word, ha="right" if narrow else "left", color=SIGNS.get(word, SOFT), **beside)
     axis.axhline(place, color=RULE, linewidth=0.5, zorder=0)
