@@ -126,7 +126,9 @@ def test_a_sentence_of_the_first_page_is_short_and_says_what_its_numbers_are_of(
     assert len(told) == 5
     for one in told:
         assert len(f"{one.head} {one.said}".split()) <= 80
-        assert re.search(r"\d", one.said) and re.search(r"network|ConvNet", one.scope)
+        assert re.search(r"\d", f"{one.head} {one.said}") and re.search(
+            r"network|ConvNet", one.scope
+        )
 
 
 @pytest.mark.parametrize("experiment", census.PLANNED)

@@ -121,7 +121,7 @@ def _published(found: Complete) -> Sentence:
         f"prints {paper_mean(each):.1f}.{_restored(found, 'published', 200)}"
     )
     scope = f"{_capital(span(each))}{trainings(each, limits().forgotten)}{_by_data(each)}."
-    return Sentence(f"At the paper’s own end, {more(whole.mean)}.", said, scope)
+    return Sentence(f"At the paper’s own end a part keeps {more(whole.mean)}.", said, scope)
 
 
 def _restored(found: Complete, reading: str, steps: int) -> str:
@@ -152,14 +152,15 @@ def _equal(found: Complete) -> Sentence:
     each = comparable(found, AMNESIAC.tables, "equal", How())
     said = (
         f"Each is stopped where it still names {limits().level:g} % of the class’s images"
-        f"{_never(found)}.{_restored(found, 'equal', 50)}{_few(found)}"
+        f"{_never(found)}.{_restored(found, 'equal', 50)}"
+        " All this with the class’s images in few batches."
     )
     scope = (
         f"{_capital(span(each))}{trainings(each, limits().level)}; the finding is for "
         f"{_together(AMNESIAC, each)}.{_elsewhere(found)}"
     )
     word = found.judged.loc["amnesiac", "equal"]
-    return Sentence(f"At equal forgetting, {more(whole.mean)}: {word}.", said, scope)
+    return Sentence(f"At equal forgetting it keeps {more(whole.mean)}: {word}.", said, scope)
 
 
 def _never(found: Complete) -> str:
@@ -173,17 +174,6 @@ def _never(found: Complete) -> str:
                 f"{name} never gets there in {count} of {(at & (mine.method == method)).sum()}"
             )
     return f"; {' and '.join(parts)} trainings" if parts else ""
-
-
-def _few(found: Complete) -> str:
-    """The same where the class has few images in many batches, in a sentence."""
-    equal = of_family(found.evidence, AMNESIAC.tables, "equal", How(placement="kept_images"))
-    if not equal.pairs:
-        return ""
-    return (
-        " All this with the class’s images in few batches; with 100 images of it, plainly "
-        f"shuffled, the part keeps {more(equal.mean)}."
-    )
 
 
 def _together(family: Family, each: Mapping[Model, Comparison]) -> str:
@@ -246,7 +236,9 @@ def _others(found: Complete) -> Sentence:
             continue
         each = comparable(found, family.tables, "equal", How())
         heads.append(more(whole.mean))
-        said.append(f"{family.name}, the part keeps {_sign(whole.mean)}: {word}")
+        said.append(
+            f"{family.name}, {'' if said else 'the part keeps '}{_sign(whole.mean)}: {word}"
+        )
         scope.append(
             f"{family.name} {span(each)}, the finding for {_together(family, each)} (the paper, "
             f"at its own end, {one_decimal(paper_mean(each))})"
@@ -256,7 +248,8 @@ def _others(found: Complete) -> Sentence:
         "updates back; for these two it was fixed beforehand."
     )
     given = f"{_capital('; '.join(scope))}. {sizes}" if scope else sizes
-    head = f"Two other methods, done in part{': ' if heads else ''}{', and '.join(heads)}."
+    kept = f" keep {' and '.join(heads)}" if heads else ""
+    head = f"Two other methods done in part{kept}."
     return Sentence(head, f"When {'; when '.join(said)}.", given)
 
 
@@ -268,12 +261,11 @@ def _last_layer(found: Complete) -> Sentence:
     of = f"{len(each)} of {len(each) + len(misses)}"
     where = f", mean of the {of} networks where that forgets enough"
     said = (
-        f"Taking back all of it and nothing else keeps that much {_sign(whole.mean)} accuracy on "
-        f"everything else at equal forgetting{where if misses else ''}: {whole.finding.word} for "
-        f"them together, and by themselves {_counted(each)}. The layers below stay as they were, "
-        "and still tell the class apart."
+        f"All of it is taken back and nothing else, to equal forgetting{where if misses else ''}: "
+        f"{whole.finding.word} for them together, and by themselves {_counted(each)}. The layers "
+        "below stay as they were, and still tell the class apart."
     )
-    head = f"The last layer alone, {more(whole.mean)} than the part."
+    head = f"The last layer alone keeps {more(whole.mean)} than the part."
     return Sentence(head, said, f"By network: {'; '.join(parts)}.{''.join(misses)}")
 
 
@@ -351,12 +343,11 @@ def _brought_back(found: Complete) -> Part:
     steps, model, method = means.idxmax()
     beside = means.get((steps, model, method.removeprefix("partial ")), math.nan)
     return Part(
-        f" Training on the other classes brings it back to at most {part[case]:.1f} % "
-        f"({network}, {after} steps), and after {method} to {means.max():.0f} % ({model}, {steps} "
-        "steps).",
-        f" {part[case]:.1f} % is the mean of {network}; after the known method it is "
-        f"{whole[case]:.1f} % there, with everything taken back at most {all_back:.1f} % anywhere."
-        f" {means.max():.0f} % is that of {model}; after the whole "
+        f" Training on the other classes brings back up to {part[case]:.1f} % ({network}), after "
+        f"{method} {means.max():.0f} % ({model}).",
+        f" {part[case]:.1f} % is the mean of {network} after {after} steps; after the known "
+        f"method it is {whole[case]:.1f} % there, with everything taken back at most "
+        f"{all_back:.1f} % anywhere. {means.max():.0f} % is that of {model} after {steps}; after the whole "
         f"method it is {beside:.0f} %.",
     )
 
@@ -370,7 +361,7 @@ def _attacked() -> Part:
     before, after = lira.loc["trained"], lira.loc[part]
     clear = after.auc_high < before.auc_low or before.auc_high < after.auc_low
     return Part(
-        " An attack on an MLP tells an image that was taken back from one never trained on in "
+        " An attack on an MLP tells images that were taken back from others never trained on in "
         f"{after.auc:.1f} % of cases, before the request in {before.auc:.1f} %"
         f"{'' if clear else ' (no clear change)'}; 50 is chance.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, after "

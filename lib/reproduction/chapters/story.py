@@ -51,8 +51,8 @@ def pieces(found: Complete) -> Mapping[str, str]:
     forgot = complete_runs("forgotten")
     shown = two_numbers_picture(complete_runs("table_1"), EXAMPLE)
     return {
-        "result.md": f"{answer.in_short(found)}\n{_standing()}",
-        "result-picture.md": raw(result_picture(found.comparisons)),
+        "result.md": answer.in_short(found),
+        "result-picture.md": f"{raw(result_picture(found.comparisons))}\n{_standing()}",
         "questions.md": questions.questions(found),
         "asked.md": found_here(_asked(found)) + raw(shown),
         "how.md": found_here(_how()) + raw(method_picture()),
