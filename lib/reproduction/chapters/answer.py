@@ -347,8 +347,8 @@ def _brought_back(found: Complete) -> Part:
         f"{method} {means.max():.0f} % ({model}).",
         f" {part[case]:.1f} % is the mean of {network} after {after} steps; after the known "
         f"method it is {whole[case]:.1f} % there, with everything taken back at most "
-        f"{all_back:.1f} % anywhere. {means.max():.0f} % is that of {model} after {steps}; after the whole "
-        f"method it is {beside:.0f} %.",
+        f"{all_back:.1f} % anywhere. {means.max():.0f} % is that of {model} after {steps}; after "
+        f"the whole method it is {beside:.0f} %.",
     )
 
 
