@@ -53,7 +53,7 @@ def test_every_public_name_is_there_for_python_and_for_type_checkers():
     imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
     typed = [alias for node in imports for alias in node.names]
     assert {alias.asname for alias in typed} == names - {"__version__"}
-    with pytest.raises(AttributeError, match="no attribute 'forgets'"):
+    with pytest.raises(AttributeError, match="attribute forgets"):
         _ = partial_unlearning.forgets
 
 

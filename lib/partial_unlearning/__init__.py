@@ -24,40 +24,14 @@ True
 A name is loaded when it is first used: ``import partial_unlearning`` alone does not load torch.
 """
 
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from partial_unlearning.errors import InputError
+import lazy_loader
+
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["__version__"]
 
 try:
     __version__ = version("partial-unlearning")
 except PackageNotFoundError:  # a checkout that was not installed
     __version__ = "0+unknown"
-
-_HOMES = {
-    "batching": "BatchPlan shuffled_plan",
-    "masks": "FixedMask SelectionMask build_mask keep_all",
-    "metrics": "accuracy",
-    "models": "build",
-    "recorders.recorders": "MemoryLog UpdateRecorder",
-    "samples": "Split",
-    "state": "Layout",
-    "training": "Callback fit",
-    "unlearners": "amnesiac gradient sisa",
-    "update_log.log": "append_to create exists open_log",
-    "update_log.recording": "gather_ids record",
-    "update_log.requests": "forget preview purge undo",
-}
-"""Module -> the names of it that are used as ``partial_unlearning.NAME``."""
-
-__all__ = ["InputError", "__version__", *" ".join(_HOMES.values()).split()]
-
-
-def __getattr__(name: str) -> object:
-    """Load a name of :data:`__all__` (PEP 562)."""
-    for home, names in _HOMES.items():
-        if name in names.split():
-            module = import_module(f"{__name__}.{home}")
-            found = getattr(module, name, None)
-            return import_module(f"{module.__name__}.{name}") if found is None else found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
