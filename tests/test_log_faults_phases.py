@@ -229,3 +229,73 @@ def test_ids_between_those_of_samples_are_unknown():
     assert data.positions([2, 0]).tolist() == [2, 0]
     with pytest.raises(InputError, match=r"1\.7"):
         data.positions([1.7])
+
+
+def with_norm() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
+
+
+def adam(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=0.01)
+
+
+@pytest.mark.parametrize("build", [net, with_norm])
+@pytest.mark.parametrize("optimizer", [sgd, adam])
+@pytest.mark.parametrize("buffers", ["keep", "subtract"])
+@pytest.mark.parametrize("values", ["float32", "bfloat16"])
+def test_a_number_of_steps_that_the_weights_belie_is_refused(
+    tmp_path, build, optimizer, buffers, values
+):
+    model = build()
+    log = tmp_path / "log"
+    recording = record(model, log, **ALL | {"buffers": buffers, "values": values})
+    stepper = optimizer(model)
+    train(model, recording, range(12), stepper)
+    best = state(model)
+    train(model, recording, range(12, 30), stepper)
+    model.load_state_dict(best)
+    for wrong in (11, 13, 7, 29):  # noted before step() and saved after optimizer.step(): 11
+        with pytest.raises(InputError, match=f"just {wrong} steps: it is nearest .* 12; give"):
+            recording.restart(wrong)
+    recording.restart(12)
+    recording.close()
+    assert len(open_log(log)) == 12
+
+
+def test_the_right_number_is_believed_where_the_steps_after_it_are_not_numbers(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(5), sgd(model))
+    best = state(model)
+    train(model, recording, range(5, 8), torch.optim.SGD(model.parameters(), lr=1e30))
+    assert not model[0].weight.isfinite().all()
+    model.load_state_dict(best)
+    recording.restart(5)
+    recording.close()
+
+
+def test_the_right_number_is_believed_across_a_change_by_something_else(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(5), sgd(model))
+    best = state(model)
+    train(model, recording, range(5, 8), sgd(model))
+    nn.init.normal_(model[0].weight)
+    recording.restart()
+    train(model, recording, range(8, 11), sgd(model))
+    model.load_state_dict(best)
+    recording.restart(5)
+    recording.close()
+    assert len(open_log(tmp_path / "log")) == 5
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_the_right_number_is_believed_of_weights_that_were_saved_short(tmp_path, kind):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(5), sgd(model))
+    short = {name: tensor.to(kind) for name, tensor in state(model).items()}
+    train(model, recording, range(5, 20), sgd(model))
+    model.load_state_dict(short)
+    recording.restart(5)
+    recording.close()

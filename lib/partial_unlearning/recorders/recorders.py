@@ -121,6 +121,10 @@ class UpdateRecorder(Callback):
         pairs = [pair for part, *pair in self._readings(model) if part.name not in out]
         return sum(int(unequal(*pair).sum()) for pair in pairs)
 
+    def gap(self, model: nn.Module) -> Tensor:
+        """From the model's kept entries to those read last, float64 ``(k,)``."""
+        return torch.cat([(then - now).double() for _, now, then in self._readings(model)]).cpu()
+
     def strayed(self, model: nn.Module, weights: set[int], exact: bool) -> bool:
         """Whether kept entries of weights, by their ids, are not as read last.
 

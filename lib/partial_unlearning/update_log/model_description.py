@@ -188,8 +188,7 @@ def describe(model: nn.Module, batch: BatchCodec, **settings: Any) -> ModelDescr
     versions = {"python": platform.python_version(), **{name: version(name) for name in USED}}
     layout = Layout.of(model)
     dtypes = [_kind(tensor) for tensor in layout.tensors(model)]
-    facts = asdict(layout)
-    draft = ModelDescription(facts, dtypes, **settings, **asdict(batch), versions=versions)
+    draft = ModelDescription(asdict(layout), dtypes, **settings, **asdict(batch), versions=versions)
     return replace(_with_mask(draft), begun=draft.digest(model))
 
 

@@ -54,8 +54,7 @@ class Recording:
     def _begin(self) -> None:
         self.log.history.hold(self._held["inseparable"])
         self._recorder.on_train_begin(self.model)
-        strayed = partial(self._recorder.strayed, self.model)
-        self._watch = OptimizerWatch(self.model, strayed)
+        self._watch = OptimizerWatch(self.model, partial(self._recorder.strayed, self.model))
 
     def _resume(self) -> None:
         """Go to where the log can go on, else raise InputError: no steps are cut for want of it.
@@ -214,6 +213,11 @@ class Recording:
                 f"the model does not hold just {steps} steps: it is as the last step left it, or "
                 f"not one that the history knows after {ended}; load the right weights first"
             )
+        if moved and (nearest := self._nearest(steps)) != steps:
+            raise InputError(
+                f"the model does not hold just {steps} steps: it is nearest to what it was after "
+                f"{nearest}; give that number if these are the weights you mean"
+            )
         if fewer:
             saved = checkpoint.read_checkpoint(self.log.folder)
             if saved and saved["position"]["steps"] > steps:
@@ -221,6 +225,21 @@ class Recording:
             held = self._held["inseparable"]
             self._held["inseparable"] = [part for part in held if part[1] <= steps]
             self._cut(steps)
+
+    def _nearest(self, steps: int) -> int:
+        """The number of steps whose weights the model's are nearest to, if twice as near."""
+        mask, first = self.log.mask, self.log.history.trained_steps
+        if not mask.fixed or any(end > steps for _, end in self._held["inseparable"]):
+            return steps  # it cannot be told
+        kept, later = mask.kept(), range(first, self.steps)
+        weights = self.log.description.layout.is_weight[kept]
+        gap = (self._recorder.gap(self.model) - self.log.sum(later)[kept])[weights]
+        apart = {first: gap.norm().item()}
+        for step, (_, values) in enumerate(self.log.updates(later), start=first + 1):
+            gap += values[weights]
+            apart[step] = gap.norm().item()
+        nearest = min(apart, key=apart.__getitem__)
+        return nearest if 2 * apart[nearest] < apart[steps] else steps
 
     def checkpoint(self, epoch: int) -> None:
         """Save all that is needed to go on from here, with this ``epoch``, counted from 0.
