@@ -101,7 +101,8 @@ class_map(class_means(full), shown, full[0].config.target if full else 0)
 # ## While they forget
 #
 # From right to left the methods forget more, and $\mathcal{D}_r$ falls or stays: a mark for each level of target images still recognised, a ring at
-# the level of the findings. Where two curves lie on one another, one method is only stopped earlier.
+# the level of the findings. Where two curves lie on one another, one method is only stopped earlier. A line ends
+# where not every training gets further; one without a ring stops short of that level.
 
 # %% mystnb={"image": {"alt": "{{alt}}"}, "figure": {"caption": "{{caption}}", "name": "fig-{{name}}"}}
 levels = load_profile(COMPLETE).comparison.levels

@@ -1,6 +1,5 @@
 """The result in five sentences, each with what its numbers are of, from the runs."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from reproduction import paper
+from reproduction.chapters import caveats
 from reproduction.chapters.advice import come_back
 from reproduction.chapters.complete import Complete
 from reproduction.chapters.forgotten import TWIN, brought_back
@@ -18,7 +18,7 @@ from reproduction.chapters.rates_beyond import all_judged
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import Comparison, How, Model, by_model, of_family, printed
-from reproduction.checking.verdicts import CONFIRMED, NOT_RUN
+from reproduction.checking.verdicts import NOT_RUN
 from reproduction.study.kinds import TABLES
 
 NOTHING = "No runs on the complete data say it yet."
@@ -58,6 +58,8 @@ class Sentence:
 AMNESIAC = Family((1, 2), "amnesiac", "taking updates back")
 FLIPPING = Family((3, 4), "flipping", "learning wrong labels")
 ASCENT = Family((5, 6), "optimization", "going uphill on the loss")
+SEEN = 0.1
+"""Percent of the class that are worth a word."""
 LAST_LAYER = How(("last_layer", "proposed"))
 
 
@@ -112,26 +114,51 @@ def trainings(each: Mapping[Model, Comparison], level: float) -> str:
     return f", in the {pairs} of {seeds} trainings where both come down to {level:g} % of the class"
 
 
+def _equal(found: Complete) -> Sentence:
+    whole = of_family(found.evidence, AMNESIAC.tables, "equal", How())
+    each = comparable(found, AMNESIAC.tables, "equal", How())
+    said = (
+        "Accuracy on everything else, where a part of each training step that saw the class is "
+        f"taken back, not all of it (the known method), until {limits().level:g} % of its images "
+        f"are still named{_never(found)}."
+        f"{_restored(found, 'equal', 50)}"
+    )
+    scope = (
+        f"{_capital(span(each))}{trainings(each, limits().level)}; the finding is for "
+        f"{_together(AMNESIAC, each)}. {caveats.of_equal(found)}"
+    )
+    word = found.judged.loc["amnesiac", "equal"]
+    return Sentence(f"At equal forgetting a part keeps {more(whole.mean)}: {word}.", said, scope)
+
+
 def _published(found: Complete) -> Sentence:
     whole = of_family(found.evidence, AMNESIAC.tables, "published", How())
     each = comparable(found, AMNESIAC.tables, "published", How())
+    outside = sum(not one.low <= printed(*model) <= one.high for model, one in each.items())
     said = (
-        "Taking back a part of each training step that saw the class keeps that much "
-        f"{_sign(whole.mean)} accuracy on everything else than taking back all of it; the paper "
-        f"prints {paper_mean(each):.1f}.{_restored(found, 'published', 200)}"
+        "There all that was recorded of these steps is taken back. Means agree, networks do not: "
+        f"in {outside} of {len(each)} the paper’s number is outside of our interval."
+        f"{_restored(found, 'published', 200)}"
     )
-    scope = f"{_capital(span(each))}{trainings(each, limits().forgotten)}{_by_data(each)}."
-    return Sentence(f"At the paper’s own end a part keeps {more(whole.mean)}.", said, scope)
+    scope = (
+        f"{_capital(span(each))}{trainings(each, limits().forgotten)}{_by_data(each)}. "
+        f"{caveats.of_published(found)}"
+    )
+    beside = f"the paper prints {paper_mean(each):.1f}"
+    return Sentence(f"At the paper’s own end {more(whole.mean)}; {beside}.", said, scope)
 
 
 def _restored(found: Complete, reading: str, steps: int) -> str:
     """What fine-tuning, which the paper holds to be needless, leaves of the difference."""
-    how = How((f"proposed, {steps} steps", f"baseline, {steps} steps"))
-    left = of_family(found.evidence, AMNESIAC.tables, reading, how)
+    left = caveats.fine_tuned(found, reading, steps)
     if not left.pairs:
         return ""
-    brought = one_decimal(left.mean)
-    return f" Then {steps} steps of training on the other classes bring the lead to {brought}."
+    part, whole = left.d_t
+    named = f", with {part:.1f} % of the class named, after the known method {whole:.1f} %"
+    return (
+        f" {steps} steps of training on the other classes bring the lead to "
+        f"{one_decimal(left.mean)}{named if max(left.d_t) >= SEEN else ''}."
+    )
 
 
 def _by_data(each: Mapping[Model, Comparison]) -> str:
@@ -145,22 +172,6 @@ def _by_data(each: Mapping[Model, Comparison]) -> str:
             f" on {title} the paper prints {one_decimal(paper_mean(mine))}, and {here} came out"
         )
     return "".join(f";{part}" for part in parts)
-
-
-def _equal(found: Complete) -> Sentence:
-    whole = of_family(found.evidence, AMNESIAC.tables, "equal", How())
-    each = comparable(found, AMNESIAC.tables, "equal", How())
-    said = (
-        f"Each is stopped where it still names {limits().level:g} % of the class’s images"
-        f"{_never(found)}.{_restored(found, 'equal', 50)}"
-        " All this with the class’s images in few batches."
-    )
-    scope = (
-        f"{_capital(span(each))}{trainings(each, limits().level)}; the finding is for "
-        f"{_together(AMNESIAC, each)}.{_elsewhere(found)}"
-    )
-    word = found.judged.loc["amnesiac", "equal"]
-    return Sentence(f"At equal forgetting it keeps {more(whole.mean)}: {word}.", said, scope)
 
 
 def _never(found: Complete) -> str:
@@ -182,75 +193,26 @@ def _together(family: Family, each: Mapping[Model, Comparison]) -> str:
     return "all together" if len(each) == planned else f"these {len(each)} of {planned} together"
 
 
-def _elsewhere(found: Complete) -> str:
-    """The same with the class's images placed in the book's other way."""
-    how = How(placement="kept_images")
-    own, equal = (
-        of_family(found.evidence, AMNESIAC.tables, at, how) for at in ("published", "equal")
-    )
-    if not equal.pairs:
-        return ""
-    each = comparable(found, AMNESIAC.tables, "equal", how)
-    return (
-        " The paper does not say in how few batches the class sits. We took the placement under "
-        "which the known method comes nearest to the paper’s numbers on held-out images, of those "
-        f"that leave the class known; {_misfit(found)}. Where only 100 images of the class are "
-        f"trained on, plainly shuffled, {one_decimal(equal.mean)} is the mean of {span(each)}, "
-        f"confirmed in {_confirmed(each)}; at the paper’s own end it is {one_decimal(own.mean)}. "
-        f"The networks know {_known(found)} % of the class there, on average of their trainings."
-    )
-
-
-def _known(found: Complete) -> str:
-    """What networks that saw 100 images of the class know of it, the least and the most."""
-    points = found.data["points"]
-    at = (points.placement == "kept_images") & (points.method == "trained")
-    known = points[at].groupby(["table", "model"]).d_t.mean()
-    return f"{known.min():.0f} to {known.max():.0f}"
-
-
-def _confirmed(each: Mapping[Model, Comparison]) -> int:
-    """In how many networks a comparison is confirmed for itself."""
-    return sum(comparison.finding.word == CONFIRMED for comparison in each.values())
-
-
-def _misfit(found: Complete) -> str:
-    """How far the known method ends from the paper's cell, in the networks where it does most."""
-    mine = of_tables(found)
-    ends = mine[(mine.end == "published") & (mine.method == "baseline")]
-    apart = {
-        model: rows.d_r.mean() - paper.cell(table, model, "baseline").d_r
-        for (table, model), rows in ends.groupby(["table", "model"], sort=False)
-    }
-    low, high = min(apart.values()), max(apart.values())
-    return f"it still ends {one_decimal(low)} to {one_decimal(high)} points away from them"
-
-
 def _others(found: Complete) -> Sentence:
     heads, said, scope = [], [], []
     for family in (ASCENT, FLIPPING):
         whole = of_family(found.evidence, family.tables, "equal", How())
         word = found.judged.loc[family.claim, "equal"]
         if word == NOT_RUN:
-            said.append(f"{family.name}: not run yet")
+            said.append(f"{_capital(family.name)}: not run yet")
             continue
         each = comparable(found, family.tables, "equal", How())
-        heads.append(more(whole.mean))
-        said.append(
-            f"{family.name}, {'' if said else 'the part keeps '}{_sign(whole.mean)}: {word}"
-        )
+        points = f"{abs(whole.mean):.1f} points"
+        heads.append(f"{family.name} {'gains' if whole.mean > 0 else 'loses'} {points}")
+        said.append(f"{_capital(family.name)}: {word}, by themselves {_counted(each)}")
         scope.append(
             f"{family.name} {span(each)}, the finding for {_together(family, each)} (the paper, "
             f"at its own end, {one_decimal(paper_mean(each))})"
         )
-    sizes = (
-        f"Both at equal forgetting. {all_judged()} The size of the part was tuned for taking "
-        "updates back; for these two it was fixed beforehand."
-    )
+    sizes = f"Both at equal forgetting. {all_judged()} {caveats.SIZES}"
     given = f"{_capital('; '.join(scope))}. {sizes}" if scope else sizes
-    kept = f" keep {' and '.join(heads)}" if heads else ""
-    head = f"Two other methods done in part{kept}."
-    return Sentence(head, f"When {'; when '.join(said)}.", given)
+    head = f"Two other methods, done in part: {', '.join(heads) or 'not run yet'}."
+    return Sentence(head, f"{'. '.join(said)}.", given)
 
 
 def _last_layer(found: Complete) -> Sentence:
@@ -261,17 +223,18 @@ def _last_layer(found: Complete) -> Sentence:
     of = f"{len(each)} of {len(each) + len(misses)}"
     where = f", mean of the {of} networks where that forgets enough"
     said = (
-        f"All of it is taken back and nothing else, to equal forgetting{where if misses else ''}: "
-        f"{whole.finding.word} for them together, and by themselves {_counted(each)}. The layers "
+        f"It is taken back whole, and nothing else{where if misses else ''}: "
+        f"{whole.finding.word} for them together, by themselves {_counted(each)}. The layers "
         "below stay as they were, and still tell the class apart."
     )
     head = f"The last layer alone keeps {more(whole.mean)} than the part."
-    return Sentence(head, said, f"By network: {'; '.join(parts)}.{''.join(misses)}")
+    scope = f"By network: {'; '.join(parts)}.{''.join(misses)} {caveats.UNCLAIMED}"
+    return Sentence(head, said, scope)
 
 
 def _counted(each: Mapping[Model, Comparison]) -> str:
     """How many networks have which finding for themselves."""
-    words = Counter("the same mask" if _same(one) else one.finding.word for one in each.values())
+    words = Counter("the same" if _same(one) else one.finding.word for one in each.values())
     return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
 
 
@@ -307,7 +270,7 @@ def _missing(found: Complete) -> list[str]:
 def _with_bounds(one: Comparison) -> str:
     """A difference with its interval; or that the mask that was chosen is what it is beside."""
     if _same(one):
-        return "+0.0, where the chosen mask is the last layer"
+        return "0.0, where the chosen mask is the last layer"
     some = f", {one.pairs} of {one.seeds} trainings" if one.pairs < one.seeds else ""
     bounds = f"[{one.low:.1f}, {one.high:.1f}]{some}: {one.finding.word}"
     return f"{one_decimal(one.mean)} {bounds}".replace("-", "−")
@@ -325,7 +288,7 @@ def is_it_forgotten(found: Complete) -> Sentence:
     if not named:
         return Sentence("Is it forgotten?", NOTHING, "")
     said = (
-        f"Where {limits().level:g} % of the class’s training images are still named, "
+        f"Where {limits().level:g} % of the class’s training images are named, "
         f"{fmean(named):.1f} % of its test images are.{back.said}{attack.said}"
     )
     scope = f"Test images: mean of {len(named)} networks.{back.scope}{attack.scope}"
@@ -338,17 +301,13 @@ def _brought_back(found: Complete) -> Part:
     if means.empty:
         return Part("", "")
     part, whole = come_back(found.data, "proposed"), come_back(found.data, "baseline")
-    all_back = come_back(found.data, "proposed", "published").max()
     _, network, after = case = part.idxmax()
-    steps, model, method = means.idxmax()
-    beside = means.get((steps, model, method.removeprefix("partial ")), math.nan)
     return Part(
-        f" Training on the other classes brings back up to {part[case]:.1f} % ({network}), after "
-        f"{method} {means.max():.0f} % ({model}).",
-        f" {part[case]:.1f} % is the mean of {network} after {after} steps; after the known "
-        f"method it is {whole[case]:.1f} % there, with everything taken back at most "
-        f"{all_back:.1f} % anywhere. {means.max():.0f} % is that of {model} after {steps}; after "
-        f"the whole method it is {beside:.0f} %.",
+        f" Training on the other classes brings back up to {part[case]:.1f} %, after the known "
+        f"method {whole[case]:.1f} %, after another method in part "
+        f"{means.max():.0f} %.",
+        f" {part[case]:.1f} % and {whole[case]:.1f} % are means of {network} after {after} steps"
+        f"{caveats.of_brought_back(found)}",
     )
 
 
@@ -359,17 +318,19 @@ def _attacked() -> Part:
         return Part("", "")
     part, whole = (f"{name}, all subtracted" for name in ("partial amnesiac", "amnesiac"))
     before, after = lira.loc["trained"], lira.loc[part]
-    clear = after.auc_high < before.auc_low or before.auc_high < after.auc_low
+    apart = after.auc_high < before.auc_low or before.auc_high < after.auc_low
     return Part(
-        " An attack on an MLP tells images that were taken back from others never trained on in "
-        f"{after.auc:.1f} % of cases, before the request in {before.auc:.1f} %"
-        f"{'' if clear else ' (no clear change)'}; 50 is chance.",
-        " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, after "
-        f"all that was recorded of them is taken back: {bounds(after)} %, before {bounds(before)}"
-        f"; after the known method {bounds(lira.loc[whole])}, in networks that never saw them "
-        f"{bounds(lira.loc[TWIN])}. An attacker "
+        " An attack on an MLP tells images taken back from others in "
+        f"{after.auc:.1f} % of pairs, before in {before.auc:.1f} %"
+        f"{'' if apart else ' (intervals overlap)'}, after the known method in "
+        f"{lira.auc[whole]:.1f} %; 50 is chance.",
+        " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, in few "
+        f"batches, after all that was recorded of them is taken back: {bounds(after)} %, before "
+        f"{bounds(before)}; after the known method {bounds(lira.loc[whole])}, in networks that "
+        f"never saw them {bounds(lira.loc[TWIN])}. The others were never trained on. An attacker "
         f"who has such networks (U-LiRA) tells {with_twins[part]:.1f} % after the part and "
-        f"{with_twins[whole]:.1f} % after the known method.",
+        f"{with_twins[whole]:.1f} % after the known method{caveats.shuffled(part, whole)}."
+        f"{caveats.part_of_the_mlp()}",
     )
 
 
@@ -378,7 +339,7 @@ def sentences(found: Complete) -> list[Sentence]:
     run = found.judged.loc["amnesiac", ["equal", "published"]] != NOT_RUN
     if not run.all():
         return [Sentence("Nothing on the complete data is run yet.", "", ""), _others(found)]
-    return [say(found) for say in (_published, _equal, _others, _last_layer, is_it_forgotten)]
+    return [say(found) for say in (_equal, _published, _others, _last_layer, is_it_forgotten)]
 
 
 def in_short(found: Complete) -> str:
@@ -391,5 +352,5 @@ def in_short(found: Complete) -> str:
 
 def folded(scope: str) -> str:
     """What numbers are of, folded away, as Markdown."""
-    fold = '<details class="fold"><summary>What each number is of</summary>'
+    fold = '<details class="fold"><summary>Ranges, networks and caveats of these numbers</summary>'
     return f"{fold}\n\n{scope.rstrip()}\n\n</details>\n"

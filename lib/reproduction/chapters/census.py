@@ -24,11 +24,11 @@ def standing(profile: str) -> str:
     parts, settings = [*_untuned(profile), *_begun(profile)], load_profile(profile)
     alone = [m for models in settings.forgotten.models.values() for m in models]
     peers = {m for models in settings.peers.models.values() for m in models} - {*alone}
-    but = f", but for {', '.join(peers)} beside today’s methods" if peers else ""
+    beside = f"; today’s methods were tried in {', '.join(peers)} too" if peers else ""
     open_yet = f"Not all is run yet: {'; '.join(parts)}. Findings may change. " if parts else ""
     return (
-        f"{open_yet}Probes of features and attacks were planned for {', '.join(alone)} "
-        f"alone{but}.{_narrow(settings)}"
+        f"{open_yet}Features were probed, and attacks made, in {', '.join(alone)} "
+        f"alone{beside}.{_narrow(settings)}"
     )
 
 

@@ -26,10 +26,6 @@ from reproduction.checking.verdicts import CONFIRMED, CONTRADICTED, NOT_RUN
 from reproduction.study.stored_runs import Result
 
 YES = {CONFIRMED: "Yes, confirmed", CONTRADICTED: "No, contradicted"}
-SIZES = (
-    " For a model of your own: two bytes for each weight that is kept, for each step; "
-    "[a table of sizes](../notebooks/should_i_use_it.ipynb)."
-)
 ENDS = ("train", "published")
 """Where the class is first forgotten, and with everything taken back."""
 BITS, DENSE = 16, 32
@@ -78,6 +74,16 @@ def storage(found: Complete) -> str:
     )
 
 
+def own_model() -> str:
+    """What a log takes for a model of one's own, with an example."""
+    size = in_words(log_bytes(1e9, 10_000, pruned=0.9))
+    return (
+        "Two bytes for each weight that is kept, for each training step: "
+        f"{size} for a billion weights, nine tenths pruned, and 10,000 steps "
+        "([more sizes](../notebooks/should_i_use_it.ipynb))."
+    )
+
+
 def _example(found: Complete, shares: pd.Series) -> str:
     """What that is in bytes where pruning saves least, of the networks that always forgot."""
     always = ends(found.data, "proposed").groupby(["table", "model"]).reached.all()
@@ -117,11 +123,25 @@ def _span(points: pd.Series) -> str:
     return f"{max(0.0, points.min()):.1f} to {points.max():.1f}"
 
 
+def shares() -> dict[tuple[int, str], int]:
+    """Which part of the training steps a request of Tables 1 and 2 affects, percent, by model."""
+    return {
+        (number, run.config.model): round(100 * run.facts["affected_fraction"])
+        for number in AMNESIAC.tables
+        for run in complete_runs(f"figure_{number}")
+    }
+
+
 def touched() -> str:
-    """Which part of the training steps the requests of Tables 1 and 2 affect."""
-    runs = [run for number in AMNESIAC.tables for run in complete_runs(f"figure_{number}")]
-    parts = sorted({round(100 * run.facts["affected_fraction"]) for run in runs})
+    """The least and the most of these."""
+    parts = sorted(set(shares().values()))
     return f"{parts[0]} to {parts[-1]} %" if len(parts) > 1 else f"{parts[0]} %"
+
+
+def _by_share(points: pd.Series) -> str:
+    """What is lost by the part of the steps that is affected."""
+    groups = points.groupby(lambda key: shares()[key])
+    return "; ".join(f"{_span(of)} points where it touched {share} %" for share, of in groups)
 
 
 def price(found: Complete) -> str:
@@ -132,22 +152,13 @@ def price(found: Complete) -> str:
     level = f"{limits().level:g} % of the class"
     never, left = (_missed(found, end) for end in ENDS)
     never = f" Some trainings never came down to {level}: {never}." if never else ""
-    left = f" (where more than {limits().forgotten:g} % stayed: {left}, left out)" if left else ""
+    left = f" (left out, as more than {limits().forgotten:g} % stayed: {left})" if left else ""
     return (
-        "Yes, if a request leaves many training steps untouched. Where it touched "
-        f"{touched()} of them, the command, which takes back all that was recorded of these, cost "
-        f"{_span(whole)} points of accuracy on everything else, by network{left}. Stopped where "
-        f"{level} is still named, {_span(points)}; but that takes images of the class, and the "
-        f"command does not do it.{never}{_example_of_log()}"
-    )
-
-
-def _example_of_log() -> str:
-    """What the log of a large model takes."""
-    size = in_words(log_bytes(1e9, 10_000, pruned=0.9))
-    return (
-        f" The log grows with weights and steps: {size} for a billion weights, 10,000 steps and "
-        "nine tenths pruned."
+        "Yes, if a request leaves nearly all training steps untouched. The command takes back all "
+        "that was recorded of the steps it touches. Accuracy on everything else that this cost, "
+        f"means of networks: {_by_share(whole)}{left}. Only until {level} is still named, "
+        f"{_span(points)}; but that takes images of the class, and the command does not do it."
+        f"{never}"
     )
 
 
@@ -162,7 +173,7 @@ def forgotten(found: Complete) -> str:
 QUESTIONS = {
     "Does Table 4 reproduce?": (lambda found: reproduces(found, 4), "../notebooks/table_4.ipynb"),
     "How much storage does it take?": (
-        lambda found: f"{storage(found)}{SIZES}",
+        lambda found: f"{own_model()} {storage(found)}",
         "../notebooks/cost.ipynb",
     ),
     "Can I use it?": (price, "path/use.md"),

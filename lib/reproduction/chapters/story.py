@@ -119,9 +119,10 @@ def _hold(found: Complete) -> str:
     rows = [line for of_table in lines(found.comparisons).values() for line in of_table]
     words = pd.Series([line.equal.word for line in rows if line.run]).value_counts()
     counted = ", ".join(f"{count} {word}" for word, count in words.items())
+    run = "all" if sum(words) == len(rows) else sum(words)
     return (
-        f"Of the paper’s {len(rows)} comparisons {sum(words)} are run on the complete data: at "
-        f"equal forgetting {counted}."
+        f"Of the paper’s {len(rows)} comparisons {run} are run on the complete data: at equal "
+        f"forgetting {counted}."
     )
 
 

@@ -125,8 +125,8 @@ def _compared(found: Complete, table: int, model: str, at: str, how: How) -> Com
 
 
 def one_decimal(value: float) -> str:
-    """Points with a sign and one decimal, with a real minus; what rounds to 0 is +0.0."""
-    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
+    """Points with a sign and one decimal, with a real minus; what rounds to 0 has no sign."""
+    return f"{value:+.1f}".replace("-", "−") if abs(round(value, 1)) > 0 else "0.0"
 
 
 def _numbers(one: Comparison) -> str:
