@@ -326,3 +326,26 @@ def test_the_last_layer_alone_is_counted_network_by_network():
     for word in ("confirmed", "inconclusive"):
         assert counts[word] == told.scope.count(f": {word}")
     assert counts["the same"] == told.scope.count("where the chosen mask is the last layer")
+
+
+def test_how_far_both_methods_end_from_the_papers_accuracies_is_said():
+    ours = pd.read_csv(places.results() / "full" / "tables.csv").query("table < 3")
+    papers = pd.read_csv(places.book() / "paper" / "tables.csv").query("table < 3")
+    keys = ["table", "model", "method"]
+    apart = ours.groupby(keys).d_r.mean() - papers.set_index(keys).d_r
+    told = sentences(complete())[1].scope
+    for method, name in (("baseline", "the known method"), ("proposed", "the part")):
+        own = apart.xs(method, level="method").dropna()
+        said = f"{name} {own.min():+.1f} to {own.max():+.1f}".replace("-", "−")
+        assert said in told
+    known = apart.xs("baseline", level="method").dropna().abs().mean()
+    assert f"still ends {known:.0f} points away on average" in sentences(complete())[0].scope
+
+
+def test_the_lead_at_other_levels_and_after_more_steps_is_what_the_runs_say():
+    frame, told = stored(), sentences(complete())
+    for place, reading in ((0, "equal"), (1, "published")):
+        for steps in (50, 200, 469):
+            lead = family_mean(frame, (1, 2), f"{reading}, {steps} steps")
+            shown = f"{lead:+.1f}".replace("-", "−") if abs(round(lead, 1)) else "0.0"
+            assert re.search(rf"{re.escape(shown)} after {steps}[, ]", told[place].scope)

@@ -1,6 +1,5 @@
 """What a reader has to know of the five sentences' numbers before building on them."""
 
-from collections.abc import Iterator
 from statistics import fmean
 
 from reproduction import paper
@@ -21,14 +20,13 @@ AMNESIAC = tuple(number for number, table in TABLES.items() if table.family == "
 STEPS = (50, 200, 469)
 SIZES = (
     "The size of the part was tuned for taking updates back; for these two it was fixed "
-    "beforehand. Which layers move more is the paper’s order; turned round it loses less, or "
-    "gains: see *What is it that helps?*"
+    "beforehand. Which layers move more is the paper’s order; *What is it that helps?* has others."
 )
 UNCLAIMED = (
     "Trainings are left out in which either never comes down to the level; with six or fewer left "
     "one network alone can hardly be confirmed. The paper makes no such claim, so the ledger has "
-    "none; the rule is that of its comparisons. What it leaves was "
-    "neither trained on nor attacked, but in the MLP."
+    "none; the rule is that of its comparisons. What is left was neither trained on nor attacked, "
+    "but in the MLP."
 )
 
 
@@ -53,8 +51,8 @@ def of_equal(found: Complete) -> str:
         _over_steps(found, "equal"),
         f"The part had {len(settings.tuning.pruning)} prunings to choose from on held-out images, "
         "the known method has nothing to choose.",
-        f"All are trained by {settings.training.optimizer.capitalize()}; by plain gradient "
-        f"descent it is another matter. {tried('optimizer')}",
+        f"All are trained by {settings.training.optimizer.capitalize()}; with plain gradient "
+        f"descent instead: {tried('optimizer')}",
         _placed(found),
     )
     return " ".join(filter(None, said))
@@ -63,11 +61,11 @@ def of_equal(found: Complete) -> str:
 def of_published(found: Complete) -> str:
     """On the paper's own end: how far either method is from the paper's numbers."""
     parts = [
-        f"{name} by {one_decimal(min(apart))} to {one_decimal(max(apart))}"
+        f"{name} {one_decimal(min(apart))} to {one_decimal(max(apart))}"
         for name, method in (("the known method", "baseline"), ("the part", "proposed"))
         if (apart := _misfits(found, method))
     ]
-    off = f"From the paper’s own accuracies {' and '.join(parts)} points are off. " if parts else ""
+    off = f"Points from the paper’s accuracies: {', '.join(parts)}. " if parts else ""
     return f"{off}{_over_steps(found, 'published')}"
 
 
@@ -87,10 +85,10 @@ def _over_levels(found: Complete) -> str:
     leads = {level: fmean(values) for level in limits().levels if (values := _leads(found, level))}
     others = sorted((level for level in leads if level != limits().level), reverse=True)
     parts = [f"{one_decimal(leads[level])} at {level:g} %" for level in others]
-    return f"As far as other levels it is {', '.join(parts)}." if parts else ""
+    return f"At other levels of what is still named it is {', '.join(parts)}." if parts else ""
 
 
-def _leads(found: Complete, level: float) -> Iterator[float]:
+def _leads(found: Complete, level: float) -> list[float]:
     """The part's lead at a level, of each network that can be compared there."""
     sides, column = How().sides, [How().column]
     rows = (
@@ -99,7 +97,7 @@ def _leads(found: Complete, level: float) -> Iterator[float]:
         if table in AMNESIAC
     )
     each = (sample(of, sides, ("train", level), column) for of in rows)
-    return (one.interval.mean for one in each if one.comparable)
+    return [one.interval.mean for one in each if one.comparable]
 
 
 def _placed(found: Complete) -> str:
