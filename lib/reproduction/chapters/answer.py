@@ -118,9 +118,9 @@ def _equal(found: Complete) -> Sentence:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", How())
     each = comparable(found, AMNESIAC.tables, "equal", How())
     said = (
-        "Accuracy on everything else, where a part of each training step that saw the class is "
-        f"taken back, not all of it (the known method), until {limits().level:g} % of its images "
-        f"are still named{_never(found)}."
+        f"Taken back until {limits().level:g} % of the class’s images are named, a part of each "
+        f"training step that saw it keeps {_sign(whole.mean)} accuracy on everything else than all "
+        f"of it, the known method{_never(found)}."
         f"{_restored(found, 'equal', 50)}"
     )
     scope = (
@@ -225,7 +225,7 @@ def _last_layer(found: Complete) -> Sentence:
     said = (
         f"It is taken back whole, and nothing else{where if misses else ''}: "
         f"{whole.finding.word} for them together, by themselves {_counted(each)}. The layers "
-        "below stay as they were, and still tell the class apart."
+        "below stay as they were."
     )
     head = f"The last layer alone keeps {more(whole.mean)} than the part."
     scope = f"By network: {'; '.join(parts)}.{''.join(misses)} {caveats.UNCLAIMED}"
@@ -288,7 +288,7 @@ def is_it_forgotten(found: Complete) -> Sentence:
     if not named:
         return Sentence("Is it forgotten?", NOTHING, "")
     said = (
-        f"Where {limits().level:g} % of the class’s training images are named, "
+        f"With {limits().level:g} % of its training images named, "
         f"{fmean(named):.1f} % of its test images are.{back.said}{attack.said}"
     )
     scope = f"Test images: mean of {len(named)} networks.{back.scope}{attack.scope}"
@@ -304,8 +304,7 @@ def _brought_back(found: Complete) -> Part:
     _, network, after = case = part.idxmax()
     return Part(
         f" Training on the other classes brings back up to {part[case]:.1f} %, after the known "
-        f"method {whole[case]:.1f} %, after another method in part "
-        f"{means.max():.0f} %.",
+        f"method {whole.max():.1f} %, after another method in part {means.max():.0f} %.",
         f" {part[case]:.1f} % and {whole[case]:.1f} % are means of {network} after {after} steps"
         f"{caveats.of_brought_back(found)}",
     )
@@ -320,13 +319,13 @@ def _attacked() -> Part:
     before, after = lira.loc["trained"], lira.loc[part]
     apart = after.auc_high < before.auc_low or before.auc_high < after.auc_low
     return Part(
-        " An attack on an MLP tells images taken back from others in "
-        f"{after.auc:.1f} % of pairs, before in {before.auc:.1f} %"
-        f"{'' if apart else ' (intervals overlap)'}, after the known method in "
-        f"{lira.auc[whole]:.1f} %; 50 is chance.",
+        f" An attack on an MLP tells images taken back from others in {after.auc:.1f} % of pairs "
+        f"(before {before.auc:.1f}, after the known method "
+        f"{lira.auc[whole]:.1f}; 50 is chance){caveats.better(part)}.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, in few "
         f"batches, after all that was recorded of them is taken back: {bounds(after)} %, before "
-        f"{bounds(before)}; after the known method {bounds(lira.loc[whole])}, in networks that "
+        f"{bounds(before)}{'' if apart else ' (intervals overlap)'}; after the known method "
+        f"{bounds(lira.loc[whole])}, in networks that "
         f"never saw them {bounds(lira.loc[TWIN])}. The others were never trained on. An attacker "
         f"who has such networks (U-LiRA) tells {with_twins[part]:.1f} % after the part and "
         f"{with_twins[whole]:.1f} % after the known method{caveats.shuffled(part, whole)}."

@@ -2,6 +2,8 @@
 
 from statistics import fmean
 
+import pandas as pd
+
 from reproduction import paper
 from reproduction.chapters.advice import come_back
 from reproduction.chapters.assumptions import tried
@@ -159,14 +161,24 @@ def part_of_the_mlp() -> str:
     return " The MLP’s part is its last layer alone." if alone else ""
 
 
-def shuffled(*methods: str) -> str:
-    """What the better attacker tells where the request's images stand in all batches."""
+def _shuffled() -> pd.Series:
+    """What the better attacker tells where the request's images stand in all batches, by method."""
     points = single(crowds(complete_runs("persons")))
     if points.empty:
-        return ""
+        return pd.Series(dtype=float)
     at = (points.batches == "shuffled") & (points.request == 100) & (points.attack == "U-LiRA")
-    told = points[at & (points.crowd == "MLP")].set_index("method").auc
-    if not set(methods) <= set(told.index):
+    return points[at & (points.crowd == "MLP")].set_index("method").auc
+
+
+def shuffled(part: str, whole: str) -> str:
+    """The same of both methods, as the end of a sentence."""
+    told = _shuffled()
+    if not {part, whole} <= set(told.index):
         return ""
-    first, second = (f"{told[method]:.1f}" for method in methods)
-    return f", and {first} and {second} % where the hundred are plainly shuffled"
+    return f", and {told[part]:.1f} and {told[whole]:.1f} % where the hundred are plainly shuffled"
+
+
+def better(part: str) -> str:
+    """What the better attacker tells of one method at most, as the end of a sentence."""
+    told = _shuffled().get(part)
+    return "" if told is None else f", a better one in up to {told:.1f} %"

@@ -23,15 +23,15 @@ BITS, DENSE, WHOLE = 16, 32, 100.0
 ALT = (
     "A panel a model: share of the target images still recognised at best, against the bytes of "
     "the log in percent of a log that keeps everything. Larger logs forget the class; the smallest "
-    "do not, and their dots are grey."
+    "do not, and their dots are hollow."
 )
 BELOW = "bytes of the log (% of one that keeps everything)"
 CAPTION = (
     "A dot for each pruning that was tried: bytes of its log in percent of one that keeps every "
-    "update whole, and the target images still recognised when as much as possible is taken back. "
-    "Blue: at most 1 % in every one of three tuning trainings; others may still miss it. Grey: not "
-    "forgotten. Bars reach from the best training to the worst; the ring is the pruning of the "
-    "tables."
+    "update whole, and the target images still recognised: at most 1 % where that is reached, and "
+    "else the fewest. Blue: reached in every one of three tuning trainings; others may still miss "
+    "it. Hollow: not. Bars reach from the best training to the worst; the ring is the pruning of "
+    "the tables."
 )
 
 
