@@ -3,12 +3,13 @@
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from partial_unlearning import Split, forget, open_log, record
+from partial_unlearning import Split, forget, open_log, purge, record
 from partial_unlearning.__main__ import main
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.history import History
@@ -255,7 +256,9 @@ def test_a_number_of_steps_that_the_weights_belie_is_refused(
     train(model, recording, range(12, 30), stepper)
     model.load_state_dict(best)
     for wrong in (11, 13, 7, 29):  # noted before step() and saved after optimizer.step(): 11
-        with pytest.raises(InputError, match=f"just {wrong} steps: it is nearest .* 12; give"):
+        with pytest.raises(
+            InputError, match=f"just {wrong} steps: of all .* nearest, .* to 12; give"
+        ):
             recording.restart(wrong)
     recording.restart(12)
     recording.close()
@@ -299,3 +302,136 @@ def test_the_right_number_is_believed_of_weights_that_were_saved_short(tmp_path,
     model.load_state_dict(short)
     recording.restart(5)
     recording.close()
+
+
+def other_init(model: nn.Module, _: dict[str, torch.Tensor]) -> None:
+    for layer in model:
+        layer.reset_parameters()
+
+
+def half_loaded(model: nn.Module, best: dict[str, torch.Tensor]) -> None:
+    model.load_state_dict({n: t for n, t in best.items() if n.startswith("0.")}, strict=False)
+    nn.init.normal_(model[1].weight)
+
+
+@pytest.mark.parametrize("change", [other_init, half_loaded])
+@pytest.mark.parametrize("values", ["float32", "bfloat16"])
+def test_weights_of_no_step_are_refused_whatever_number_is_given(tmp_path, change, values):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL | {"values": values})
+    train(model, recording, range(10), sgd(model))
+    best = state(model)
+    train(model, recording, range(10, 20), sgd(model))
+    change(model, best)
+    for steps in range(20):
+        with pytest.raises(InputError, match=f"does not hold just {steps} steps"):
+            recording.restart(steps)
+    model.load_state_dict(best)
+    recording.restart(10)
+    recording.close()
+
+
+DROPS = [(0.05, 1e-8), (1e-6, 0.05)]
+SPIKE = (5.0, 1e-4)  # too large for float16
+
+
+@pytest.mark.parametrize(
+    ("values", "rates"),
+    [*((v, r) for v in ("float32", "bfloat16", "float16") for r in DROPS)]
+    + [(values, SPIKE) for values in ("float32", "bfloat16")],
+)
+def test_rounding_refuses_no_right_number(tmp_path, values, rates):
+    for seed in range(4):
+        torch.manual_seed(seed)
+        model = nn.Linear(6, 1)
+        path = tmp_path / f"log{seed}"
+        recording = record(model, path, **ALL | {"values": values})
+        marks = []
+        for number, rate in enumerate(rates):
+            for step in range(10 * number, 10 * number + 10):
+                marks.append(state(model))
+                train(
+                    model,
+                    recording,
+                    range(step, step + 1),
+                    torch.optim.SGD(model.parameters(), rate),
+                )
+        last = state(model)
+        for steps in (19, 15, 10, 9, 5, 0):
+            model.load_state_dict(marks[steps])
+            recording.restart(steps)
+        assert not all(torch.equal(last[name], mark) for name, mark in state(model).items())
+        recording.close()
+
+
+def test_a_refusal_for_purged_steps_cuts_nothing(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(10), sgd(model))
+    recording.close()
+    closed = state(model)
+    forget(open_log(tmp_path / "log"), model, [0])
+    purge(open_log(tmp_path / "log"), 1)
+    recording = record(model, tmp_path / "log", resume=True, **ALL)
+    train(model, recording, range(10, 15), sgd(model))
+    recording.checkpoint(0)
+    last = state(model)
+    model.load_state_dict(closed)
+    with pytest.raises(InputError, match="purged"):
+        recording.restart(10)
+    assert recording.steps == 15 and recording.log.folder.size("checkpoint.bin")
+    model.load_state_dict(last)
+    recording.close()
+    assert len(open_log(tmp_path / "log")) == 15
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
+def test_whole_numbers_of_numpy_are_numbers_of_steps_and_epochs(tmp_path, kind):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(5), sgd(model))
+    best = state(model)
+    train(model, recording, range(5, 8), sgd(model))
+    recording.checkpoint(kind(1))
+    model.load_state_dict(best)
+    recording.restart(kind(5))
+    recording.checkpoint(kind(1))
+    recording.close()
+    assert len(open_log(tmp_path / "log")) == 5
+
+
+def test_the_weights_that_were_closed_are_taken_however_training_went_on(tmp_path):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(30), sgd(model))
+    recording.close()
+    closed = state(model)
+    forget(open_log(tmp_path / "log"), model, [0])
+    recording = record(model, tmp_path / "log", resume=True, **ALL)
+    train(model, recording, range(30, 110), sgd(model))
+    model.load_state_dict(closed)
+    recording.restart(30)
+    recording.close()
+    assert not open_log(tmp_path / "log").history.inseparable
+
+
+@pytest.mark.parametrize("back", [5, 7])
+def test_after_going_on_from_a_checkpoint_its_steps_can_be_gone_back_to(tmp_path, back):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(5), sgd(model))
+    recording.checkpoint(0)
+    train(model, recording, range(5, 10), sgd(model))
+    recording.close()
+    for layer in model:
+        layer.reset_parameters()
+    with pytest.warns(UserWarning, match="recording had ended"):
+        recording = record(model, tmp_path / "log", resume=True, **ALL)
+    marks = {}
+    for step in range(5, 11):
+        marks[step] = state(model)
+        train(model, recording, range(step, step + 1), sgd(model))
+    model.load_state_dict(marks[back])
+    recording.restart(back)
+    recording.close()
+    assert len(open_log(tmp_path / "log")) == back

@@ -75,11 +75,6 @@ class FixedMask:
             seed: of the mask; the same seed and layout give the same mask.
             block: so many neighbours are kept or pruned together, counted from the layer's first
                 entry; one block is cut where the count asks for it. 1 is the paper's reading.
-
-        >>> layout = Layout.of(torch.nn.Linear(9, 1))  # nine weights and a bias: one layer of ten
-        >>> mask = FixedMask.draw(layout, [3], seed=0)
-        >>> len(mask.kept()), bool((mask.kept() < layout.size).all())
-        (3, True)
         """
         generator = torch.Generator().manual_seed(seed)
         parts = []

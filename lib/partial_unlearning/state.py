@@ -196,11 +196,6 @@ class Layout:
 
         Each tensor is changed in its own type, under all its names, where the update is not zero;
         ``keep_buffers`` leaves statistics alone. InputError (and no change) if one is no number.
-
-        >>> model = nn.LayerNorm(2)  # weight 1, bias 0
-        >>> Layout.of(model).subtract(model, torch.tensor([0.5, 0.0, 0.0, 2.0]))
-        >>> Layout.of(model).vector(model)
-        tensor([ 0.5000,  1.0000,  0.0000, -2.0000])
         """
         parts = update.split([shape.numel() for shape in self.shapes])
         changed = []

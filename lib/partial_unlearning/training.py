@@ -57,13 +57,8 @@ def fit(
 
     >>> from partial_unlearning.batching import shuffled_plan
     >>> data = Split(torch.eye(4), torch.tensor([0, 1, 0, 1]), torch.arange(4))
-    >>> class Note(Callback):
-    ...     def on_step_end(self, step, model):
-    ...         print("step", step, "done")
     >>> model, plan = nn.Linear(4, 2), shuffled_plan(data.ids, batch_size=2, epochs=1, seed=0)
-    >>> fit(model, data, plan, torch.optim.SGD(model.parameters(), lr=0.1), [Note()])
-    step 0 done
-    step 1 done
+    >>> fit(model, data, plan, torch.optim.SGD(model.parameters(), lr=0.1))
     Linear(in_features=4, out_features=2, bias=True)
     """
     for callback in callbacks:

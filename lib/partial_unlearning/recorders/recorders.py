@@ -121,9 +121,10 @@ class UpdateRecorder(Callback):
         pairs = [pair for part, *pair in self._readings(model) if part.name not in out]
         return sum(int(unequal(*pair).sum()) for pair in pairs)
 
-    def gap(self, model: nn.Module) -> Tensor:
-        """From the model's kept entries to those read last, float64 ``(k,)``."""
-        return torch.cat([(then - now).double() for _, now, then in self._readings(model)]).cpu()
+    def readings(self, model: nn.Module) -> tuple[Tensor, Tensor]:
+        """The model's kept entries now, and those read last, float64 ``(k,)`` on the CPU."""
+        _, now, then = zip(*self._readings(model), strict=True)
+        return torch.cat(now).cpu().double(), torch.cat(then).cpu().double()
 
     def strayed(self, model: nn.Module, weights: set[int], exact: bool) -> bool:
         """Whether kept entries of weights, by their ids, are not as read last.

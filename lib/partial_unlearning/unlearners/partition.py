@@ -50,10 +50,6 @@ def make_partition(ids: Tensor, *, shards: int, slices: int, seed: int) -> Parti
     """Cut all sample ids, int64 ``(n,)``, at random into S shards, and each into R slices.
 
     InputError if a count is below 1, or there are more slices than samples.
-
-    >>> partition = make_partition(torch.arange(13), shards=2, slices=3, seed=0)
-    >>> [[len(part) for part in shard] for shard in partition.slices]
-    [[3, 2, 2], [2, 2, 2]]
     """
     if not (shards >= 1 and slices >= 1 and shards * slices <= len(ids)):
         raise InputError(

@@ -23,6 +23,9 @@ from partial_unlearning.update_log.optimizer_watch import OptimizerWatch
 if TYPE_CHECKING:
     from torch.distributed.checkpoint.stateful import Stateful
 
+FLOAT, HALF = 2**-23, 2**-8
+"""What weights lose by rounding, relative: in float32, and saved in bfloat16."""
+
 
 class Recording:
     """Records every step of a training loop in ``log``; :func:`record` makes one and says of what.
@@ -67,7 +70,7 @@ class Recording:
         if saved and (saved["position"]["steps"] > history.trained_steps or not known):
             self._go_to(**checkpoint.restore(saved, self._parts, self._generators))
         elif known:
-            self._take(digest)
+            self._held = self._held_by(digest)
             self._cut(history.trained_steps)
             self.epoch = len(self.log.plan().epochs)
         elif self.steps or digest != self.log.description.begun:  # steps may have been lost
@@ -80,8 +83,8 @@ class Recording:
                 "checkpoint(0) before the first step if a run may be begun again"
             )
 
-    def _take(self, digest: str) -> None:
-        """Hold what the history says of weights; InputError if they hold what was purged."""
+    def _held_by(self, digest: str) -> dict[str, list[list[int]]]:
+        """What the history says of weights; InputError if they hold what was purged."""
         history = self.log.history
         lacks = history.subtracted(digest)
         if left := history.purged - lacks:
@@ -89,8 +92,8 @@ class Recording:
                 f"these weights still hold {len(left)} steps that are purged from the log; take "
                 "those of that request, or later ones"
             )
-        self._held["subtracted"] = to_ranges(lacks)
-        self._held["inseparable"] = to_ranges(history.inseparable)
+        inseparable = to_ranges(history.inseparable)
+        return {"subtracted": to_ranges(lacks), "inseparable": inseparable}
 
     def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
         self.epoch, self._held = epoch, held
@@ -190,34 +193,32 @@ class Recording:
         history, digest = self.log.history, self.log.description.digest(self.model)
         known = history.knows(digest)
         moved = self._recorder.moved(self.model, weights_only=self._keep) > 0
+        taken = self._held_by(digest) if known and moved else None  # a refusal changes nothing
         if steps is not None:
             self._back_to(steps, known, moved)
         elif moved:  # what else it lacks is known only of weights in the history
             parts = [*self._held["inseparable"], [0, self.steps]]
             self._held = {"subtracted": [], "inseparable": parts}
-        if known and moved:
-            parts = self._held["inseparable"]
-            self._take(digest)
-            self._held["inseparable"] += parts if steps is None else []
+        if taken:
+            taken["inseparable"] += self._held["inseparable"] if steps is None else []
+            self._held = taken
         self._begin()
 
     def _back_to(self, steps: int, known: bool, moved: bool) -> None:
         """Cut off the steps from this one on."""
         ended = self.log.history.trained_steps
-        whole_number("restart", steps, ended, self.steps)
+        closed = ended and self.log.history.since_training[0].weights  # else it is known of none
+        steps = whole_number("restart", steps, ended, self.steps)
         fewer = range(steps, self.steps)
         self.log.flush()
         same = bool(fewer) and not moved and len(self.log.unchanged(fewer)) < len(fewer)
-        if same or (ended and (moved or fewer) and known != (steps == ended)):
+        if same or (closed and (moved or fewer) and known != (steps == ended)):
             raise InputError(
                 f"the model does not hold just {steps} steps: it is as the last step left it, or "
                 f"not one that the history knows after {ended}; load the right weights first"
             )
-        if moved and (nearest := self._nearest(steps)) != steps:
-            raise InputError(
-                f"the model does not hold just {steps} steps: it is nearest to what it was after "
-                f"{nearest}; give that number if these are the weights you mean"
-            )
+        if moved and not known:
+            self._refuse_belied(steps)
         if fewer:
             saved = checkpoint.read_checkpoint(self.log.folder)
             if saved and saved["position"]["steps"] > steps:
@@ -226,27 +227,43 @@ class Recording:
             self._held["inseparable"] = [part for part in held if part[1] <= steps]
             self._cut(steps)
 
-    def _nearest(self, steps: int) -> int:
-        """The number of steps whose weights the model's are nearest to, if twice as near."""
+    def _refuse_belied(self, steps: int) -> None:
+        """Raise InputError if the model cannot be what it was after so many steps.
+
+        The changes since then lead from it to the last reading, to the rounding of what is stored,
+        perhaps of weights that were saved in half precision.
+        """
         mask, first = self.log.mask, self.log.history.trained_steps
         if not mask.fixed or any(end > steps for _, end in self._held["inseparable"]):
-            return steps  # it cannot be told
-        kept, later = mask.kept(), range(first, self.steps)
-        weights = self.log.description.layout.is_weight[kept]
-        gap = (self._recorder.gap(self.model) - self.log.sum(later)[kept])[weights]
-        apart = {first: gap.norm().item()}
-        for step, (_, values) in enumerate(self.log.updates(later), start=first + 1):
-            gap += values[weights]
+            return  # it cannot be told
+        weights = self.log.description.layout.is_weight[mask.kept()]
+        now, then = (part[weights] for part in self._recorder.readings(self.model))
+        stored = torch.finfo(getattr(torch, self.log.description.values))
+        gap, way, squares = then - now, now.abs(), torch.zeros_like(now)
+        apart: dict[int, float] = {}
+        for step in range(self.steps, first - 1, -1):
+            if step < self.steps:
+                change = next(self.log.updates([step]))[1][weights].double()
+                gap, way, squares = gap - change, way + change.abs(), squares + change.square()
             apart[step] = gap.norm().item()
+            if step == steps:
+                lost = stored.smallest_normal * stored.eps * (self.steps - step)
+                exact = (stored.eps * squares.sqrt() + FLOAT * way + lost).norm().item()
+                rough = (stored.eps * way + HALF * now.abs() + lost).norm().item()
         nearest = min(apart, key=apart.__getitem__)
-        return nearest if 2 * apart[nearest] < apart[steps] else steps
+        if apart[steps] > max(exact, min(rough, 2 * apart[nearest])):
+            raise InputError(
+                f"the model does not hold just {steps} steps: of all that were recorded it is "
+                f"nearest, if near at all, to {nearest}; give the right number, load other "
+                "weights, or restart() without a number"
+            )
 
     def checkpoint(self, epoch: int) -> None:
         """Save all that is needed to go on from here, with this ``epoch``, counted from 0.
 
         InputError if steps could not be written, or something else changed the model since.
         """
-        whole_number("the epoch", epoch, 0, EPOCHS)
+        epoch = whole_number("the epoch", epoch, 0, EPOCHS)
         self._check()
         self.log.flush()
         position = {"steps": self.steps, "epoch": epoch, **self._held}
