@@ -71,14 +71,21 @@ def is_beyond(config: dict) -> bool:
     return config["learning_rate"] not in profile()["tuning"]["learning_rates"][config["optimizer"]]
 
 
+@cache
+def runs() -> list[dict]:
+    """Every stored run of the complete data, as its file has it; nothing may change it."""
+    paths = sorted((places.results() / "full" / "runs").glob("*.json"))
+    return [json.loads(path.read_text()) for path in paths]
+
+
+@cache
 def stored(*, beyond: bool = False) -> pd.DataFrame:
     """One row a table, placement, model, seed, method and reading: D_r, D_t, or not there.
 
     With ``beyond``, runs at rates beyond the grid are in the place of the tables' own.
     """
     wanted, rows, known = seeds_of_the_profile(), [], {}
-    for path in sorted((places.results() / "full" / "runs").glob("*.json")):
-        run = json.loads(path.read_text())
+    for run in runs():
         config = run["config"]
         key = (config["experiment"], config["dataset"])
         at = (config["dataset"], config["model"])
@@ -289,8 +296,7 @@ def test_what_is_named_after_steps_on_other_classes_is_what_the_runs_say():
 def points_lost() -> pd.DataFrame:
     """D_r of each trained model of Tables 1 and 2 minus the part's, by its end; none: not there."""
     wanted, rows = seeds_of_the_profile(), []
-    for path in sorted((places.results() / "full" / "runs").glob("*.json")):
-        run = json.loads(path.read_text())
+    for run in runs():
         config, at = run["config"], (run["config"]["dataset"], run["config"]["model"])
         of_the_tables = config["experiment"] == "amnesiac" and config["seed"] in wanted[at]
         if (
