@@ -292,6 +292,31 @@ def test_the_right_number_is_believed_across_a_change_by_something_else(tmp_path
     assert len(open_log(tmp_path / "log")) == 5
 
 
+@pytest.mark.parametrize("optimizer", [sgd, adam])
+@pytest.mark.parametrize("values", ["float32", "bfloat16"])
+def test_weights_of_a_step_since_a_restart_are_none_of_before_it(tmp_path, optimizer, values):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL | {"values": values})
+    stepper = optimizer(model)
+    train(model, recording, range(10), stepper)
+    nn.init.normal_(model[0].weight)
+    recording.restart()
+    marks = {}
+    for step in range(10, 20):
+        marks[step] = state(model)
+        train(model, recording, range(step, step + 1), stepper)
+    for true in (15, 10):
+        model.load_state_dict(marks[true])
+        for said in (0, 7, 9):
+            with pytest.raises(
+                InputError, match=f"just {said} steps: of all .* nearest, .* {true};"
+            ):
+                recording.restart(said)
+    recording.restart(10)
+    recording.close()
+    assert len(open_log(tmp_path / "log")) == 10
+
+
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
 def test_the_right_number_is_believed_of_weights_that_were_saved_short(tmp_path, kind):
     model = net()
@@ -356,12 +381,12 @@ def test_rounding_refuses_no_right_number(tmp_path, values, rates):
                     range(step, step + 1),
                     torch.optim.SGD(model.parameters(), rate),
                 )
-        last = state(model)
         for steps in (19, 15, 10, 9, 5, 0):
             model.load_state_dict(marks[steps])
             recording.restart(steps)
-        assert not all(torch.equal(last[name], mark) for name, mark in state(model).items())
+            assert recording.steps == steps
         recording.close()
+        assert not len(open_log(path))
 
 
 def test_a_refusal_for_purged_steps_cuts_nothing(tmp_path):

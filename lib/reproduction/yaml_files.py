@@ -11,4 +11,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 (whatever stands there)
     """What a file holds, as plain values; raises yaml.YAMLError where it is no YAML."""
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (it is safe)
+    return parse_yaml(path.read_text(encoding="utf-8"))
+
+
+def parse_yaml(text: str) -> Any:  # noqa: ANN401 (whatever stands there)
+    """What a text says, as :func:`read_yaml`."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506 (it is safe)

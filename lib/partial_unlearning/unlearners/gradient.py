@@ -112,17 +112,6 @@ def unlearn_by_gradient(
         optimizer: over the model's weights; its learning rate is alpha'.
         selection: which weights each epoch may move.
         epochs: number of steps; to look at the model between them, call :func:`gradient_step`.
-
-    >>> model = nn.Linear(2, 3)
-    >>> before = Layout.of(model).vector(model)
-    >>> selection = SelectionMask.draw(Layout.of(model), [1 / 3], seed=0)  # three of nine weights
-    >>> unlearn_by_gradient(
-    ...     model, torch.ones(4, 2), torch.tensor([0, 0, 1, 1]), sign=ASCEND, epochs=1,
-    ...     optimizer=torch.optim.SGD(model.parameters(), lr=0.1), selection=selection)
-    Linear(in_features=2, out_features=3, bias=True)
-    >>> moved = (Layout.of(model).vector(model) != before).nonzero().flatten()
-    >>> torch.equal(moved, selection.at(0).sort().values)
-    True
     """
     model.eval()
     for epoch in range(epochs):

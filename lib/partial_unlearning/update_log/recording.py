@@ -230,33 +230,45 @@ class Recording:
     def _refuse_belied(self, steps: int) -> None:
         """Raise InputError if the model cannot be what it was after so many steps.
 
-        The changes since then lead from it to the last reading, to the rounding of what is stored,
-        perhaps of weights that were saved in half precision.
+        Before a restart nothing leads there; then it must not be what a step since it left.
         """
-        mask, first = self.log.mask, self.log.history.trained_steps
-        if not mask.fixed or any(end > steps for _, end in self._held["inseparable"]):
+        if not self.log.mask.fixed:
             return  # it cannot be told
-        weights = self.log.description.layout.is_weight[mask.kept()]
-        now, then = (part[weights] for part in self._recorder.readings(self.model))
-        stored = torch.finfo(getattr(torch, self.log.description.values))
-        gap, way, squares = then - now, now.abs(), torch.zeros_like(now)
-        apart: dict[int, float] = {}
-        for step in range(self.steps, first - 1, -1):
-            if step < self.steps:
-                change = next(self.log.updates([step]))[1][weights].double()
-                gap, way, squares = gap - change, way + change.abs(), squares + change.square()
-            apart[step] = gap.norm().item()
-            if step == steps:
-                lost = stored.smallest_normal * stored.eps * (self.steps - step)
-                exact = (stored.eps * squares.sqrt() + FLOAT * way + lost).norm().item()
-                rough = (stored.eps * way + HALF * now.abs() + lost).norm().item()
-        nearest = min(apart, key=apart.__getitem__)
-        if apart[steps] > max(exact, min(rough, 2 * apart[nearest])):
+        apart = self._apart()
+        nearest = min(apart, key=lambda step: apart[step][0])
+        gap, exact, rough = apart.get(steps, apart[nearest])
+        if steps in apart:
+            belied = gap > max(exact, min(rough, 2 * apart[nearest][0]))
+        else:
+            belied = gap <= exact
+        if belied:  # not where a gap is not a number, as after steps that were none
             raise InputError(
                 f"the model does not hold just {steps} steps: of all that were recorded it is "
                 f"nearest, if near at all, to {nearest}; give the right number, load other "
                 "weights, or restart() without a number"
             )
+
+    def _apart(self) -> dict[int, tuple[float, float, float]]:
+        """How far the model is from what each step since a restart left, by the changes since.
+
+        Beside it, what rounding explains of that: of what is stored, and of weights saved in half.
+        """
+        restarts = [end for _, end in self._held["inseparable"]]
+        first = max([self.log.history.trained_steps, *restarts])
+        weights = self.log.description.layout.is_weight[self.log.mask.kept()]
+        now, then = (part[weights] for part in self._recorder.readings(self.model))
+        stored = torch.finfo(getattr(torch, self.log.description.values))
+        gap, way, squares = then - now, now.abs(), torch.zeros_like(now)
+        apart = {}
+        for step in range(self.steps, first - 1, -1):
+            if step < self.steps:
+                change = next(self.log.updates([step]))[1][weights].double()
+                gap, way, squares = gap - change, way + change.abs(), squares + change.square()
+            lost = stored.smallest_normal * stored.eps * (self.steps - step)
+            exact = stored.eps * squares.sqrt() + FLOAT * way + lost
+            rough = stored.eps * way + HALF * now.abs() + lost
+            apart[step] = (gap.norm().item(), exact.norm().item(), rough.norm().item())
+        return apart
 
     def checkpoint(self, epoch: int) -> None:
         """Save all that is needed to go on from here, with this ``epoch``, counted from 0.

@@ -55,7 +55,7 @@ class Sentence:
     scope: str
 
 
-AMNESIAC = Family((1, 2), "amnesiac", "taking updates back")
+AMNESIAC = Family(caveats.AMNESIAC, "amnesiac", "taking updates back")
 FLIPPING = Family((3, 4), "flipping", "learning wrong labels")
 ASCENT = Family((5, 6), "optimization", "going uphill on the loss")
 SEEN = 0.1
@@ -288,7 +288,7 @@ def is_it_forgotten(found: Complete) -> Sentence:
     if not named:
         return Sentence("Is it forgotten?", NOTHING, "")
     said = (
-        f"With {limits().level:g} % of its training images named, "
+        f"With {limits().level:g} % of the class’s training images named, "
         f"{fmean(named):.1f} % of its test images are.{back.said}{attack.said}"
     )
     scope = f"Test images: mean of {len(named)} networks.{back.scope}{attack.scope}"
@@ -301,13 +301,18 @@ def _brought_back(found: Complete) -> Part:
     if means.empty:
         return Part("", "")
     part, whole = come_back(found.data, "proposed"), come_back(found.data, "baseline")
-    _, network, after = case = part.idxmax()
+    cases = [f"{most.max():.1f} % is a mean of {_case(most)}" for most in (part, whole)]
     return Part(
-        f" Training on the other classes brings back up to {part[case]:.1f} %, after the known "
+        f" Training on the other classes brings back up to {part.max():.1f} %, after the known "
         f"method {whole.max():.1f} %, after another method in part {means.max():.0f} %.",
-        f" {part[case]:.1f} % and {whole[case]:.1f} % are means of {network} after {after} steps"
-        f"{caveats.of_brought_back(found)}",
+        f" {' and '.join(cases)}{caveats.of_brought_back(found)}",
     )
+
+
+def _case(means: pd.Series) -> str:
+    """The network of the largest mean, and after how many steps."""
+    _, network, after = means.idxmax()
+    return f"{network} after {after} steps"
 
 
 def _attacked() -> Part:

@@ -19,7 +19,6 @@ from reproduction.study.kinds import TABLES
 from reproduction.study.profiles import load_profile
 
 AMNESIAC = tuple(number for number, table in TABLES.items() if table.family == "amnesiac")
-STEPS = (50, 200, 469)
 SIZES = (
     "The size of the part was tuned for taking updates back; for these two it was fixed "
     "beforehand. Which layers move more is the paper’s order; *What is it that helps?* has others."
@@ -40,7 +39,8 @@ def fine_tuned(found: Complete, reading: str, steps: int) -> Comparison:
 
 def _over_steps(found: Complete, reading: str) -> str:
     """The lead after more and more steps on the other classes, in a sentence."""
-    after = [(steps, fine_tuned(found, reading, steps)) for steps in STEPS]
+    asked = load_profile("full").comparison.fine_tuning
+    after = [(steps, fine_tuned(found, reading, steps)) for steps in asked]
     parts = [f"{one_decimal(one.mean)} after {steps}" for steps, one in after if one.pairs]
     return f"Trained on the other classes the lead is {', '.join(parts)} steps." if parts else ""
 

@@ -21,6 +21,7 @@ from reproduction.chapters.membership import (
 )
 from reproduction.chapters.pictures.dots import Dots, method_dots
 from reproduction.chapters.tables import Table, simple_table, spread
+from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import Record, tidy
 from reproduction.datasets.embedded import SIZES
@@ -113,6 +114,24 @@ def answer(results: Sequence[Result], attacked: pd.DataFrame) -> str:
         f"{_gap(points, few, NOTHING)} % if nothing is done, {_gap(points, few, WHOLE)} % after "
         f"its steps are subtracted, and {_gap(points, few, ANOTHER)} % for another model that "
         f"never saw it either. {_attacked(attacked)} This rests on {coverage('persons')}."
+    )
+
+
+def few_images(results: Sequence[Result]) -> str:
+    """What requests of the two smallest sizes touch and cost, plainly shuffled, as a sentence."""
+    shares = over_seeds(affected(results), "measured", ("batches", "images"))
+    kept = over_seeds(carried_out(results), "accuracy", ("batches", "images", "method"))
+    sizes = sorted({images for _, images in shares})[:2]
+    if not sizes:
+        return ""
+    touched = " and ".join(f"{100 * shares['shuffled', n].mean:.1f}" for n in sizes)
+    cost = " and ".join(
+        one_decimal(kept["shuffled", n, NOTHING].mean - kept["shuffled", n, PART].mean).lstrip("+")
+        for n in sizes
+    )
+    return (
+        f" Requests of {' and '.join(map(str, sizes))} images touched {touched} % of an "
+        f"{results[0].config.model}’s steps and cost {cost} points."
     )
 
 

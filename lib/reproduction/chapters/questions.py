@@ -19,6 +19,7 @@ from reproduction.chapters.answer import (
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
 from reproduction.chapters.log_size import in_words, log_bytes
+from reproduction.chapters.persons import few_images
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
 from reproduction.checking.comparing import How, of_family
@@ -155,7 +156,8 @@ def price(found: Complete) -> str:
     left = f" (left out, as more than {limits().forgotten:g} % stayed: {left})" if left else ""
     return (
         "Yes, if a request leaves nearly all training steps untouched. The command takes back all "
-        "that was recorded of the steps it touches. Accuracy on everything else that this cost, "
+        f"that was recorded of the steps it touches.{few_images(complete_runs('persons'))} For a "
+        "class, accuracy on everything else that this cost, "
         f"means of networks: {_by_share(whole)}{left}. Only until {level} is still named, "
         f"{_span(points)}; but that takes images of the class, and the command does not do it."
         f"{never}"

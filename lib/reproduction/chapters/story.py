@@ -21,6 +21,7 @@ from reproduction.chapters.settings_tables import held_in
 from reproduction.chapters.tables import NONE, Table, simple_table
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.comparing import How, of_family
+from reproduction.study.stored_runs import Result
 
 EXAMPLE = "LeNet"
 """The model of the first chapter's picture."""
@@ -61,9 +62,7 @@ def pieces(found: Complete) -> Mapping[str, str]:
         "families.md": raw(family_table(found)),
         "helps.md": _helps(told) + raw(controls_picture(found.data["points"])),
         "controls.md": raw(control_means(found)),
-        "forgotten.md": found_here(answer.is_it_forgotten(found).said)
-        + raw(restored_picture(amnesiac, "equal"))
-        + f"\n{answer.folded(answer.is_it_forgotten(found).scope)}",
+        "forgotten.md": _forgotten(answer.is_it_forgotten(found), amnesiac),
         "forgotten-inside.md": f"{features.inside(forgot)} {features.known_again(forgot)}\n"
         if forgot
         else f"{answer.NOTHING}\n",
@@ -112,6 +111,12 @@ def _helps(told: Sequence[answer.Sentence]) -> str:
     last_layer = told[3]
     said = found_here(f"{last_layer.head} {last_layer.said}")
     return f"{said}{answer.folded(last_layer.scope)}\n"
+
+
+def _forgotten(told: answer.Sentence, amnesiac: Sequence[Result]) -> str:
+    """The sentence on what is left of the class, what comes back, and what its numbers are of."""
+    said = found_here(f"{told.head} {told.said}")
+    return f"{said}{raw(restored_picture(amnesiac, 'equal'))}\n{answer.folded(told.scope)}"
 
 
 def _hold(found: Complete) -> str:

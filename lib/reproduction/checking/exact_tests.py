@@ -38,10 +38,16 @@ def sign_flip(strata: Strata) -> tuple[float, float]:
 
 @cache
 def _p_values(units: tuple[int, ...]) -> tuple[float, float]:
-    """Kept, since one comparison is a part of several claims, and shown on several pages."""
-    chances = _chances([abs(unit) for unit in units])
+    """Kept, since one comparison is a part of several claims, and shown on several pages.
+
+    All signs turned give the mirrored sum, so that both tails are told by the small sums.
+    """
     positive = sum(unit for unit in units if unit > 0)
-    return float(chances[positive:].sum()), float(chances[: positive + 1].sum())
+    negative = positive - sum(units)
+    chances = _chances([abs(unit) for unit in units], min(positive, negative))
+    fewer = float(chances.sum())
+    more = float(1 - fewer + chances[-1])
+    return (fewer, more) if negative <= positive else (more, fewer)
 
 
 def _units(strata: Strata) -> np.ndarray:
@@ -54,17 +60,17 @@ def _units(strata: Strata) -> np.ndarray:
     return np.rint(np.concatenate([np.zeros(0), *parts])).astype(np.int64)
 
 
-def _chances(sizes: Sequence[int]) -> np.ndarray:
-    """How likely each sum is of those sizes that draw a plus, by convolution; no rounding occurs.
+def _chances(sizes: Sequence[int], largest: int) -> np.ndarray:
+    """How likely each sum up to the largest is of those sizes that draw a plus, by convolution.
 
-    Multiples of 2^-n are exact up to 52 pairs. The smallest come first, so that the sums stay few
-    for long.
+    No rounding occurs: multiples of 2^-n are exact up to 52 pairs. The small sizes come first, so
+    that the sums stay few for long.
     """
     chances = np.ones(1)
     for size in sorted(sizes):
         without = chances / 2
-        chances = np.concatenate([without, np.zeros(size)])
-        chances[size:] += without
+        chances = np.concatenate([without, np.zeros(size)])[: largest + 1]
+        chances[size:] += without[: len(chances[size:])]
     return chances
 
 

@@ -7,6 +7,7 @@ those of the profile extended hold where a profile has no own. The classes to fo
 paper's (:data:`reproduction.paper.TARGET`).
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,7 +23,7 @@ from pydantic import (
 
 from partial_unlearning.errors import InputError
 from reproduction import paper, places
-from reproduction.yaml_files import read_yaml
+from reproduction.yaml_files import parse_yaml
 
 _PAPER_TARGETS = {name: {"target": target} for name, target in paper.TARGET.items()}
 
@@ -450,7 +451,7 @@ def load_profile(name: str) -> Profile:
     """
     if name not in names():
         raise InputError(f"unknown profile {name!r}; choose from {', '.join(names())}")
-    settings, own = {"datasets": _PAPER_TARGETS}, _written(name)
+    settings, own = {"datasets": _PAPER_TARGETS}, dict(_written(name))
     tuned = read_tuned(name)
     if "extends" in own:
         parent = own.pop("extends")
@@ -488,14 +489,20 @@ def _parent(name: object, file: str) -> dict[str, Any]:
 
 
 def _written(name: str) -> dict[str, Any]:
-    """What stands in ``profiles/NAME.yaml``."""
+    """What stands in ``profiles/NAME.yaml``: do not change it."""
     try:
-        found = read_yaml(places.profiles() / f"{name}.yaml")
+        found = _parsed((places.profiles() / f"{name}.yaml").read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise InputError(f"profiles/{name}.yaml is not YAML: {error}") from error
     if not isinstance(found, dict):
         raise InputError(f"profiles/{name}.yaml holds {found!r}; it should hold names and values")
     return found
+
+
+@cache
+def _parsed(text: str) -> Any:  # noqa: ANN401 (whatever stands there)
+    """Kept, since a page asks for the same profile many times, and parsing takes half a second."""
+    return parse_yaml(text)
 
 
 def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

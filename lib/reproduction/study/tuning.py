@@ -1,6 +1,7 @@
 """The command ``tune``: makes the runs of the searches, and stores what the rule prefers."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import yaml
@@ -85,7 +86,7 @@ def _settings(family: str, settled: list[Search]) -> dict[str, Any]:
 
 def _store(profile: str, dataset: str, model: str, chosen: dict[str, Any]) -> None:
     """Put chosen settings into ``profiles/tuned/NAME.yaml``."""
-    tuned = read_tuned(profile)
+    tuned = deepcopy(read_tuned(profile))
     settings = tuned.setdefault(dataset, {}).setdefault(model, {})
     settings |= chosen
     for family in [name for name, found in settings.items() if not found]:
