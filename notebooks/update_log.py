@@ -239,16 +239,16 @@ simple_table(
 # The command line does the same, with ids in a CSV file. `--dry-run` only looks, and warns when nearly every step is affected:
 #
 # ```
-# partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --dry-run
-# partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors
+# partial-unlearning forget --log log --weights model.safetensors --ids forget.csv --dry-run
+# partial-unlearning forget --log log --weights model.safetensors --ids forget.csv --out new.safetensors
 # ```
 
 # %%
 mine = ids[person_of == 5]
-with (folder / "ids.csv").open("w", newline="") as file:
+with (folder / "forget.csv").open("w", newline="") as file:
     csv.writer(file).writerows([["id"], *([i] for i in mine.tolist())])
 request = ["--log", folder / "log", "--weights", folder / "model.safetensors"]
-request += ["--ids", folder / "ids.csv"]
+request += ["--ids", folder / "forget.csv"]
 run(forget_command, *request, "--dry-run")
 assert [entry.kind for entry in log.history.entries] == ["trained"]  # nothing was done yet
 
@@ -334,7 +334,7 @@ assert gap < 1e-5
 # So anyone with the log can take a request back. `--final` ends that: it overwrites the updates and ids of these steps; older weights are then refused. For a request that stands, there is {py:func}`~partial_unlearning.purge`, with its number in `log info` (4 here, after the three above):
 #
 # ```
-# partial-unlearning forget --log log --weights model.safetensors --ids ids.csv --out new.safetensors --final
+# partial-unlearning forget --log log --weights model.safetensors --ids forget.csv --out new.safetensors --final
 # partial-unlearning purge --log log 4
 # ```
 
