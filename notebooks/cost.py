@@ -40,7 +40,7 @@ torch.set_num_threads(1)
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 own = measured_under(profile)
-rounds = {"smoke": 1, "quick": 3, "full": 20}[own]
+rounds = {"smoke": 1, "quick": 2, "full": 20}[own]
 
 # %% tags=["remove-input"]
 opening("cost")

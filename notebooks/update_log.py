@@ -48,7 +48,7 @@ from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 
 torch.set_num_threads(1)
-images_used, epochs = {"smoke": (256, 1), "quick": (512, 2), "full": (4000, 3)}[profile]
+images_used, epochs = {"smoke": (256, 1), "quick": (256, 2), "full": (4000, 3)}[profile]
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 

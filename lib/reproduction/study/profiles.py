@@ -457,10 +457,8 @@ def load_profile(name: str) -> Profile:
         parent = own.pop("extends")
         settings = _merged(settings, _parent(parent, f"profiles/{name}.yaml"))
         tuned = _families(read_tuned(parent), tuned)
-    settings = _merged(settings, own)
-    if tuned:
-        models = {dataset: {"models": models} for dataset, models in tuned.items()}
-        settings = _merged(settings, {"datasets": models})
+    models = {dataset: {"models": models} for dataset, models in tuned.items()}
+    settings = _merged(_merged(settings, {"datasets": models}), own)  # its own word is the last
     try:
         return Profile.model_validate(settings | {"name": name})
     except ValidationError as error:
