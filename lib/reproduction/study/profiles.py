@@ -458,7 +458,8 @@ def load_profile(name: str) -> Profile:
         settings = _merged(settings, _parent(parent, f"profiles/{name}.yaml"))
         tuned = _families(read_tuned(parent), tuned)
     models = {dataset: {"models": models} for dataset, models in tuned.items()}
-    settings = _merged(_merged(settings, {"datasets": models}), own)  # its own word is the last
+    settings = _merged(_merged(settings, own), {"datasets": models})
+    settings = _merged(settings, own)  # once more: its own word is the last
     try:
         return Profile.model_validate(settings | {"name": name})
     except ValidationError as error:
