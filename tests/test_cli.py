@@ -140,7 +140,7 @@ def test_an_unwritable_folder_is_named(results_folder):
 
 def test_an_interrupt_is_answered_calmly():
     """As a person would: the real command, stopped with Ctrl-C before it is done."""
-    command = [sys.executable, "-m", "reproduction", *SMALL, "-p", "epochs=2000"]
+    command = [sys.executable, "-m", "reproduction", *SMALL, "-p", "epochs=200"]
     process = subprocess.Popen(
         command, cwd=places.ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     )

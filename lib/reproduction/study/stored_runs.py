@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ RECIPE = 4
 """Raised whenever the code changes what a configuration means, so that old runs are not found."""
 
 Row = dict[str, Any]
+_READ: dict[tuple[Path, int, int], "Result"] = {}
 
 
 class Result(Settings):
@@ -71,14 +71,11 @@ def find(profile: str, config: Config) -> Result | None:
     if not path.exists():
         return None
     state = path.stat()
-    parsed = _parsed(path, state.st_mtime_ns, state.st_ino)
-    return Result.model_validate({**parsed, "config": config})
-
-
-@cache
-def _parsed(path: Path, modified: int, inode: int) -> dict[str, Any]:
-    """The content of a file; when and where it was written tell a later one of the same name."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    file = path, state.st_mtime_ns, state.st_ino  # a later one of the same name is another
+    if file not in _READ:
+        parsed = json.loads(path.read_text(encoding="utf-8"))
+        _READ[file] = Result.model_validate(parsed | {"config": config})
+    return _READ[file]
 
 
 def save(profile: str, result: Result) -> Path:
