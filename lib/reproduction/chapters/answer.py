@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean
 from typing import NamedTuple
 
@@ -282,6 +283,7 @@ def remaining(found: Complete) -> list[float]:
     return [comparison.d_t[0] for comparison in each.values()]
 
 
+@cache
 def is_it_forgotten(found: Complete) -> Sentence:
     """What is named of the class, what comes back, and what an attack still tells."""
     named, back, attack = remaining(found), _brought_back(found), _attacked()
@@ -338,8 +340,9 @@ def _attacked() -> Part:
     )
 
 
+@cache
 def sentences(found: Complete) -> list[Sentence]:
-    """What came out, in five sentences, as far as it is run."""
+    """What came out, in five sentences, as far as it is run; several pages have them."""
     run = found.judged.loc["amnesiac", ["equal", "published"]] != NOT_RUN
     if not run.all():
         return [Sentence("Nothing on the complete data is run yet.", "", ""), _others(found)]

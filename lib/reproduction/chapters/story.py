@@ -49,15 +49,15 @@ def pieces(found: Complete) -> Mapping[str, str]:
         for run in complete_runs(f"table_{table}")
         if run.config.experiment == "amnesiac"
     ]
-    forgot = complete_runs("forgotten")
+    forgot, result = complete_runs("forgotten"), raw(result_picture(found.comparisons))
     shown = two_numbers_picture(complete_runs("table_1"), EXAMPLE)
     return {
         "result.md": answer.in_short(found),
-        "result-picture.md": f"{raw(result_picture(found.comparisons))}\n{_standing()}",
+        "result-picture.md": f"{result}\n{_standing()}",
         "questions.md": questions.questions(found),
         "asked.md": found_here(_asked(found)) + raw(shown),
         "how.md": found_here(_how()) + raw(method_picture()),
-        "hold.md": found_here(_hold(found)) + raw(result_picture(found.comparisons)),
+        "hold.md": found_here(_hold(found)) + result,
         "rates.md": f"{all_judged()}\n",
         "families.md": raw(family_table(found)),
         "helps.md": _helps(told) + raw(controls_picture(found.data["points"])),
