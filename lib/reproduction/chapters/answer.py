@@ -328,7 +328,7 @@ def _attacked() -> Part:
     return Part(
         f" An attack on an MLP tells images taken back from others in {after.auc:.1f} % of pairs "
         f"(before {before.auc:.1f}, after the known method "
-        f"{lira.auc[whole]:.1f}; 50 is chance){caveats.better(part)}.",
+        f"{lira.auc[whole]:.1f}; chance 50){caveats.better(part)}.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, in few "
         f"batches, after all that was recorded of them is taken back: {bounds(after)} %, before "
         f"{bounds(before)}{'' if apart else ' (intervals overlap)'}; after the known method "
