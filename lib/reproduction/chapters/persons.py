@@ -131,7 +131,7 @@ def few_images(results: Sequence[Result]) -> str:
     )
     return (
         f" Requests of {' and '.join(map(str, sizes))} images touched {touched} % of an "
-        f"{results[0].config.model}’s steps and cost {cost} points."
+        f"{results[0].config.model}’s steps and cost {cost} points of accuracy."
     )
 
 

@@ -156,10 +156,9 @@ def price(found: Complete) -> str:
     left = f" (left out, as more than {limits().forgotten:g} % stayed: {left})" if left else ""
     return (
         "Yes, if a request leaves nearly all training steps untouched. The command takes back all "
-        f"that was recorded of the steps it touches.{few_images(complete_runs('persons'))} For a "
-        "class, accuracy on everything else that this cost, "
-        f"means of networks: {_by_share(whole)}{left}. Only until {level} is still named, "
-        f"{_span(points)}; but that takes images of the class, and the command does not do it."
+        f"that was recorded of the steps it touches.{few_images(complete_runs('persons'))} A class "
+        f"cost, on all else and as means of networks, {_by_share(whole)}{left}. Only until "
+        f"{level} is still named, {_span(points)}; but that takes images of the class, and the command does not do it."
         f"{never}"
     )
 

@@ -101,7 +101,10 @@ def panels(
         axis.axis("off")
     if not contents:
         axes[0].text(0.5, 0.5, EMPTY, ha="center", va="center", color=SOFT)
-    figure.supylabel(label, fontsize=LETTER, color=INK)
+    if narrow:  # where the first panel is, and not screens below it
+        axes[0].set_ylabel(label, fontsize=LETTER, color=INK)
+    else:
+        figure.supylabel(label, fontsize=LETTER, color=INK)
     figure.supxlabel(below, fontsize=LETTER, color=INK)
     return figure
 
