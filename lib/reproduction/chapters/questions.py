@@ -157,9 +157,9 @@ def price(found: Complete) -> str:
     return (
         "Yes, if a request leaves nearly all training steps untouched. The command takes back all "
         f"that was recorded of the steps it touches.{few_images(complete_runs('persons'))} A class "
-        f"cost, on all else and as means of networks, {_by_share(whole)}{left}. Only until "
-        f"{level} is still named, {_span(points)}; but that takes images of the class, and the command does not do it."
-        f"{never}"
+        f"cost, on all else and as means of networks, {_by_share(whole)}{left}. Only until {level} "
+        f"is still named, {_span(points)}; but that takes images of the class, and the command "
+        f"does not do it.{never}"
     )
 
 
