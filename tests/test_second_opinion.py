@@ -326,6 +326,20 @@ def test_the_price_is_that_of_the_trainings_in_which_the_class_is_forgotten():
             assert f"{model}, {count} of {(lost.model == model).sum()}" in told
 
 
+def test_requests_of_a_few_images_touch_and_cost_what_is_said():
+    touched, cost = {1: [], 10: []}, {1: [], 10: []}
+    for run in (run for run in runs() if run["config"]["experiment"] == "persons"):
+        rows = {(r["images"], r["method"]): r for r in run["levels"] if r["batches"] == "shuffled"}
+        shares = {r["images"]: r for r in run["facts"]["affected"] if r["batches"] == "shuffled"}
+        for images, lost in cost.items():
+            after = rows[images, "partial amnesiac, all subtracted"]["accuracy"]
+            lost.append(rows[images, "trained"]["accuracy"] - after)
+            touched[images].append(100 * shares[images]["measured"])
+    parts, lost = (" and ".join(f"{np.mean(v):.1f}" for v in d.values()) for d in (touched, cost))
+    told = f"Requests of 1 and 10 images touched {parts} % of an MLP’s steps and cost {lost} points"
+    assert told in price(complete())
+
+
 def test_the_last_layer_alone_is_counted_network_by_network():
     told = next(one for one in sentences(complete()) if "last layer" in one.head)
     counts = {word: int(count) for count, word in re.findall(r"(\d) (\w[\w ]*\w)", told.said)}
