@@ -22,7 +22,6 @@ seeds = None
 # %% tags=["remove-input"]
 from copy import deepcopy
 
-import matplotlib.pyplot as plt
 import torch
 from IPython.display import Markdown, display
 
@@ -35,7 +34,7 @@ from partial_unlearning.training import fit
 from partial_unlearning.unlearners.amnesiac import forget
 from reproduction.chapters.complete import complete_runs
 from reproduction.chapters.equation import with_code
-from reproduction.chapters.figures import PALETTE, apply_style
+from reproduction.chapters.figures import PALETTE, apply_style, side_by_side
 from reproduction.chapters.fractions import strategies
 from reproduction.chapters.layers import parameter_count
 from reproduction.chapters.leads import opening
@@ -104,12 +103,18 @@ plans = {
 }
 
 # %% mystnb={"image": {"alt": "Three bar charts over the batches of one epoch: a fraction of the batches holds many target images, the first hundred spread thinly over nearly all batches, and plain shuffling puts some into every batch."}, "figure": {"caption": "Target images in each batch of the first epoch under three ways to make batches.", "name": "fig-batch-plan"}}
-fig, axes = plt.subplots(1, 3, figsize=(7.5, 2.3), sharey=True, layout="constrained")
-for axis, (name, plan) in zip(axes, plans.items(), strict=True):
-    held = [int(torch.isin(ids, threes).sum()) for ids in plan.epochs[0]]
+first_epochs = {
+    name: [int(torch.isin(ids, threes).sum()) for ids in plan.epochs[0]]
+    for name, plan in plans.items()
+}
+
+
+def bars(axis, held):
     axis.bar(range(len(held)), held, width=1, color=PALETTE["baseline"])
-    axis.set(title=name, xlabel="batch")
-_ = axes[0].set_ylabel("target images")
+    axis.set_xlabel("batch")
+
+
+side_by_side(first_epochs, bars, height=2.3, label="target images", legend=False)
 
 # %% [markdown]
 # One target image makes a batch affected:

@@ -22,11 +22,10 @@
 profile = "quick"
 
 # %%
-import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
 from reproduction import paper
-from reproduction.chapters.figures import PALETTE, apply_style
+from reproduction.chapters.figures import PALETTE, apply_style, side_by_side
 from reproduction.chapters.tables import simple_table
 from reproduction.checking import audit
 from reproduction.datasets.sources import official_counts
@@ -152,13 +151,18 @@ assert tuple(label for (label,) in shown) == paper.SHOWN["mnist"]
 
 # %% mystnb={"image": {"alt": "Three bar charts, one for each column of Table 5. Over the digits 0 to 9, only one bar in each chart reaches six cells: digit 2, digit 7 and digit 9."}, "figure": {"caption": "How many of the six cells of each column of Table 5 each digit can explain. The header says classes 1, 6 and 11.", "name": "fig-audit-table-5"}}
 frame = paper.printed().query("table == 5")
-figure, axes = plt.subplots(1, 3, figsize=(8, 2.4), sharey=True, layout="constrained")
-for axis, column, header in zip(axes, paper.MEASURES[2:], (1, 6, 11), strict=True):
-    counts = audit.fitting(frame, column)
+columns = {
+    f"“Class {header}”": audit.fitting(frame, column)
+    for column, header in zip(paper.MEASURES[2:], (1, 6, 11), strict=True)
+}
+
+
+def bars(axis, counts):
     axis.bar(counts.index, counts, color=PALETTE["proposed"], width=0.65)
-    axis.set(title=f"“Class {header}”", xlabel="digit", xticks=counts.index, ylim=(0, 6.4))
-axes[0].set_ylabel("cells explained")
-plt.show()
+    axis.set(xlabel="digit", xticks=counts.index, ylim=(0, 6.4))
+
+
+side_by_side(columns, bars, height=2.4, label="cells explained", legend=False)
 
 # %% [markdown]
 # ## Higher accuracy comes in part at a price

@@ -151,9 +151,8 @@ def side_by_side(
     abreast = 3 if grid and len(panels) > MOST else len(panels)
     rows = -(-len(panels) // abreast)
     figure = arranged(abreast, (WIDTH, height if rows == 1 else 0.3 + rows * min(height, 2.6)))
-    if len(panels) > across:
-        rows = -(-len(panels) // across)
-        figure.narrow = arranged(across, (NARROW_WIDTH, 0.3 + rows * min(height, 2.6)))
+    rows = -(-len(panels) // across)
+    figure.narrow = arranged(across, (NARROW_WIDTH, 0.3 + rows * min(height, 2.6)))
     return figure
 
 

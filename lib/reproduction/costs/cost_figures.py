@@ -1,12 +1,13 @@
 """Figures of the chapter on cost: storage against what is kept, and against accuracy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from partial_unlearning.metrics import Accuracy
 from reproduction.chapters.figures import (
@@ -26,14 +27,28 @@ from reproduction.study.runs.setup import point
 AT_THE_END = {"textcoords": "offset points", "fontsize": 8, "annotation_clip": False}
 
 
-def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Figure:
+def _twice(draw: Callable[[Axes], None], height: float) -> Panels:
+    """One panel, and the same for a phone, each with its legend above."""
+    wide, narrow = (
+        plt.figure(figsize=(width, height), layout="constrained", FigureClass=Panels)
+        for width in (WIDTH, NARROW_WIDTH)
+    )
+    for figure, columns in ((wide, 3), (narrow, 1)):
+        plt.close(figure)
+        axis = figure.subplots()
+        draw(axis)
+        figure.legend(fontsize=7.5, loc="outside upper left", ncols=columns)
+    wide.narrow = narrow
+    return wide
+
+
+def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Panels:
     """Bits a weight and step against the share kept, for each way to store; measured as dots.
 
     Args:
         size: weights of the model, which decides how long an index is.
         measured: for each label a share kept and bits found.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
     kept = torch.logspace(-3, np.log10(0.999), 200, dtype=torch.float64)
     index = (size - 1).bit_length()
     entropy = -(kept * kept.log2() + (1 - kept) * (1 - kept).log2())  # bits a weight, at the least
@@ -44,44 +59,45 @@ def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Figur
         "least for unknown positions": (entropy + 16 * kept, INK, (0, (2, 2))),
         "mask from its seed + bfloat16": (16 * kept, PALETTE["proposed"], "-"),
     }
-    for label, (bits, colour, style) in lines.items():
-        axis.plot(kept, bits, label=label, color=colour, linestyle=style)
-    colours = cycle((PALETTE["proposed"], PALETTE["baseline"], OTHERS[1]))
-    for colour, (label, (share, bits)) in zip(colours, measured.items(), strict=False):
-        axis.plot(share, bits, "o", markersize=6, color=colour, label=f"measured: {label}")
-    axis.set(xscale="log", yscale="log", ylim=(0.01, 60))
-    axis.set(xlabel="share of weights kept", ylabel="bits a weight and step")
-    axis.legend(fontsize=7.5, loc="lower right")
-    plt.close(figure)
-    return figure
+
+    def draw(axis: Axes) -> None:
+        for label, (bits, colour, style) in lines.items():
+            axis.plot(kept, bits, label=label, color=colour, linestyle=style)
+        colours = cycle((PALETTE["proposed"], PALETTE["baseline"], OTHERS[1]))
+        for colour, (label, (share, bits)) in zip(colours, measured.items(), strict=False):
+            axis.plot(share, bits, "o", markersize=6, color=colour, label=f"measured: {label}")
+        axis.set(xscale="log", yscale="log", ylim=(0.01, 60))
+        axis.set(xlabel="share of weights kept", ylabel="bits a weight and step")
+
+    return _twice(draw, 3.6)
 
 
-def storage_curve(points: Mapping[str, tuple[float, Accuracy]], trained: Accuracy) -> Figure:
+def storage_curve(points: Mapping[str, tuple[float, Accuracy]], trained: Accuracy) -> Panels:
     """D_t and D_r after the request against bits a weight and step, one dot a pruning.
 
     Args:
         points: for each label bits and the accuracy after unlearning.
         trained: before unlearning, drawn as levels.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
     bits = [b for b, _ in points.values()]
-    for name, style, fill in (("d_r", RETAINED, PALETTE["proposed"]), ("d_t", TARGET, "white")):
-        symbol = f"${name[0].upper()}_{name[-1]}$"
-        values = [point(found)[name] for _, found in points.values()]
-        drawn = {**look("proposed"), "markerfacecolor": fill, "markersize": 5}
-        axis.plot(bits, values, linestyle=style, label=symbol, **drawn)
-        level = {"color": PALETTE["trained"], "linewidth": 0.9, "linestyle": style}
-        axis.axhline(point(trained)[name], label=f"{symbol} trained", **level)
-    for label, (place, found) in points.items():
-        axis.annotate(
-            label, (place, found.d_r), (0, 6), textcoords="offset points", fontsize=7, ha="center"
-        )
-    axis.set(xscale="log", xlabel="bits a weight and step", ylabel="accuracy (%)", ylim=(-3, 112))
-    axis.set_xticks(ticks := [0.25, 0.5, 1, 2, 4, 8], labels=map(str, ticks))
-    axis.minorticks_off()
-    axis.legend(fontsize=7.5, ncols=2)
-    plt.close(figure)
-    return figure
+
+    def draw(axis: Axes) -> None:
+        for name, style, fill in (("d_r", RETAINED, PALETTE["proposed"]), ("d_t", TARGET, "white")):
+            symbol = f"${name[0].upper()}_{name[-1]}$"
+            values = [point(found)[name] for _, found in points.values()]
+            drawn = {**look("proposed"), "markerfacecolor": fill, "markersize": 5}
+            axis.plot(bits, values, linestyle=style, label=symbol, **drawn)
+            level = {"color": PALETTE["trained"], "linewidth": 0.9, "linestyle": style}
+            axis.axhline(point(trained)[name], label=f"{symbol} trained", **level)
+        for label, (place, found) in points.items():
+            over = {"textcoords": "offset points", "fontsize": 7, "ha": "center"}
+            axis.annotate(label, (place, found.d_r), (0, 6), **over)
+        axis.set(xscale="log", ylim=(-3, 112))
+        axis.set(xlabel="bits a weight and step", ylabel="accuracy (%)")
+        axis.set_xticks(ticks := [0.25, 0.5, 1, 2, 4, 8], labels=map(str, ticks))
+        axis.minorticks_off()
+
+    return _twice(draw, 3.2)
 
 
 def size_lines(measured: Mapping[str, tuple[int, float]]) -> Panels:
@@ -90,9 +106,7 @@ def size_lines(measured: Mapping[str, tuple[int, float]]) -> Panels:
     Args:
         measured: label -> weights, and bytes of its log a step.
     """
-    figure = _size_lines(measured, (WIDTH, 3.6))
-    figure.narrow = _size_lines(measured, (NARROW_WIDTH, 3.2))
-    return figure
+    return _twice(partial(_size_lines, measured), 3.6)
 
 
 SIZES = {
@@ -104,20 +118,16 @@ SIZES = {
 """Label -> fraction pruned, bytes of a value, colour, line."""
 
 
-def _size_lines(measured: Mapping[str, tuple[int, float]], size: tuple[float, float]) -> Panels:
-    figure = plt.figure(figsize=size, layout="constrained", FigureClass=Panels)
-    plt.close(figure)
-    axis, weights = figure.subplots(), np.logspace(4, 11, 60)
+def _size_lines(measured: Mapping[str, tuple[int, float]], axis: Axes) -> None:
+    weights = np.logspace(4, 11, 60)
     for label, (pruned, value_bytes, colour, style) in SIZES.items():
         taken = [log_bytes(n, 1, pruned=pruned, value_bytes=value_bytes) for n in weights]
         axis.plot(weights, taken, color=colour, linestyle=style)
         axis.annotate(label, (weights[-1], taken[-1]), (4, -3), color=colour, **AT_THE_END)
     for marker, (label, place) in zip("os", measured.items(), strict=True):
         axis.plot(*place, marker, color=INK, markersize=5, linestyle="none", label=label)
-    figure.legend(fontsize=8, loc="outside upper left", handletextpad=0.2)
     axis.set(xscale="log", yscale="log", xlim=(1e4, 1e11), ylim=(1e2, 1e12))
     axis.set(xlabel="weights that are trained", ylabel="bytes a step")
     axis.set_xticks([1e4, 1e7, 1e10], labels=["10 thousand", "10 million", "10 billion"])
     axis.set_yticks(ticks := [1e3, 1e6, 1e9, 1e12], labels=map(in_words, ticks))
     axis.minorticks_off()
-    return figure
