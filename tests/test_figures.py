@@ -103,7 +103,12 @@ def test_panels_stand_in_a_column_for_a_phone():
     assert tops == sorted(tops, reverse=True) and len(set(tops)) == 3
     assert [axis.get_ylabel() for axis in figure.narrow.axes] == ["retained data $D_r$ (%)"] * 3
     assert set(figure._repr_mimebundle_()) == {"image/svg+xml", figures.NARROW}
-    assert figures.frontiers({"MLP": METHODS}, 2).narrow is None
+
+
+def test_a_single_panel_has_letters_of_the_same_size_on_a_phone():
+    figure = figures.frontiers({"MLP": METHODS}, 2)
+    assert figure.narrow.get_figwidth() == figures.NARROW_WIDTH < figure.get_figwidth()
+    assert len(figure.narrow.axes) == 1
 
 
 @pytest.mark.parametrize(
