@@ -122,7 +122,7 @@ for one in range(10):
     found[f"{one} asked"], seconds = answered(one)
     taken.append(seconds)
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Eleven rows of ten numbers: the percentage of each person's new pictures that the model recognises, before any request and after the request of each person. Numbers are high everywhere but on the diagonal, where the person who asked is."}, "figure": {"caption": "Percent of each person's new pictures that are recognised: before any request, and after the request of one person. Who asked is hardly recognised any more; the others still are.", "name": "fig-ten-requests"}}
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Eleven rows of ten numbers: the percentage of each person's new pictures that the model recognises, before any request and after the request of each person. Numbers are high but on the diagonal, where the person who asked is."}, "figure": {"caption": "Percent of each person's new pictures that are recognised: before any request, and after the request of one person. Who asked is recognised far less, some hardly at all; the others still are.", "name": "fig-ten-requests"}}
 request_map(found)
 
 # %% tags=["remove-input"]

@@ -91,7 +91,7 @@ accuracy_table(table, own, ACCURACIES, caption=f"Table {table}, this machine, pr
 # %% [markdown]
 # ## Every class, not three
 #
-# The paper shows three retained classes. Here are all: the darker, the more is recognised. {{special}}
+# The paper shows three retained classes. Here are all: the stronger the colour, the more is recognised. {{special}}
 
 # %%
 shown = TABLES[table].dataset

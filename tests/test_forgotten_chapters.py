@@ -85,7 +85,7 @@ def test_the_answer_on_outputs_counts_what_is_farther_than_a_second_twin(runs):
 
 def test_the_answer_on_features_is_paired_with_the_twin(runs):
     said = features.answer(runs)
-    assert said.startswith("**The features still hold the class.**")
+    assert said.startswith("**More of the class is left than in a twin.**")
     assert "sorts 95.0 % of images rightly" in said
     assert "90.0 % in a model that never saw it: +5.0 [+2.5, +7.5] points" in said
     assert "above zero in 6 of 6 cases" in said

@@ -42,7 +42,8 @@ def _over_steps(found: Complete, reading: str) -> str:
     asked = load_profile("full").comparison.fine_tuning
     after = [(steps, fine_tuned(found, reading, steps)) for steps in asked]
     parts = [f"{one_decimal(one.mean)} after {steps}" for steps, one in after if one.pairs]
-    return f"Trained on the other classes the lead is {', '.join(parts)} steps." if parts else ""
+    told = f"Trained on the other classes the lead is {', '.join(parts)} steps, in the trainings "
+    return f"{told}that are compared." if parts else ""
 
 
 def of_equal(found: Complete) -> str:

@@ -113,7 +113,9 @@ def known_again(results: Sequence[Result]) -> str:
 def _held(total: Interval) -> str:
     if total.n == 1:
         return "One seed so far."
-    told = "The features still hold the class" if total.low > 0 else "No more than a twin's do"
+    told = (
+        "More of the class is left than in a twin" if total.low > 0 else "No more than a twin's do"
+    )
     return f"**{told}.**"
 
 

@@ -81,7 +81,8 @@ def own_model() -> str:
     return (
         "Two bytes for each weight that is kept, for each training step: "
         f"{size} for a billion weights, nine tenths pruned, and 10,000 steps "
-        "([more sizes](../notebooks/should_i_use_it.ipynb))."
+        "([the rule and more sizes](../notebooks/should_i_use_it.ipynb#what-would-it-cost)). How "
+        "much may be pruned depends on the network ([dots](path/use.md))."
     )
 
 

@@ -31,16 +31,18 @@ TEXT = """## Run this page with other values
 
 {table}
 
-At the root of the repository:
+At the root of the repository, after `make install`:
 
 ```sh
 .venv/bin/python -m reproduction {execute}
 .venv/bin/python -m reproduction {build}
 ```
 
-The page is then `_build/{profile}/html/notebooks/{page}.html`.
+The page is then `_build/{profile}/html/notebooks/{page}.html`.{sample}
 {more}`make lab` opens all notebooks in JupyterLab.
 """
+SAMPLE = """ Without `{under}`, in both commands, it is made from the
+images of the repository, much faster: `_build/{own}/html/notebooks/{page}.html`."""
 MORE = """Each `-p NAME=VALUE` changes one of them. What is not stored is trained first. The
 page shows it in its grey parts, and says at its top what it was made with. {time}"""
 
@@ -141,6 +143,7 @@ def section(page: str, own: Values, profile: str) -> str:
         build=f"build{under}",
         page=page,
         profile=profile,
+        sample=SAMPLE.format(under=under.strip(), own=own["profile"], page=page) if under else "",
         more=MORE.format(time=_time(_configs(page, profile), profile)) if names else "",
     )
 

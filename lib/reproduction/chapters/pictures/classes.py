@@ -54,7 +54,7 @@ def class_means(results: Iterable[Result]) -> dict[str, Means]:
 
 
 def class_map(means: Mapping[str, Means], dataset: str, target: int) -> Picture:
-    """A map a model: rows are states, columns classes; darker is more accurate.
+    """A map a model: rows are states, columns classes; more colour is more accurate.
 
     Args:
         means: of :func:`class_means`.
