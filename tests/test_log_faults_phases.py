@@ -318,6 +318,50 @@ def test_weights_of_a_step_since_a_restart_are_none_of_before_it(tmp_path, optim
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_of_weights_saved_short_it_is_known_that_they_are_of_a_step_since_a_restart(tmp_path, kind):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(10), sgd(model))
+    nn.init.normal_(model[0].weight)
+    recording.restart()
+    train(model, recording, range(10, 15), sgd(model))
+    short = {name: tensor.to(kind) for name, tensor in state(model).items()}
+    train(model, recording, range(15, 20), sgd(model))
+    model.load_state_dict(short)
+    with pytest.raises(InputError, match="just 5 steps: of all"):
+        recording.restart(5)
+    recording.restart(15)
+
+
+class Masked(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = net()
+        self.bias = nn.Parameter(torch.tensor([0.0, -torch.inf, 0.0]), requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.net(x) + self.bias)[:, ::2]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_constant_infinity_hides_no_wrong_number(tmp_path, again):
+    model = Masked()
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, recording, range(10), sgd(model.net))
+    if again:
+        nn.init.normal_(model.net[0].weight)
+        recording.restart()
+    train(model, recording, range(10, 15), sgd(model.net))
+    best = state(model)
+    train(model, recording, range(15, 20), sgd(model.net))
+    model.load_state_dict(best)
+    for wrong in (5, 14, 16):
+        with pytest.raises(InputError, match=f"just {wrong} steps: of all .* nearest, .* 15;"):
+            recording.restart(wrong)
+    recording.restart(15)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
 def test_the_right_number_is_believed_of_weights_that_were_saved_short(tmp_path, kind):
     model = net()
     recording = record(model, tmp_path / "log", **ALL)

@@ -863,3 +863,20 @@ def test_pruned_positions_match_the_layout(finished):
     mask = build_mask("random", Layout.of(model), sparsity_first=0.9, sparsity_last=0.9, seed=0)
     assert torch.equal(log.mask.kept(), mask.kept())
     assert log.description.layout == Layout.of(model)
+
+
+@pytest.mark.parametrize("values", ["float32", "bfloat16"])
+@pytest.mark.parametrize("strategy", ["random", "layer_magnitude"])
+def test_many_equal_updates_add_up_as_exactly_as_few(tmp_path, strategy, values):
+    count, model = 5120, torch.nn.Linear(3, 2)
+    settings = {"strategy": strategy, "sparsity_first": 0.5, "values": values}
+    log = create(tmp_path / "log", model, ids=range(4), batch_size=1, **settings)
+    positions = log.mask.kept(torch.rand(8))
+    change = torch.full((1, len(positions)), 0.001)
+    for step in range(count):
+        log.announce(step, 0, torch.tensor([0]))
+        log.record(step, positions, change)
+    log.close()
+    stored = change.to(getattr(torch, values)).double()[0, 0]
+    found = open_log(tmp_path / "log").sum(range(count))[positions].double()
+    assert (found / (count * stored) - 1).abs().max() < 2e-6

@@ -50,11 +50,7 @@ def _bare(name: str) -> tuple[str, ...]:
 
 
 def renamed(given: Collection[str], known: Collection[str]) -> dict[str, str]:
-    """Given names -> known ones that differ by words of wrappers only; empty if it is unclear.
-
-    >>> renamed(["_orig_mod.0.weight", "0.bias"], ["0.weight", "0.bias"])
-    {'_orig_mod.0.weight': '0.weight'}
-    """
+    """Given names -> known ones that differ by words of wrappers only; empty if it is unclear."""
     bare = {_bare(name): name for name in known}
     pairs = {name: bare.get(_bare(name), name) for name in given}
     if len(bare) < len(known) or len(set(pairs.values())) < len(pairs):

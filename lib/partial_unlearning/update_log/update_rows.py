@@ -70,14 +70,15 @@ class UpdateCodec:
     def sum(self, blocks: Iterable[np.ndarray]) -> Tensor:
         """The sum of the updates in ``blocks`` of rows, dense, float32, shape ``(size,)``."""
         zeros = partial(torch.zeros, dtype=torch.float32, device="cpu")  # whatever the defaults
-        total = zeros(self.code.size)
-        if self.seeded is not None:  # one place for each value: scatter once, at the end
-            kept = zeros(self.code.kept)
-            for rows in blocks:
-                for values in self.values_of(rows):  # quicker than sum(0), which goes by column
-                    kept += values
-            return total.index_add_(0, self.seeded, kept)
+        total = zeros(self.code.size if self.seeded is None else self.code.kept)
         for rows in blocks:
+            block = torch.zeros_like(total)  # one sum of all would lose what is small beside it
             for row, values in zip(rows, self.values_of(rows), strict=True):
-                total.index_add_(0, self.positions_of(row), values.to(torch.float32))
-        return total
+                if self.seeded is None:
+                    block.index_add_(0, self.positions_of(row), values.to(torch.float32))
+                else:
+                    block += values  # quicker than sum(0), which goes by column
+            total += block
+        if self.seeded is None:
+            return total
+        return zeros(self.code.size).index_add_(0, self.seeded, total)  # scattered once, at the end
