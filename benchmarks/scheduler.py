@@ -26,7 +26,8 @@ def copied(folder: Path) -> Path:
     for name in ("lib", "profiles", "book"):
         skipped = shutil.ignore_patterns("__pycache__")
         shutil.copytree(places.root() / name, folder / name, ignore=skipped)
-    shutil.copy(places.root() / "requirements.txt", folder)
+    for name in ("requirements.txt", ".gitignore"):
+        shutil.copy(places.root() / name, folder)
     return folder
 
 

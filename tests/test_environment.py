@@ -27,7 +27,7 @@ from reproduction.study.profiles import load_profile
 
 def code_facts(project: Path, **environment: str) -> dict:
     """Commit and state of a project's code, as a process of its own finds them."""
-    code = "from reproduction.study.provenance import code_facts; print(code_facts())"
+    code = "from reproduction.machine.code import code_facts; print(code_facts())"
     variables = os.environ | {"PYTHONPATH": str(project / "lib")} | environment
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)

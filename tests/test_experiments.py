@@ -15,7 +15,8 @@ from partial_unlearning.models import build
 from partial_unlearning.state import Layout
 from reproduction import places
 from reproduction.datasets.sets import load
-from reproduction.study import cache, kinds, provenance, runner
+from reproduction.machine import code
+from reproduction.study import cache, kinds, runner
 from reproduction.study import results as access
 from reproduction.study import stored_runs as store
 from reproduction.study.experiments import EXPERIMENTS, TABLES, base_config, configs_of
@@ -44,7 +45,7 @@ def test_a_run_keeps_all_that_it_came_from(results_folder):
     origin = result.provenance
     assert origin["data_digest"] == load("mnist", source="sample").digest
     assert re.fullmatch(r"[0-9a-f]{40}", origin["commit"] or "0" * 40)
-    assert origin["code_digest"] == provenance.code_digest()
+    assert origin["code_digest"] == code.code_digest()
     assert origin["versions"]["torch"] == torch.__version__.split("+")[0]
     assert origin["seconds"] > 0
     assert origin["peak_memory_mb"] > 0
@@ -76,8 +77,9 @@ def test_the_rows_agree_with_the_ends_of_the_curves(results_folder):
 
 
 def test_batch_norm_models_show_both_readings_of_their_statistics(results_folder):
-    result = access.results("figure_1", "smoke", models="ResNet9", epochs=1)[0]
-    methods = [row["method"] for row in result.rows]
+    config = configs_of("figure_1", override(load_profile("smoke"), {"models": "ResNet9"}))[0]
+    rows = amnesiac.run(config.model_copy(update={"levels": (50.0,), "fine_tuning": ()}))["rows"]
+    methods = [row["method"] for row in rows]
     assert "baseline_buffers_subtract" in methods
     assert "proposed_buffers_subtract" in methods
 
@@ -135,7 +137,7 @@ def test_an_interrupted_run_leaves_nothing_and_finished_ones_stay(results_folder
 
 def test_runs_side_by_side_agree_with_runs_one_by_one(tmp_path, monkeypatch):
     """Worker processes are fresh, so they keep results in the real folder: under another name."""
-    changes = {"models": "MLP", "seeds": 7}
+    changes = {"models": "MLP", "seeds": 7, "epochs": 1}
     configs = configs_of("table_3", override(load_profile("smoke"), changes))
     configs += configs_of("controls_label_flipping", override(load_profile("smoke"), changes))
     runs = [kinds.KINDS[config.experiment] for config in configs]
@@ -205,9 +207,9 @@ def test_slowness_is_measured_at_the_naive_methods_own_rate():
 
 
 def test_code_is_named_as_it_was_before_the_first_run(monkeypatch):
-    first = provenance.code_facts()
-    monkeypatch.setattr(provenance, "code_digest", lambda: "edited meanwhile")
-    assert provenance.code_facts() == first
+    first = code.code_facts()
+    monkeypatch.setattr(code, "code_digest", lambda: "edited meanwhile")
+    assert code.code_facts() == first
 
 
 def test_the_code_digest_follows_the_code(tmp_path, monkeypatch):
@@ -216,13 +218,13 @@ def test_the_code_digest_follows_the_code(tmp_path, monkeypatch):
     (tmp_path / "requirements.txt").write_text("torch\n")
     source = tmp_path / "lib" / "a.py"
     source.write_text("one = 1\n")
-    first = provenance.code_digest()
+    first = code.code_digest()
     source.write_text("one = 2\n")
-    assert provenance.code_digest() != first
+    assert code.code_digest() != first
     source.write_text("one = 1\n")
-    assert provenance.code_digest() == first
+    assert code.code_digest() == first
     source.rename(source.with_name("b.py"))
-    assert provenance.code_digest() != first
+    assert code.code_digest() != first
 
 
 def test_figure_4_compares_strategies_that_keep_equally_many(results_folder):

@@ -1,4 +1,4 @@
-"""Pages that only read and draw what is stored start without torch, which takes seconds."""
+"""Who only reads, draws or asks starts without torch, which takes seconds."""
 
 import subprocess
 import sys
@@ -16,11 +16,22 @@ MODULES = (
     "reproduction.chapters.search_tables",
     "reproduction.chapters.settings_tables",
     "reproduction.chapters.sisa",
+    "reproduction.publishing.building",
 )
-HEAVY = "torch", "scipy", "torchvision", "medmnist"
+HEAVY = {"torch", "scipy", "torchvision", "medmnist"}
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """All that a new process has loaded after these."""
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
 
 
 def test_pages_need_no_torch() -> None:
-    code = f"import sys, {', '.join(MODULES)}; print(*set({HEAVY}) & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    assert not HEAVY & loaded_by(*MODULES)
+
+
+def test_commands_load_what_they_need_when_they_need_it() -> None:
+    slow = {"matplotlib", "sphinx", "papermill", "dask"}
+    assert not (HEAVY | slow) & loaded_by("reproduction.__main__")

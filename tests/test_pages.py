@@ -24,6 +24,7 @@ LOADS = {
     "embed": ["src"],
     "object": ["data"],
 }
+CODE = ["pre", "script", "style", "code"]
 OUTSIDE = re.compile(r"^\s*(https?:)?//")
 
 
@@ -93,10 +94,9 @@ def test_the_two_accuracies_have_one_notation(html):
 def test_no_line_is_broken_before_a_sign_of_percent(html):
     seen = 0
     for page in pages(html):
-        article = BeautifulSoup(page.read_text(), "html.parser").find("article")
-        for code in article.find_all(["pre", "script", "style", "code"]):
-            code.decompose()
-        text = article.get_text()
+        article = parsed(page).article
+        code = {id(text) for part in article.find_all(CODE) for text in part.find_all(string=True)}
+        text = "".join(text for text in article.find_all(string=True) if id(text) not in code)
         assert not re.findall(r".{20}\d %", text), page.name
         seen += len(re.findall("\\d\N{NO-BREAK SPACE}%", text))
     assert seen > 100
@@ -141,7 +141,12 @@ def resolves(page: Path, address: str) -> bool:
     fragment = unquote(parts.fragment)
     if not fragment or target.suffix != ".html":
         return True
-    return parsed(target).find(attrs={"id": fragment}) is not None
+    return fragment in anchors(target)
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    return {element["id"] for element in parsed(page).find_all(id=True)}
 
 
 def test_every_picture_has_a_text(html):

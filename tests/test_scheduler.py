@@ -87,7 +87,7 @@ def stored(folder: Path) -> dict[str, dict]:
     return found
 
 
-SOME = configs("table_1", "table_3", "controls_label_flipping", epochs=6)
+SOME = configs("table_1", "table_3", "controls_label_flipping", epochs=3)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_the_run_of_a_killed_worker_is_done_again(cluster, alone, tmp_path):
 
 
 def test_a_run_that_raises_is_reported_and_the_rest_is_done(alone, tmp_path, caplog):
-    good, other = configs("table_1", epochs=6)
+    good, other = configs("table_1", epochs=3)
     refused = other.model_copy(update={"target": 42})
     faulty = good.model_copy(update={"target_images": "many"})
     with pytest.raises(InputError) as raised:

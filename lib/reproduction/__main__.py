@@ -13,10 +13,8 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command, log_group, purge_command
 from reproduction import __doc__ as purpose
 from reproduction import publishing
-from reproduction.chapters.claim_pages import write_result
 from reproduction.checking.claims import READINGS
 from reproduction.datasets.embedded import make_sample
-from reproduction.datasets.sets import load
 from reproduction.machine.workers import cores
 from reproduction.study import results, tuning
 from reproduction.study.experiments import EXPERIMENTS
@@ -108,6 +106,8 @@ MISSING = (
 
 def _check_data(profile: str) -> None:
     """Raise InputError for all data sets that cannot be had, before anything is run."""
+    from reproduction.datasets.sets import load  # with torch, which most commands do without
+
     settings, problems = load_profile(profile), []
     for name in settings.datasets:
         try:
@@ -236,6 +236,8 @@ def tune(
 @profile_option
 def claims(profile: str) -> None:
     """Judge every claim of the paper by the stored results and write the result into the README."""
+    from reproduction.chapters.claim_pages import write_result  # with matplotlib
+
     dates = ["committed", "first_run"]
     shown = ["id", "coverage", *READINGS, *dates]
     click.echo(write_result(profile)[shown].to_string(index=False))

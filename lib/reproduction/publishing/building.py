@@ -23,7 +23,6 @@ from reproduction.chapters.claim_pages import generated
 from reproduction.chapters.complete import complete
 from reproduction.chapters.social_card import social_card
 from reproduction.machine.folders import make_folder
-from reproduction.publishing import sphinx_pages
 from reproduction.publishing.edition import edition
 from reproduction.publishing.environment import own_environment
 from reproduction.publishing.execution import executed_notebooks, outdated
@@ -77,7 +76,7 @@ def stage(profile: str, notebooks: Iterable[Path]) -> Path:
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(places.root() / "book", source / "book")
     shutil.copy(places.root() / "_toc.yml", source / "_toc.yml")
-    shutil.copy(Path(sphinx_pages.__file__), source)
+    shutil.copy(Path(__file__).with_name("sphinx_pages.py"), source)
     config = read_yaml(places.root() / "_config.yml")
     config["sphinx"]["config"]["edition"] = edition()
     write_atomic(source / "_config.yml", yaml.safe_dump(config, allow_unicode=True))

@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 
 from reproduction import places
-from reproduction.study.provenance import commit_date
+from reproduction.machine.code import commit_date
 from reproduction.yaml_files import read_yaml
 
 # Set where the book is deployed, so that pages can name themselves; elsewhere nothing is assumed.

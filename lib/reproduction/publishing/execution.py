@@ -18,12 +18,12 @@ from tqdm import tqdm
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from reproduction import places
+from reproduction.machine.code import code_digest
 from reproduction.machine.folders import make_folder
 from reproduction.machine.workers import worker_pool
 from reproduction.publishing import rerun, sources
 from reproduction.publishing.environment import own_environment
 from reproduction.study.profiles import load_profile
-from reproduction.study.provenance import code_digest
 
 # These take longest. Begun first, they leave the short ones for the end, and workers end together.
 LONGEST = (

@@ -11,6 +11,7 @@ from typing import Any
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.progress import progress
+from reproduction.machine.code import code_facts
 from reproduction.machine.memory import keep_freed_memory
 from reproduction.machine.workers import worker_pool
 from reproduction.study.cache import shared_files
@@ -36,7 +37,7 @@ def compute(config: Config) -> dict[str, Any]:
     # Imported here: who only reads results needs neither torch nor the code of a run.
     import torch
 
-    from reproduction.study.provenance import code_facts, provenance
+    from reproduction.study.provenance import provenance
     from reproduction.study.runs.setup import device, load_data
 
     # One thread: results then do not depend on how many cores a machine has, and two runs side

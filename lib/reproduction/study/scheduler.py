@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from partial_unlearning.errors import InputError
+from reproduction.machine.code import code_facts, versions
 
 if TYPE_CHECKING:  # who runs without a cluster imports nothing of Dask
     from distributed import Client, LocalCluster, Worker
@@ -38,8 +39,6 @@ def check_address(text: str) -> str:
 
 def _needs() -> dict[str, Any]:
     """What has to be the same on a worker and here, so that both give the same numbers."""
-    from reproduction.study.provenance import code_facts, versions
-
     return {"code": code_facts()["code_digest"], **versions()}
 
 
