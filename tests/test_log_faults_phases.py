@@ -257,7 +257,7 @@ def test_a_number_of_steps_that_the_weights_belie_is_refused(
     model.load_state_dict(best)
     for wrong in (11, 13, 7, 29):  # noted before step() and saved after optimizer.step(): 11
         with pytest.raises(
-            InputError, match=f"just {wrong} steps: of all .* nearest, .* to 12; give"
+            InputError, match=f"just {wrong} steps: of all .* nearest, .* to 12, as"
         ):
             recording.restart(wrong)
     recording.restart(12)
@@ -309,7 +309,7 @@ def test_weights_of_a_step_since_a_restart_are_none_of_before_it(tmp_path, optim
         model.load_state_dict(marks[true])
         for said in (0, 7, 9):
             with pytest.raises(
-                InputError, match=f"just {said} steps: of all .* nearest, .* {true};"
+                InputError, match=f"just {said} steps: of all .* nearest, .* {true}, as"
             ):
                 recording.restart(said)
     recording.restart(10)
@@ -356,7 +356,7 @@ def test_a_constant_infinity_hides_no_wrong_number(tmp_path, again):
     train(model, recording, range(15, 20), sgd(model.net))
     model.load_state_dict(best)
     for wrong in (5, 14, 16):
-        with pytest.raises(InputError, match=f"just {wrong} steps: of all .* nearest, .* 15;"):
+        with pytest.raises(InputError, match=f"just {wrong} steps: of all .* nearest, .* 15, as"):
             recording.restart(wrong)
     recording.restart(15)
 
@@ -371,6 +371,31 @@ def test_the_right_number_is_believed_of_weights_that_were_saved_short(tmp_path,
     model.load_state_dict(short)
     recording.restart(5)
     recording.close()
+
+
+@pytest.mark.parametrize("values", ["bfloat16", "float16"])
+def test_equal_steps_rounded_to_one_side_are_no_step_before_a_restart(tmp_path, values):
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    recording = record(model, tmp_path / "log", **ALL | {"values": values})
+
+    def steps(many: int) -> None:
+        for _ in range(many):
+            for weight in model.parameters():
+                weight.grad = torch.full_like(weight, 1.37)
+            optimizer.step()
+            recording.step(IDS[:4], 0)
+
+    steps(5)
+    nn.init.normal_(model.weight)
+    recording.restart()
+    steps(300)
+    saved = state(model)
+    steps(600)
+    model.load_state_dict(saved)
+    for wrong in (0, 3, 5):
+        with pytest.raises(InputError, match=f"does not hold just {wrong} steps"):
+            recording.restart(wrong)
 
 
 def other_init(model: nn.Module, _: dict[str, torch.Tensor]) -> None:

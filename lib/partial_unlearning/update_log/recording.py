@@ -16,15 +16,13 @@ from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.codecs import EPOCHS, sample_ids, whole_number
 from partial_unlearning.update_log.description import Description
+from partial_unlearning.update_log.distances import belies, distances
 from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import LogWriter, append_to, create, exists
 from partial_unlearning.update_log.optimizer_watch import OptimizerWatch
 
 if TYPE_CHECKING:
     from torch.distributed.checkpoint.stateful import Stateful
-
-FLOAT, HALF = 2**-23, 2**-8
-"""What weights lose by rounding, relative: in float32, and saved in bfloat16."""
 
 
 class Recording:
@@ -228,51 +226,21 @@ class Recording:
             self._cut(steps)
 
     def _refuse_belied(self, steps: int) -> None:
-        """Raise InputError if the model cannot be what it was after so many steps.
-
-        Before a restart nothing leads there; then it must not be what a step since it left.
-        """
+        """Raise InputError if the model cannot be what it was after so many steps."""
         if not self.log.mask.fixed:
             return  # it cannot be told
-        apart = self._apart()
-        nearest = min(apart, key=lambda step: apart[step][0])
-        gap, exact, rough = apart.get(steps, apart[nearest])
-        if steps in apart:
-            belied = gap > max(exact, min(rough, 2 * apart[nearest][0]))
-        else:
-            now, halves = self._recorder.readings(self.model)[0], (torch.float16, torch.bfloat16)
-            saved_short = any(now.to(kind).double().equal(now) for kind in halves)
-            belied = gap <= (rough if saved_short else exact)
-        if belied:  # not where a gap is not a number, as after steps that were none
+        ends = [end for _, end in self._held["inseparable"]]
+        first = max([self.log.history.trained_steps, *ends])
+        readings = self._recorder.readings(self.model)
+        apart = distances(self.log, *readings, range(first, self.steps + 1))
+        if belies(apart, steps):
+            nearest = min(apart, key=lambda step: apart[step].gap)
             raise InputError(
                 f"the model does not hold just {steps} steps: of all that were recorded it is "
-                f"nearest, if near at all, to {nearest}; give the right number, load other "
-                "weights, or restart() without a number"
+                f"nearest, if near at all, to {nearest}, as far as their stored "
+                f"{self.log.description.values} tells; give the right number, load other weights, "
+                "or restart() without a number"
             )
-
-    def _apart(self) -> dict[int, tuple[float, float, float]]:
-        """How far the model is from what each step since a restart left, by the changes since.
-
-        Beside it, what rounding explains of that: of what is stored, and of weights saved in half.
-        """
-        restarts = [end for _, end in self._held["inseparable"]]
-        first = max([self.log.history.trained_steps, *restarts])
-        now, then = self._recorder.readings(self.model)
-        where = self.log.description.layout.is_weight[self.log.mask.kept()]
-        where &= now.isfinite() | then.isfinite()  # a constant infinity tells nothing
-        now, then = now[where], then[where]
-        stored = torch.finfo(getattr(torch, self.log.description.values))
-        gap, way, squares = then - now, now.abs(), torch.zeros_like(now)
-        apart = {}
-        for step in range(self.steps, first - 1, -1):
-            if step < self.steps:
-                change = next(self.log.updates([step]))[1][where].double()
-                gap, way, squares = gap - change, way + change.abs(), squares + change.square()
-            lost = stored.smallest_normal * stored.eps * (self.steps - step)
-            exact = stored.eps * squares.sqrt() + FLOAT * way + lost
-            rough = stored.eps * way + HALF * now.abs() + lost
-            apart[step] = (gap.norm().item(), exact.norm().item(), rough.norm().item())
-        return apart
 
     def checkpoint(self, epoch: int) -> None:
         """Save all that is needed to go on from here, with this ``epoch``, counted from 0.
