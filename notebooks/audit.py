@@ -214,6 +214,7 @@ simple_table(
     ],
     headings=["Subject", "Where", "The paper's words", "What is at odds", "Read here as"],
     caption="Contradictions, with a few words of each place",
+    cards=True,
 )
 
 # %% [markdown]
@@ -221,7 +222,8 @@ simple_table(
 
 # %%
 current = {split: sum(sizes) for split, sizes in official_counts("organamnist").items()}
-display(Markdown(f"OrganAMNIST today: {current}, together {sum(current.values()):,}."))
+counted = ", ".join(f"{count:,} for {split}" for split, count in current.items())
+display(Markdown(f"OrganAMNIST today: {counted}, together {sum(current.values()):,}."))
 
 # %% [markdown]
 # ### How batches come to be mixed

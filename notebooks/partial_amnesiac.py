@@ -35,7 +35,7 @@ from reproduction import paper
 from reproduction.chapters.claim_pages import chapter_claims
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.complete import COMPLETE, complete, complete_runs
-from reproduction.chapters.controls import answer, contrasts, control_table
+from reproduction.chapters.controls import answer, contrasts, control_table, mean_table
 from reproduction.chapters.curves import runs_with
 from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
@@ -106,7 +106,7 @@ with_code(
 # ## What is it that helps?
 
 # %%
-display(Markdown(answer(points)))
+display(Markdown(answer(points)), mean_table(points))
 
 # %% [markdown]
 # In the picture, the line is the proposed method; a control to the right keeps more. All take back a part of the same sum of updates:
@@ -131,7 +131,7 @@ for number in numbers:
 # As the known method's authors batch; the pruning is chosen anew:
 
 # %%
-display(Markdown(answer(points, "kept_images")))
+display(Markdown(answer(points, "kept_images")), mean_table(points, "kept_images"))
 controls_picture(complete().data["points"], numbers, "kept_images")
 
 # %%

@@ -32,7 +32,7 @@ from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels, partial_step
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.complete import complete, complete_runs
-from reproduction.chapters.controls import answer, contrasts, control_table
+from reproduction.chapters.controls import answer, contrasts, control_table, mean_table
 from reproduction.chapters.curves import runs_with
 from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
@@ -89,7 +89,7 @@ with_code(
 # ## What is it that helps?
 
 # %%
-display(Markdown(answer(points)))
+display(Markdown(answer(points)), mean_table(points))
 
 # %% [markdown]
 # In the picture, the line is the proposed method; an arm to the right keeps more. Every arm starts from the same trained model, at a rate of its own:

@@ -108,7 +108,7 @@ def test_a_median_over_seeds_that_never_get_there_is_a_bound(steps, said):
 def test_no_more_than_a_twin_is_said_so():
     alike = [run(s, of_all(0, 1, 1), of_all(90 + s, 90, 91), of_all(9, 9, 9)) for s in range(3)]
     said = features.answer(alike)
-    assert said.startswith("**No more than a twin's do.**")
+    assert said.startswith("**That more of the class is left than in a twin is not shown.**")
     assert "above zero in 0 of 6 cases" in said
 
 

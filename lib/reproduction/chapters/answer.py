@@ -205,7 +205,7 @@ def _others(found: Complete) -> Sentence:
         each = comparable(found, family.tables, "equal", How())
         points = f"{abs(whole.mean):.1f} points"
         heads.append(f"{family.name} {'gains' if whole.mean > 0 else 'loses'} {points}")
-        said.append(f"{_capital(family.name)}: {word}, by themselves {_counted(each)}")
+        said.append(f"{_capital(family.name)}: {word}, one by one {_counted(each)}")
         scope.append(
             f"{family.name} {span(each)}, the finding for {_together(family, each)} (the paper, "
             f"at its own end, {one_decimal(paper_mean(each))})"
@@ -225,7 +225,7 @@ def _last_layer(found: Complete) -> Sentence:
     where = f", mean of the {of} networks where that forgets enough"
     said = (
         f"It is taken back whole, and nothing else{where if misses else ''}: "
-        f"{whole.finding.word} for them together, by themselves {_counted(each)}. The layers "
+        f"{whole.finding.word} for them together, one by one {_counted(each)}. The layers "
         "below stay as they were."
     )
     head = f"The last layer alone keeps {more(whole.mean)} than the part."

@@ -182,4 +182,4 @@ def shuffled(part: str, whole: str) -> str:
 def better(part: str) -> str:
     """What the better attacker tells of one method at most, as the end of a sentence."""
     told = _shuffled().get(part)
-    return "" if told is None else f", a better one in up to {told:.1f} %"
+    return "" if told is None else f", the stronger U-LiRA in up to {told:.1f} %"

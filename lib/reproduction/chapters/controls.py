@@ -89,7 +89,7 @@ def contrasts(
 
 
 def remark(evidence: Evidence, numbers: Sequence[int], how: How) -> str:
-    """What to know of a control's mean over the networks of these tables, in brackets.
+    """What to know of a control's mean over the networks of these tables.
 
     ``not``: those that are not in it, because the arm was not run there or misses the level in too
     many trainings. ``the same``: those in which it is the proposed method itself, and counts 0.
@@ -104,40 +104,54 @@ def remark(evidence: Evidence, numbers: Sequence[int], how: How) -> str:
         out += [name for model, name in names.items() if not of[model].pairs]
         same += [name for model, name in names.items() if of[model].low == of[model].high == 0]
     parts = [f"{what} {', '.join(of)}" for what, of in (("not", out), ("the same in", same)) if of]
-    return f" ({'; '.join(parts)})" if parts else ""
+    return "; ".join(parts)
 
 
 def answer(points: Mapping[int, pd.DataFrame], placement: str = "tables") -> str:
-    """What each arm keeps beside the proposed method and the baseline, mean over models.
+    """What the proposed method keeps beside the baseline, mean over models, in a sentence.
 
     Args:
         points: of each of a family's tables.
         placement: of target images.
     """
-    evidence: Evidence = {k: v for found in points.values() for k, v in _evidence(found).items()}
-    numbers, how = list(points), How(placement=placement)
-    each = [one for n in numbers for one in by_model(evidence, n, "equal", how).values()]
-
-    def over(first: str, second: str) -> Comparison:
-        return of_family(evidence, numbers, "equal", How((first, second), placement=placement))
-
-    whole = over("proposed", "baseline")
+    evidence, numbers, how = _joined(points), list(points), How(placement=placement)
+    models = sum(
+        one.pairs > 0 for n in numbers for one in by_model(evidence, n, "equal", how).values()
+    )
+    whole = of_family(evidence, numbers, "equal", how)
     if not whole.pairs:
         return "No stored runs can be compared yet."
-    parts = []
-    for arm, name in arms_of(numbers[0]).items():
-        own = over(arm, "proposed")
-        if arm not in ("baseline", "proposed") and own.pairs:
-            how = How((arm, "proposed"), placement=placement)
-            parts.append(f"{name} {signed(own.mean)}{remark(evidence, numbers, how)}")
-    models = sum(one.pairs > 0 for one in each)
     return (
         f"At equal forgetting the proposed method’s $\\mathcal{{D}}_r$ is {signed(whole.mean)} "
-        f"points beside the baseline’s, mean over {models} model{'' if models == 1 else 's'}. Each "
-        f"control’s beside the proposed method’s: {'; '.join(parts) or 'none was run'}. In "
-        "brackets the networks that are left out, as it was not run there or seldom gets there; "
-        "and those where it is the proposed method itself, and counts 0."
+        f"points beside the baseline’s, mean over {models} model{'' if models == 1 else 's'}. "
+        "What each control keeps beside the proposed method:"
     )
+
+
+def mean_table(points: Mapping[int, pd.DataFrame], placement: str = "tables") -> Table:
+    """Each control minus the proposed method at equal forgetting, mean over models.
+
+    Args:
+        points: of each of a family's tables.
+        placement: of target images.
+    """
+    evidence, numbers = _joined(points), list(points)
+    rows = []
+    for arm, name in arms_of(numbers[0]).items():
+        how = How((arm, "proposed"), placement=placement)
+        own = of_family(evidence, numbers, "equal", how)
+        if arm not in ("baseline", "proposed") and own.pairs:
+            rows.append([name, signed(own.mean), remark(evidence, numbers, how) or NONE])
+    return simple_table(
+        rows,
+        headings=["Control", "d_r minus proposed", "Networks"],
+        caption="Each control at equal forgetting, mean over networks. Not: it was not run there, "
+        "or seldom forgets enough. The same: it is the proposed method itself, and counts 0",
+    )
+
+
+def _joined(points: Mapping[int, pd.DataFrame]) -> Evidence:
+    return {k: v for found in points.values() for k, v in _evidence(found).items()}
 
 
 def _difference(found: Comparison) -> str:

@@ -113,10 +113,9 @@ def known_again(results: Sequence[Result]) -> str:
 def _held(total: Interval) -> str:
     if total.n == 1:
         return "One seed so far."
-    told = (
-        "More of the class is left than in a twin" if total.low > 0 else "No more than a twin's do"
-    )
-    return f"**{told}.**"
+    if total.low > 0:
+        return "**More of the class is left than in a twin.**"
+    return "**That more of the class is left than in a twin is not shown.**"
 
 
 def _cases(points: pd.DataFrame) -> str:

@@ -185,7 +185,8 @@ def _control_mean(found: Complete, family: Family, arm: str) -> str:
     whole = of_family(found.evidence, family.tables, "equal", how)
     if not whole.pairs:
         return NONE
-    return f"{one_decimal(whole.mean)}{remark(found.evidence, family.tables, how)}"
+    said = remark(found.evidence, family.tables, how)
+    return f"{one_decimal(whole.mean)}{f' ({said})' if said else ''}"
 
 
 LABELS = {
