@@ -339,12 +339,14 @@ def test_the_time_to_read_stands_below_the_title() -> None:
     assert book.cells[0].source == '# Title\n\n<p class="reading-time">3 minutes to read</p>'
 
 
-def test_the_words_of_a_table_take_time_to_read_too() -> None:
-    table = f"<table><tr><td>{'word ' * 400}</td></tr></table><details>{'fold ' * 900}</details>"
-    shown = nbformat.v4.new_output("display_data", {"text/html": table})
+@pytest.mark.parametrize(("kind", "said"), [("comparison cards", "2"), ("comparison", "1")])
+def test_words_of_cards_take_time_to_read_and_a_table_of_numbers_a_glance(kind, said) -> None:
+    table = f"<table class='{kind}'><tr><td>{'word ' * 400}</td></tr></table>".replace("'", '"')
+    folded = f"<details>{'fold ' * 900}</details>"
+    shown = nbformat.v4.new_output("display_data", {"text/html": table + folded})
     cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell(outputs=[shown])]
     book = in_notebook(nbformat.v4.new_notebook(cells=cells))
-    assert "2 minutes to read" in book.cells[0].source
+    assert f"{said} minute{'s' * (said != '1')} to read" in book.cells[0].source
 
 
 # Means of controls

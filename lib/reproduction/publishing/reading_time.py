@@ -7,11 +7,12 @@ from nbformat import NotebookNode
 
 WORDS_A_MINUTE = 200
 SECONDS_A_PICTURE = 15
-"""Of each figure."""
+"""Of each figure, and of each table of numbers, which nobody reads cell by cell."""
 
 _TITLE = re.compile(r"^# .+$", re.MULTILINE)
 _SHOWN = re.compile(r"^```\{include\} \S*/(\S+)$", re.MULTILINE)
 _UNSEEN = re.compile(r"<(svg|details).*?</\1>|<[^>]*>", re.DOTALL)
+_TABLE = re.compile(r'<table class="comparison">.*?</table>', re.DOTALL)  # not of cards: of words
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -29,20 +30,19 @@ def in_page(text: str, pieces: Mapping[str, str]) -> str:
     """
     shown = [pieces[name] for name in _SHOWN.findall(text)]
     words = _words("\n".join(shown).replace("```", ""))
-    pictures = sum("<svg" in piece for piece in shown)
-    return _with_line(text, minutes(f"{text}\n{words}", pictures))
+    return _with_line(text, minutes(f"{text}\n{words}", sum(map(_pictures, shown))))
 
 
 def in_notebook(notebook: NotebookNode) -> NotebookNode:
     """The notebook with its reading time below the title, in place.
 
-    Words of its tables are read too, those that are folded away not.
+    Words of its cards are read too, those that are folded away not.
     """
     told = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     shown = [o.get("data", {}) for cell in notebook.cells for o in cell.get("outputs", [])]
     pages = [data["text/html"] for data in shown if "text/html" in data]
     drawn = [data for data in shown if {"image/png", "image/svg+xml"} & set(data)]
-    pictures = len(drawn) + sum("<svg" in page for page in pages)
+    pictures = len(drawn) + sum(map(_pictures, pages))
     if told:
         whole = "\n".join([*(cell.source for cell in told), *map(_words, pages)])
         told[0].source = _with_line(told[0].source, minutes(whole, pictures))
@@ -50,8 +50,13 @@ def in_notebook(notebook: NotebookNode) -> NotebookNode:
 
 
 def _words(html: str) -> str:
-    """What a reader sees of HTML at first."""
-    return _UNSEEN.sub(" ", html)
+    """What a reader sees of HTML at first, and reads."""
+    return _UNSEEN.sub(" ", _TABLE.sub(" ", html))
+
+
+def _pictures(html: str) -> int:
+    """How many tables of numbers it has, and one for its drawing."""
+    return len(_TABLE.findall(html)) + ("<svg" in html)
 
 
 def _with_line(text: str, count: int) -> str:
