@@ -28,7 +28,7 @@ profile = "quick"
 
 # %%
 import matplotlib.pyplot as plt
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
@@ -41,6 +41,13 @@ targets = {name: entry.target for name, entry in settings.datasets.items()}
 datasets = {name: load(name, source=settings.source) for name in targets}
 official = {name: official_counts(name) for name in targets}
 titles = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
+if settings.source == "sample":
+    display(
+        Markdown(
+            "**What this page counts and draws is the embedded sample:** the complete data were not "
+            "at hand when it was made. *Official files* are counts of the complete ones."
+        )
+    )
 
 # %% [markdown]
 # ## Sizes, the paper's and the files'

@@ -78,7 +78,7 @@ layer_figure(complete, "cka_target", "CKA to the twin (%)")
 # knowing the class again once it recognises nine tenths of the test images that the trained model does. What was never learnt takes its time;
 # what was only silenced does not.
 
-# %% mystnb={"image": {"alt": "A panel a model, a line a method: steps until the class is known again, from the fewest and the most images shown. Vertical lines mark the retrained model."}, "figure": {"caption": "Complete data: steps until the class is known again, or the 60 that were tried; mean over trainings with 95 % intervals. Lines: the retrained twin.", "name": "fig-relearned-complete"}}
+# %% mystnb={"image": {"alt": "A panel a model, a line a method: steps until the class is known again, from the fewest and the most images shown. Vertical lines mark the retrained model."}, "figure": {"caption": "Complete data: steps until the class is known again, or the 60 that were tried; mean over trainings with 95 % intervals (text and table have medians). Lines: the retrained twin.", "name": "fig-relearned-complete"}}
 counts = shown_counts(complete)[::2]
 STEPS = {f"steps_{count}": f"from {count} images" for count in counts}
 dot_figure(tidy(complete, relearned), STEPS, label="steps")
@@ -101,7 +101,7 @@ feature_table(complete, caption="Features of the last hidden layer, complete dat
 returned_table(complete, caption="Fine-tuned on retained data alone, complete data")
 
 # %% [markdown]
-# [Partial amnesiac unlearning](partial_amnesiac.ipynb) has the same for more steps, and from the published end.
+# [Partial amnesiac unlearning](partial_amnesiac.ipynb) shows the same after more steps, and from the paper's own end.
 #
 # ## The same on this machine
 #

@@ -56,7 +56,7 @@ maps.similarity_table(full)
 # > The paper, Section 5.4.3: "the proposed partial amnesiac unlearning preserves the regions identified to be
 # > important for predicting the specific class."
 #
-# - Three pictures prove nothing. So each map of many images is compared with the map *before*: Pearson's correlation over the pixels, 1 where the same regions stand
+# - A few pictures prove nothing. So each map of many images is compared with the map *before*: Pearson's correlation over the pixels, 1 where the same regions stand
 #   out, 0 where the maps have nothing in common. A *flat* map, which points out nothing, counts as 0 (as 1 beside another flat one).
 # - Two models give the scale: one *retrained* without the class, one *not trained at all*.
 # - The text speaks of images of "class-8 and class-1", the caption of targets 3 and 1, which cannot both hold. The caption is followed.

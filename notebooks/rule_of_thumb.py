@@ -36,7 +36,7 @@ display(Markdown(f"{answer(points)}\n\n{unfinished('rule_of_thumb', 'full')}"))
 # %% [markdown]
 # Partial amnesiac unlearning takes back a part of what was learnt from batches that held the data to forget.
 
-# %% mystnb={"image": {"alt": "Three maps of LeNet: accuracy on the target class, and the distance to the retrained model, for each share of steps affected and each part of an update kept."}, "figure": {"caption": "LeNet on the complete MNIST: accuracy on the class to forget, and the gap to a model retrained without it, where everything kept is subtracted and where 1 % of the target images are still recognised. Paler is better; a dash: never there.", "name": "fig-map-lenet"}}
+# %% mystnb={"image": {"alt": "Three maps of LeNet: accuracy on the target class, and the distance to the retrained model, for each share of steps affected and each part of an update kept."}, "figure": {"caption": "LeNet on the complete MNIST: accuracy on the class to forget, and the gap to a model retrained without it, where everything kept is subtracted and where 1 % of the target images are still recognised. Less orange is better; a dash: never there.", "name": "fig-map-lenet"}}
 map_figure(points, "LeNet")
 
 # %% mystnb={"image": {"alt": "Three maps of the MLP: accuracy on the target class, and the distance to the retrained model, for each share of steps affected and each part of an update kept."}, "figure": {"caption": "The same for the MLP.", "name": "fig-map-mlp"}}

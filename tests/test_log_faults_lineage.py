@@ -229,7 +229,7 @@ def test_silence_of_two_restarts_the_earlier_one_stands(path):
     recording.restart(3)
     recording.close()
     assert open_log(path).history.entries[-1].inseparable == [[0, 2]]
-    with pytest.raises(InputError, match="1 steps, the first is 0, cannot be subtracted"):
+    with pytest.raises(InputError, match="1 of these steps, from 0 on, cannot be subtracted"):
         forget(open_log(path), model, [0])
 
 

@@ -175,7 +175,7 @@ def test_a_left_model_that_was_meant_refuses_requests_for_the_steps_before(tmp_p
         recording.step(ids, 1)
     recording.close()
     log, before = open_log(tmp_path / "log"), state(model)
-    with pytest.raises(InputError, match=r"1 steps, the first is 0, cannot be subtracted"):
+    with pytest.raises(InputError, match=r"1 of these steps, from 0 on, cannot be subtracted"):
         forget(log, model, IDS[:1])
     assert bits(state(model)) == bits(before)
     assert [entry.kind for entry in log.history.entries] == ["trained"]
@@ -338,7 +338,7 @@ def test_another_model_by_a_layer_replaced_between_steps_can_be_said_to_be_meant
     log = open_log(tmp_path / "log")
     moved = Layout.of(model).vector(model) - before
     assert torch.allclose(log.sum(range(20, 40)), moved, atol=1e-6)
-    with pytest.raises(InputError, match="2 steps, the first is 0, cannot be subtracted"):
+    with pytest.raises(InputError, match="2 of these steps, from 0 on, cannot be subtracted"):
         forget(log, model, IDS[:1])
 
 

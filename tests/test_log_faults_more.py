@@ -128,7 +128,9 @@ def test_a_left_model_that_trained_on_keeps_the_steps_before(tmp_path):
     recording.restart()
     train(model, recording, optimizer)
     recording.close()
-    with pytest.raises(InputError, match="10 steps|1 steps, the first is 0, cannot be subtracted"):
+    with pytest.raises(
+        InputError, match="10 steps|1 of these steps, from 0 on, cannot be subtracted"
+    ):
         forget(open_log(tmp_path / "log"), model, IDS[:1])
 
 

@@ -128,7 +128,7 @@ def test_steps_before_a_restart_are_not_subtracted_where_recording_never_ended(
         recording.checkpoint(3)
     killed(recording)
     before, log = state(model), open_log(tmp_path / "log")
-    with pytest.raises(InputError, match=r"2 steps, the first is 0, cannot be subtracted"):
+    with pytest.raises(InputError, match=r"2 of these steps, from 0 on, cannot be subtracted"):
         forget(log, model, [3], unfinished=True)
     assert all(tensor.equal(before[name]) for name, tensor in state(model).items())
 
@@ -140,7 +140,7 @@ def test_what_cannot_be_subtracted_is_known_after_an_unfinished_request(tmp_path
     killed(recording)
     log = open_log(tmp_path / "log")
     forget(log, model, [39], unfinished=True)  # of the last step
-    with pytest.raises(InputError, match="1 steps, the first is 0, cannot be subtracted"):
+    with pytest.raises(InputError, match="1 of these steps, from 0 on, cannot be subtracted"):
         forget(log, model, [3])
 
 

@@ -291,7 +291,7 @@ def test_limitations_are_measured_at_their_weakest() -> None:
     assert list(chapter.limitations(runs).values()) == [10, 75, 3]
     lines = repr(chapter.limitation_table(runs)).splitlines()[2:]
     assert [line.split()[-2:] for line in lines] == [
-        ["+10.00", "inconclusive"],  # one seed has no interval
-        ["+75.00", "inconclusive"],
-        ["+3.00", "inconclusive"],
+        ["10.00", "inconclusive"],  # one seed has no interval
+        ["75.00", "inconclusive"],
+        ["3.00", "inconclusive"],
     ]

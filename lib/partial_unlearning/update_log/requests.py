@@ -88,8 +88,8 @@ def _plan(
     if lost := (before ^ after) & log.history.inseparable:
         others = [n for n, steps in log.history.requests().items() if n != request and steps & lost]
         raise InputError(
-            f"{len(lost)} steps, the first is {min(lost)}, cannot be subtracted: something else "
-            "changed the weights after them (see Recording.restart); train again without them"
+            f"{len(lost)} of these steps, from {min(lost)} on, cannot be subtracted: something "
+            "else changed the weights after them (see Recording.restart); train again without them"
             + f". Of earlier requests {others} ask for some; undo those that need not hold here"
             * bool(others)
         )

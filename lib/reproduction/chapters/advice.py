@@ -29,9 +29,9 @@ CONDITIONS = {
     "Yes, if you hold some data out and look before you publish the new weights": "the pruned "
     "method gets down to 1 % in {reached} trainings, and not in the others",
     "Yes, if an answer is needed soon, and roughly will do": "it is one sum over the affected "
-    "steps and one subtraction, 0 training steps: milliseconds here, by the table of sizes minutes "
-    "to hours for billions of weights that are fine-tuned, and days if they are trained from "
-    "scratch; to stop in time, which the command does not, takes some of the target images",
+    "steps and one subtraction, 0 training steps, milliseconds here. For billions of weights it "
+    "is, by the table of sizes, minutes to hours if they are fine-tuned and days if trained from "
+    "scratch. To stop in time, which the command does not, takes some of the target images",
     "No, if batches are shuffled plainly and a request is large, such as a whole class": "1, 100 "
     "and 600 of 59,000 images (MNIST but for a thousand to test with) stand in {shares} of the "
     "steps by the closed form; with "

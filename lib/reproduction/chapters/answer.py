@@ -327,8 +327,8 @@ def _attacked() -> Part:
     apart = after.auc_high < before.auc_low or before.auc_high < after.auc_low
     return Part(
         f" An attack on an MLP tells images taken back from others in {after.auc:.1f} % of pairs "
-        f"(before {before.auc:.1f}, after the known method "
-        f"{lira.auc[whole]:.1f}; chance 50){caveats.better(part)}.",
+        f"(before {before.auc:.1f}, known method {lira.auc[whole]:.1f}; chance 50)"
+        f"{caveats.better(part, whole)}.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, in few "
         f"batches, after all that was recorded of them is taken back: {bounds(after)} %, before "
         f"{bounds(before)}{'' if apart else ' (intervals overlap)'}; after the known method "

@@ -179,7 +179,9 @@ def shuffled(part: str, whole: str) -> str:
     return f", and {told[part]:.1f} and {told[whole]:.1f} % where the hundred are plainly shuffled"
 
 
-def better(part: str) -> str:
-    """What the better attacker tells of one method at most, as the end of a sentence."""
-    told = _shuffled().get(part)
-    return "" if told is None else f", the stronger U-LiRA in up to {told:.1f} %"
+def better(part: str, whole: str) -> str:
+    """What the better attacker tells of both methods, as the end of a sentence."""
+    told = _shuffled()
+    if not {part, whole} <= set(told.index):
+        return ""
+    return f"; plainly shuffled, U-LiRA in {told[part]:.1f} % (known method {told[whole]:.1f})"

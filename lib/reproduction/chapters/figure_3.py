@@ -87,8 +87,8 @@ def in_words(result: Result) -> str:
     return (
         f"Target {result.config.target}, seed {result.config.seed}: the paper’s method "
         f"{verdict} the known one ({mean['proposed']:.3f} against "
-        f"{mean['baseline']:.3f}). The model retrained without the class, with a D_r of "
-        f"{d_r['retrained']:.2f} %, comes to {mean['retrained']:.3f}; "
+        f"{mean['baseline']:.3f}). The model retrained without the class, with a "
+        f"$\\mathcal{{D}}_r$ of {d_r['retrained']:.2f} %, comes to {mean['retrained']:.3f}; "
         f"nearer to the maps before: {' and '.join(nearer) or 'neither method'}."
     )
 

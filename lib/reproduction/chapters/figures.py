@@ -103,6 +103,7 @@ class Panels(Figure):
         return bundle if self.narrow is None else bundle | {NARROW: svg(self.narrow)}
 
 
+LONG = 24  # characters of an entry that has a line of its own on a phone
 MOST = 4
 """Panels with axes in one row; of more the labels would overlap: they stand in rows of three."""
 
@@ -167,7 +168,8 @@ def _nothing() -> Panels:
 
 
 def _legend(figure: Figure, handles: Sequence[Artist], most: int) -> None:
-    columns = min(len(handles), most)
+    long = max(len(str(handle.get_label())) for handle in handles) > LONG
+    columns = min(len(handles), 1 if long and figure.get_figwidth() < WIDTH else most)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2)
 
 

@@ -51,14 +51,16 @@ def epochs(found: Complete, table: int) -> str:
     mine = points[(points.table == table) & (points.placement == "tables")]
     if mine.empty:
         return NOTHING
-    undone = mine[mine.end == "backward"].groupby("method").epochs.mean()
+    undone = mine[mine.end == "backward"].groupby("method").epochs.median()
     ends = mine[(mine.end == "published") & mine.model.isin(mine[mine.end == "backward"].model)]
-    d_r = ends.groupby("method").d_r.mean()
+    d_r = ends.groupby(["model", "method"]).d_r.mean()
+    of, part = d_r.groupby("method").mean(), d_r.xs("proposed", level="method")
     return (
         f"Taking back whole epochs, the latest first, the class is gone after "
-        f"{undone.baseline:.1f} epochs (the paper: 2 to 3), in part after {undone.proposed:.1f}. "
-        f"When all are taken back, {d_r.baseline:.0f} and {d_r.proposed:.0f} % of everything else "
-        f"is recognised, of {d_r.trained:.0f} % before."
+        f"{undone.baseline:g} epochs (the paper: 2 to 3), in part after {undone.proposed:g}, "
+        f"median. When all are taken back, {of.baseline:.0f} and {of.proposed:.0f} % of everything "
+        f"else is recognised, of {of.trained:.0f} % before, mean over networks (in part "
+        f"{part.min():.0f} to {part.max():.0f} %)."
     )
 
 
@@ -69,10 +71,10 @@ def maps(found: Complete) -> str:
         return NOTHING
     alike = rows.groupby("method").similarity.mean()
     return (
-        "On a scale where 1 is the same picture, the maps of the other digits stay "
-        f"{alike.proposed:.2f} alike to those before after the paper’s method, and "
-        f"{alike.baseline:.2f} after the known one; after training again without the class "
-        f"{alike.retrained:.2f}. Whether that is a difference: {_words(found, 'maps-preserved')}."
+        "How alike the maps of the other digits are to those before, where 1 is the same picture: "
+        f"{alike.proposed:.2f} after the paper’s method, {alike.baseline:.2f} after the known one, "
+        f"{alike.retrained:.2f} after training again without the class. Whether the first two "
+        f"differ: {_words(found, 'maps-preserved')}."
     )
 
 
@@ -106,13 +108,12 @@ def _never_there(rows: pd.DataFrame) -> str:
     for (name, part), mine in rows[at].groupby(["dataset", "affected_fraction"]):
         there = mine.reached.astype(bool).sum()
         if there < len(mine):
-            where = f"{100 * part:.0f} % of the batches of {paper.TITLES[name]}"
-            parts.append(f"{where} (forgotten in {there} of {len(mine)})")
+            parts.append(f"{there} of {len(mine)} with {100 * part:.0f} % of {paper.TITLES[name]}")
     if not parts:
         return ""
     return (
-        f" The pruning forgets the class, down to {limits().level:g} %, in every training but "
-        f"those with {', '.join(parts)}."
+        f" Not always does the pruning forget the class, down to {limits().level:g} %: in "
+        f"{', '.join(parts)}; in all trainings elsewhere."
     )
 
 

@@ -112,7 +112,8 @@ def answer(results: Sequence[Result], attacked: pd.DataFrame) -> str:
         f"{_touched(affected(results))} "
         f"Beside the twin that never saw the {_images(few)}, total variation is "
         f"{_gap(points, few, NOTHING)} % if nothing is done, {_gap(points, few, WHOLE)} % after "
-        f"its steps are subtracted, and {_gap(points, few, ANOTHER)} % for another model that "
+        f"its steps are subtracted, {_gap(points, few, PART)} % after the paper’s part of them is, "
+        f"and {_gap(points, few, ANOTHER)} % for another model that "
         f"never saw it either. {_attacked(attacked)} This rests on {coverage('persons')}."
     )
 
@@ -132,7 +133,8 @@ def few_images(results: Sequence[Result]) -> str:
     return (
         f" Requests of {' and '.join(map(str, sizes))} images touched {touched} % of an "
         f"{results[0].config.model}’s steps and cost {cost} points of accuracy, the part "
-        "taken back; that nothing of them is left nobody can promise (*A person, not a class*)."
+        "taken back; that nothing of them is left nobody can promise "
+        "([A person, not a class](../notebooks/persons.ipynb))."
     )
 
 
@@ -154,22 +156,32 @@ def _touched(shares: pd.DataFrame) -> str:
 
 def _attacked(points: pd.DataFrame) -> str:
     """In which requests an attack on single images still finds something."""
-    mine = points[(points.attack == "LiRA") & (points.method == WHOLE)] if len(points) else points
+    kinds = {WHOLE: "whole steps were subtracted", PART: "the paper’s part was"}
+    mine = points[points.method.isin(kinds)] if len(points) else points
     if mine.empty:
         return "No attack was run yet."
+    lira, seen = mine[mine.attack == "LiRA"], mine[mine.attack == "U-LiRA"]
     told = [
-        f"{_images(row.request)} {row.batches}, {bounds(row)} % of pairs"
-        for _, row in mine.iterrows()
-        if not row.auc_low <= CHANCE <= row.auc_high
+        f"{_told(lira[lira.method == m])} after {said}"
+        for m, said in kinds.items()
+        if m in {*lira.method}
     ]
-    seen = points[(points.attack == "U-LiRA") & (points.method == WHOLE)].auc.max()
     return (
         "An attack on single images (LiRA, which ranks one that was trained on above one that was "
-        f"not; {CHANCE:g} % of pairs is chance) can be told from chance after whole steps were "
-        f"subtracted in {len(told)} of {len(mine)} kinds of request"
-        f"{': ' + '; '.join(told) if told else ''}. Beside retrained models (U-LiRA) it ranks up "
-        f"to {seen:.1f} % rightly: whoever has those sees that something was taken back."
+        f"not; {CHANCE:g} % of pairs is chance) can be told from chance in {' and in '.join(told)}."
+        f" Beside retrained models (U-LiRA) it ranks up to {seen.auc.max():.1f} % rightly: whoever "
+        "has those sees that something was taken back."
     )
+
+
+def _told(attacked: pd.DataFrame) -> str:
+    """In how many kinds of request an attack is not at chance, the one it tells best with it."""
+    above = attacked[(attacked.auc_low > CHANCE) | (attacked.auc_high < CHANCE)]
+    said = f"{len(above)} of {len(attacked)} kinds of request"
+    if above.empty:
+        return said
+    most = above.loc[(above.auc - CHANCE).abs().idxmax()]
+    return f"{said} (at most {_images(most.request)} {most.batches}, {bounds(most)} % of pairs)"
 
 
 def affected_figure(points: pd.DataFrame) -> Figure:
@@ -190,7 +202,7 @@ def affected_figure(points: pd.DataFrame) -> Figure:
         for batches, role in (("shuffled", "baseline"), ("together", "proposed")):
             mine, style = rows[rows.batches == batches], look(role)
             axis.plot(asked, 100 * np.array(lines[batches]), color=style["color"], linewidth=1)
-            name = f"{BATCHES[batches]}: dots measured, line in closed form"
+            name = BATCHES[batches]
             style |= {"markersize": 5, "linestyle": "none"}
             axis.plot(mine.images, 100 * mine.measured, label=name, **style)
         axis.set(xscale="log", xlabel="images in the request", ylim=(-3, 103))

@@ -19,9 +19,12 @@ HEADINGS = ("Partition", "Shards", "Slices")
 RANDOM = ["one sample", "10 random samples", "1 % at random"]
 
 LIMITATIONS = {
-    "D_r lost by class, smallest": ("accuracy tends to be notably low", 5),
-    "cost of 1 % at random, smallest": ("multiple shards", 50),
-    "range of D_r, random designs": ("dependent on the number of shards", 2),
+    "points of D_r lost by shards of classes, beside random ones, smallest": (
+        "accuracy tends to be notably low",
+        5,
+    ),
+    "percent of a training that 1 % at random costs, smallest": ("multiple shards", 50),
+    "points of D_r between random designs": ("dependent on the number of shards", 2),
 }
 """The section's limitations: our measure -> the paper's words, and the least that confirms them."""
 
@@ -92,7 +95,7 @@ def executed_table(results: Sequence[Result]) -> Table:
 
 
 def limitations(results: Sequence[Result]) -> dict[str, float]:
-    """The measures of :data:`LIMITATIONS`, each where it is weakest, in points or percent."""
+    """The measures of :data:`LIMITATIONS`, each where it is weakest."""
     d_r = accuracies(results).d_r.xs("ensemble", level="method")
     cost = costs(results).share.xs("1 % at random", level="request")
     by_class, random = (d_r.xs(how, level="partition") for how in ("by class", "iid"))
@@ -136,13 +139,18 @@ def opening(results: Sequence[Result]) -> Table:
         Verdict(
             "Section 3.2.1",
             quote,
-            {"here": (word, "", f"{measure}: {over} points or percent")},
+            {"here": (word, "", f"{measure}: {_unsigned(over)}")},
             trainings,
             f"At least {bound:g}: the whole 95 % interval over trainings lies on one side.",
         )
         for quote, measure, bound, over, word in _judged(results)
     ]
     return box(found, _in_words(results))
+
+
+def _unsigned(over: Interval) -> str:
+    """A quantity, which is no difference, with its interval."""
+    return str(over).replace("+", "")
 
 
 def _in_words(results: Sequence[Result]) -> str:
@@ -166,9 +174,9 @@ def _ends(values: pd.Series) -> str:
 def limitation_table(results: Sequence[Result]) -> Table:
     """The section's limitations with our measure, its bound and a finding over trainings."""
     rows = [
-        [f"“{quote}”", measure, f"at least {bound:g}", str(found), word]
+        [f"“{quote}”", measure, f"at least {bound:g}", _unsigned(found), word]
         for quote, measure, bound, found, word in _judged(results)
     ]
-    heads = ("The paper says", "Measured", "Bound, points or percent", "Here", "Finding")
+    heads = ("The paper says", "Measured", "Bound", "Here", "Finding")
     caption = "The limitations that Section 3.2.1 names."
     return simple_table(rows, headings=heads, caption=caption)

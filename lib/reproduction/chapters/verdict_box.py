@@ -40,8 +40,8 @@ SAID = {"equal": "at equal forgetting", "published": "as published"}
 COMPARED = ("comparison", "family")
 DIFFERENCE = "Points of accuracy on everything else, the paper’s method minus "
 EACH = (
-    "Each line is judged for itself, more strictly the more lines there are; all together by one "
-    "test, which may tell what no line can alone."
+    "The findings above are of one test over all lines together, which may tell what no line can "
+    "alone; each line is judged for itself, more strictly the more lines there are."
 )
 SHORT = 150  # characters of a note that stands beside its finding
 OTHER = {"baseline": "the known one", "reversed": "the same turned round"}
