@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 import numpy as np
 import pandas as pd
@@ -509,6 +509,105 @@ def test_a_checkpoint_that_could_not_be_read_is_refused_when_it_is_made(tmp_path
     killed(recording)
     saved = checkpoint.read_checkpoint(open_log(tmp_path / "log").folder)
     assert saved["position"]["steps"] == 0  # the one before is whole
+
+
+class Backbone(nn.Module):
+    """As is usual with pretrained ones: what is frozen is in no checkpoint, but in a file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(6, 6), nn.Linear(6, 3)
+        nn.init.eye_(self.body.weight)  # as the file has it
+        nn.init.zeros_(self.body.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x))
+
+    def state_dict(self, *given, **options) -> dict[str, torch.Tensor]:
+        trained = {name for name, weight in self.named_parameters() if weight.requires_grad}
+        whole = super().state_dict(*given, **options)
+        return {name: tensor for name, tensor in whole.items() if name in trained}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor], strict: bool = False) -> object:
+        return super().load_state_dict(state, strict=False)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_checkpoint_that_leaves_trained_weights_out_is_no_way_back(tmp_path, trained):
+    model = Backbone()
+    model.body.requires_grad_(trained)
+    optimizer = sgd(model)
+    recording = record(model, tmp_path / "log", keep=[optimizer], **ALL)
+    train(model, recording, optimizer, range(5))
+    model.body.requires_grad_(False)
+    recording.checkpoint(0)
+    killed(recording)
+    again = Backbone()
+    again.body.requires_grad_(False)
+    if trained:
+        with pytest.raises(InputError, match=r"leaves some out.*Give it a state_dict\(\)"):
+            record(again, tmp_path / "log", keep=[sgd(again)], resume=True)
+        again.body.load_state_dict(model.body.state_dict())
+    recording = record(again, tmp_path / "log", keep=[sgd(again)], resume=True)
+    assert recording.steps == 5
+    assert torch.equal(again.head.weight, model.head.weight)
+
+
+class Kept:
+    """Something of anyone's, in ``keep``."""
+
+    def __init__(self, held: object = 1, error: type[Exception] | None = None) -> None:
+        self.held, self.error = held, error
+
+    def state_dict(self) -> dict[str, object]:
+        return {"held": self.held}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        if self.error:
+            raise self.error("not mine")
+
+
+@pytest.mark.parametrize("held", [lambda: 1, Lock(), Thread], ids=["lambda", "lock", "class"])
+def test_what_no_checkpoint_can_hold_is_refused_when_it_is_made(tmp_path, held):
+    model = net()
+    recording = record(model, tmp_path / "log", keep=[Kept()], **ALL)
+    recording.checkpoint(0)
+    recording._parts[1] = Kept(held)
+    with pytest.raises(InputError, match="holds more than tensors"):
+        recording.checkpoint(1)
+    killed(recording)
+    assert checkpoint.read_checkpoint(open_log(tmp_path / "log").folder)["position"]["epoch"] == 0
+
+
+@pytest.mark.parametrize("error", [IndexError, AssertionError, OSError, NotImplementedError])
+def test_whatever_a_part_raises_is_said_to_be_of_another_checkpoint(tmp_path, error):
+    model = net()
+    recording = record(model, tmp_path / "log", keep=[Kept()], **ALL)
+    recording.checkpoint(0)
+    killed(recording)
+    before = state(model)
+    with pytest.raises(InputError, match="made of other parts: not mine"):
+        record(model, tmp_path / "log", keep=[Kept(error=error)], resume=True)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in state(model).items())
+
+
+@pytest.mark.parametrize("strategy", ["layer_magnitude", "global_magnitude"])
+def test_a_number_of_steps_that_cannot_be_told_is_believed_aloud(tmp_path, strategy):
+    model = net()
+    recording = record(model, tmp_path / "log", **ALL | {"strategy": strategy})
+    optimizer = sgd(model)
+    train(model, recording, optimizer, range(5))
+    best = state(model)
+    train(model, recording, optimizer, range(5, 10))
+    model.load_state_dict(best)
+    with pytest.warns(UserWarning, match="just 5 steps is believed"):
+        recording.restart(5)
+
+
+def test_embeddings_that_forward_passes_change_are_said_not_to_be_watched(tmp_path):
+    model = nn.Sequential(nn.Embedding(6, 3, max_norm=1.0), nn.Linear(3, 2))
+    with pytest.warns(UserWarning, match=r"forward passes change 0 \(max_norm\)"):
+        record(model, tmp_path / "log", **ALL)
 
 
 def counting() -> tuple[nn.Module, torch.optim.Optimizer]:

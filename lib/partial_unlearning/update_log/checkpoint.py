@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Sequence
-from pickle import UnpicklingError
+from pickle import PicklingError, UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -34,7 +34,10 @@ def write_checkpoint(
         "position": position,
     }
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    try:
+        torch.save(content, buffer)
+    except (PicklingError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise _not_plain(error) from error
     _load(buffer)  # before it takes the place of one that can be read
     folder.put(FILE, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
 
@@ -54,11 +57,15 @@ def _load(buffer: io.BytesIO) -> dict[str, Any]:
     try:
         return dict(torch.load(buffer, map_location="cpu", weights_only=True))
     except (UnpicklingError, RuntimeError) as error:
-        raise InputError(
-            "what is kept holds more than tensors, plain numbers, texts and lists of them: "
-            f"{str(error).splitlines()[0]} Make it plain, such as float(learning_rate), or keep it "
-            "in a file of your own"
-        ) from error
+        raise _not_plain(error) from error
+
+
+def _not_plain(error: Exception) -> InputError:
+    return InputError(
+        "what is kept holds more than tensors, plain numbers, texts and lists of them: "
+        f"{str(error).splitlines()[0]} Make it plain, such as float(learning_rate), or keep it "
+        "in a file of your own"
+    )
 
 
 def lacks(folder: Folder, steps: set[int]) -> bool:
@@ -85,7 +92,7 @@ def restore(
             part.load_state_dict(state)  # the model last: a refusal leaves it as it was
         for generator, state in zip(generators, saved["generators"], strict=True):
             generator.set_state(state)
-    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever a part of anyone's raises
         raise InputError(f"the checkpoint was made of other parts: {error}; give those") from error
     torch.set_rng_state(saved["torch"])
     for number, state in enumerate(saved["cuda"][: torch.cuda.device_count()]):

@@ -260,7 +260,8 @@ def create(
         batch_size: most samples in a step; needed.
         strategy: of pruning, one of :data:`STRATEGIES`.
         sparsity_first: fraction of the first layer's update that is pruned away, 0..1.
-        sparsity_last: that of the last layer; layers between lie on a straight line.
+        sparsity_last: that of the last layer; layers between lie on a straight line. A single
+            layer is the first.
         seed: of the mask.
         block: neighbours that ``random`` keeps or prunes together.
         values: type of the stored values: ``bfloat16``, ``float16`` or ``float32``.

@@ -93,7 +93,13 @@ class Recording:
         inseparable = to_ranges(history.inseparable)
         return {"subtracted": to_ranges(lacks), "inseparable": inseparable}
 
-    def _go_to(self, steps: int, epoch: int, **held: list[list[int]]) -> None:
+    def _go_to(self, steps: int, epoch: int, weights: str = "", **held: list[list[int]]) -> None:
+        if weights and weights != self.log.description.digest(self.model):
+            raise InputError(
+                "the checkpoint does not bring back all weights that the model had: its "
+                "state_dict() leaves some out, or its load_state_dict() changes them. Give it a "
+                "state_dict() that holds all, or load those that it leaves out before record()"
+            )
         self.epoch, self._held = epoch, held
         ended = self.log.history.trained_steps
         if steps < ended:  # its weights were lost, or the script is run again
@@ -185,7 +191,7 @@ class Recording:
         and if the model has changed, no step so far can be subtracted any more.
 
         InputError: another model, more steps than there are, fewer than at the last close(), or not
-        the weights that it then holds.
+        the weights that it then holds, which by masks of magnitude cannot be told: a warning.
         """
         self._wait()
         history, digest = self.log.history, self.log.description.digest(self.model)
@@ -228,7 +234,12 @@ class Recording:
     def _refuse_belied(self, steps: int) -> None:
         """Raise InputError if the model cannot be what it was after so many steps."""
         if not self.log.mask.fixed:
-            return  # it cannot be told
+            warnings.warn(
+                f"that the model holds just {steps} steps is believed: where each update has a "
+                "mask of its own it cannot be told",
+                stacklevel=4,
+            )
+            return
         ends = [end for _, end in self._held["inseparable"]]
         first = max([self.log.history.trained_steps, *ends])
         readings = self._recorder.readings(self.model)
@@ -250,7 +261,8 @@ class Recording:
         epoch = whole_number("the epoch", epoch, 0, EPOCHS)
         self._check()
         self.log.flush()
-        position = {"steps": self.steps, "epoch": epoch, **self._held}
+        weights = self.log.description.digest(self.model)  # a state_dict() may leave some out
+        position = {"steps": self.steps, "epoch": epoch, "weights": weights, **self._held}
         checkpoint.write_checkpoint(self.log.folder, self._parts, self._generators, position)
 
     def close(self) -> None:
@@ -284,6 +296,18 @@ def _refuse_ungathered(gathered: bool) -> None:
         raise InputError(
             "each of several processes sees only its own sample ids: record(..., gathered=True) in "
             "one of them, batch_size of all, and step(gather_ids(ids)); all call gather_ids"
+        )
+
+
+def _warn_of_norms(model: nn.Module) -> None:
+    """Say what is not seen of embeddings whose rows forward passes scale."""
+    names = [name for name, part in model.named_modules() if getattr(part, "max_norm", None)]
+    if names:
+        warnings.warn(
+            f"forward passes change {', '.join(names)} (max_norm): what else changes them between "
+            "two steps is not noticed and counts as a part of the next. Call step() once after "
+            "each optimizer.step(), and restart() after you load other weights",
+            stacklevel=4,
         )
 
 
@@ -349,7 +373,9 @@ def record(
     try:
         if known:
             _refuse_other(log.description, settings)
-        return Recording(model, log, keep, generators, gathered)
+        recording = Recording(model, log, keep, generators, gathered)
+        _warn_of_norms(model)
+        return recording
     except BaseException:  # a warning that was made an error, too
         log.folder.unlock()  # so that it can be tried again
         raise
