@@ -10,6 +10,7 @@
 #     name: python3
 # ---
 # %% [markdown]
+# (persons)=
 # # A person, not a class
 #
 # *Beyond the paper.* The paper forgets whole classes. Whoever asks to be forgotten is a person with a few images among many, of any class.
