@@ -44,8 +44,8 @@ titles = {"mnist": "MNIST", "organamnist": "OrganAMNIST"}
 if settings.source == "sample":
     display(
         Markdown(
-            "**What this page counts and draws is the embedded sample:** the complete data were not "
-            "at hand when it was made. *Official files* are counts of the complete ones."
+            "**What this page counts and draws is the embedded sample**, not the complete data; "
+            "*Official files* are counts of the complete ones."
         )
     )
 

@@ -437,19 +437,28 @@ def test_a_buffer_may_be_named_like_extra_state(tmp_path):
 PERSON = 2**40 + 98765
 
 
+def record_on(path: Path, steps: int, told: int) -> None:
+    """Record without end, and tell when there are so many steps."""
+    model, ids = nn.Linear(500, 40), torch.tensor([PERSON, 7])
+    recording, optimizer = record(model, path, **ALL | {"ids": ids}), sgd(model)
+    for step in count():
+        model(torch.ones(4, 500)).mean().backward()
+        optimizer.step()
+        recording.step(torch.tensor([ids[int(step % 5 > 0)], 1000 + step, 2000 + step, 3]), 0)
+        if step == steps:
+            os.write(told, b"!")
+
+
 def killed_after(path: Path, steps: int) -> None:
     """A log of a process that was killed after so many steps; in each fifth was the person."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
-        model, ids = nn.Linear(500, 40), torch.tensor([PERSON, 7])
-        recording, optimizer = record(model, path, **ALL | {"ids": ids}), sgd(model)
-        for step in count():
-            model(torch.ones(4, 500)).mean().backward()
-            optimizer.step()
-            recording.step(torch.tensor([ids[int(step % 5 > 0)], 1000 + step, 2000 + step, 3]), 0)
-            if step == steps:
-                os.write(writing, b"!")
-    os.read(reading, 1)
+        try:
+            record_on(path, steps, writing)
+        finally:
+            os._exit(1)  # a child that fails runs no test of its parent
+    os.close(writing)
+    assert os.read(reading, 1)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
@@ -567,7 +576,14 @@ class Kept:
             raise self.error("not mine")
 
 
-@pytest.mark.parametrize("held", [lambda: 1, Lock(), Thread], ids=["lambda", "lock", "class"])
+class Wordless:
+    """Cannot be pickled, and does not say why."""
+
+    def __reduce__(self) -> str:
+        raise TypeError
+
+
+@pytest.mark.parametrize("held", [lambda: 1, Lock(), Thread, Wordless()])
 def test_what_no_checkpoint_can_hold_is_refused_when_it_is_made(tmp_path, held):
     model = net()
     recording = record(model, tmp_path / "log", keep=[Kept()], **ALL)

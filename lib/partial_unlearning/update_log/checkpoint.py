@@ -61,10 +61,10 @@ def _load(buffer: io.BytesIO) -> dict[str, Any]:
 
 
 def _not_plain(error: Exception) -> InputError:
+    first, *_ = str(error).splitlines() or [type(error).__name__]
     return InputError(
         "what is kept holds more than tensors, plain numbers, texts and lists of them: "
-        f"{str(error).splitlines()[0]} Make it plain, such as float(learning_rate), or keep it "
-        "in a file of your own"
+        f"{first} Make it plain, such as float(learning_rate), or keep it in a file of your own"
     )
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from reproduction.chapters.figures import look, side_by_side
 from reproduction.chapters.forgotten import (
     METHODS,
+    PUBLISHED,
     SECOND,
     TWIN,
     coverage,
@@ -99,14 +100,18 @@ def inside(results: Sequence[Result]) -> str:
 def known_again(results: Sequence[Result]) -> str:
     """How soon each network knows the class again from a few images, beside its twin."""
     steps, fewest = tidy(results, relearned), min(shown_counts(results))
-    parts = []
+    parts, after_all = [], []
     for model, found in steps.groupby("model", sort=False):
         soon = _steps(found[found.method.isin(METHODS)], fewest)
         never = _steps(found[found.method == TWIN], fewest)
         parts.append(f"{soon} ({model}; one that never saw it: {never})")
+        part = found[found.method == PUBLISHED[1]]
+        after_all += [f"{_steps(part, fewest)} ({model})"] if len(part) else []
+    told = f" With all of the paper’s part taken back: after {', '.join(after_all)}."
     return (
         f"Shown {fewest} images of the class, a network that has forgotten it knows it again after "
         f"{', '.join(parts)} steps, median over all six methods at equal forgetting."
+        f"{told if after_all else ''}"
     )
 
 

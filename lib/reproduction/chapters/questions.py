@@ -169,7 +169,7 @@ def forgotten(found: Complete) -> str:
     runs = complete_runs("forgotten")
     if not runs:
         return is_it_forgotten(found).said
-    return f"Only on the surface: its answers are as asked. {known_again(runs)}"
+    return f"At equal forgetting only on the surface: its answers are as asked. {known_again(runs)}"
 
 
 QUESTIONS = {
