@@ -60,6 +60,8 @@ def write_atomic(path: Path, content: str | bytes | memoryview, mode: int | None
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
+            if hasattr(os, "posix_fadvise"):  # else months of a log push all else out of memory
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
