@@ -110,6 +110,23 @@ def test_true_statements_of_accumulated_steps_with_batch_normalisation(
     assert log.unchanged(range(10)) == {0, 2, 4, 6, 8}
 
 
+@pytest.mark.parametrize("strategy", ["random", "layer_magnitude", "global_magnitude"])
+def test_true_statements_of_how_much_of_a_step_can_be_taken_back(tmp_path, strategy):
+    """Statistics, which move most of all, neither take the place of weights nor count as them."""
+    pruning = {"strategy": strategy, "sparsity_first": 0.5, "sparsity_last": 0.5}
+    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    log = accumulated(tmp_path / "log", model, **pruning, buffers="keep")
+    weights = log.description.layout.is_weight
+    least = min(int(weights[positions].sum()) for positions, _ in log.updates(range(1, 10, 2)))
+    if strategy != "random":
+        assert least == log.description.kept
+    _, said = request(tmp_path / "log", model, *ids_file(tmp_path / "log", IDS[:8]))
+    assert f"of each step {least} of {int(weights.sum())} entries were recorded" in said
+    log = accumulated(tmp_path / "both", model, **pruning, buffers="subtract")
+    _, said = request(tmp_path / "both", model, *ids_file(tmp_path / "both", IDS[:8]))
+    assert f"of each step {log.description.kept} of {len(weights)} entries were recorded" in said
+
+
 def test_true_statements_of_steps_that_a_scaler_skipped(tmp_path):
     model = nn.Linear(6, 3)
     optimizer, scaler = torch.optim.SGD(model.parameters(), lr=0.1), torch.amp.GradScaler("cpu")

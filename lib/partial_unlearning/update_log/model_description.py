@@ -71,6 +71,7 @@ class ModelDescription(Description):
 
     def draw_mask(self) -> Mask:
         """The mask as this version of torch draws it."""
+        kept = self.buffers == "keep"  # then no request needs the changes of statistics
         with one_thread():
             return build_mask(
                 self.strategy,
@@ -79,6 +80,7 @@ class ModelDescription(Description):
                 sparsity_last=self.sparsity_last,
                 seed=self.seed,
                 block=self.block,
+                last=(~self.layout.is_weight).nonzero().ravel() if kept else None,
             )
 
     @cached_property
@@ -91,6 +93,15 @@ class ModelDescription(Description):
                 f"use torch {self.versions['torch']}, which wrote the log"
             )
         return mask
+
+    @cached_property
+    def subtractable(self) -> tuple[int, int]:
+        """How many entries of an update a request can subtract, of how many that it may change."""
+        if self.buffers == "subtract":
+            return self.kept, self.size
+        kept = self.mask.kept(torch.zeros(self.size, device="cpu"))
+        weights = self.layout.is_weight
+        return int(weights[kept].sum()), int(weights.sum())
 
     @cached_property
     def updates(self) -> UpdateCodec:

@@ -354,8 +354,8 @@ def record(
         path: folder of the log, or an fsspec URL.
         keep: what a checkpoint must hold beside the model: the optimizer, a scheduler.
         generators: random generators that the loop draws from; torch's own is always kept.
-        resume: go on at the log's checkpoint, or at its end if ``model`` has the weights it
-            ended with; begin a new log if there is none.
+        resume: go on at the log's checkpoint, whatever weights ``model`` has, or at its end if
+            they are those it ended with; begin a new log if there is none.
         gathered: of several processes that train together this one records, and gives the ids
             of all (:func:`gather_ids`).
         settings: of a new log, see :func:`create`.

@@ -19,11 +19,11 @@ from partial_unlearning.state import State
 from partial_unlearning.system.files import refuse_unwritable, write_atomic
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.codecs import sample_ids
-from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.folder import ROOT
 from partial_unlearning.update_log.history import FILE as HISTORY
 from partial_unlearning.update_log.history import Entry, from_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog, open_log
+from partial_unlearning.update_log.model_description import ModelDescription
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo, purge
 
 OWN = (ROOT, HISTORY, CHECKPOINT, "updates", "batches")
@@ -105,7 +105,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         ) from error
 
 
-def _tell(plan: Preview, about: Description) -> None:
+def _tell(plan: Preview, about: ModelDescription) -> None:
     _say(
         f"{len(plan.asked)} of {plan.steps} steps are affected "
         f"({plan.affected_fraction:.1%} of the training); "
@@ -115,9 +115,10 @@ def _tell(plan: Preview, about: Description) -> None:
         _say(f"warning: {len(plan.unchanged)} of these steps {UNCHANGED}", err=True)
     if also := plan.after - plan.before - plan.asked:
         _say(f"{len(also)} more steps of earlier requests are still in these weights")
+    recorded, entries = about.subtractable
     _say(
-        f"of each step {about.kept} of {about.size} entries were recorded "
-        f"({about.kept / about.size:.1%}); the rest of what it did stays in the weights"
+        f"of each step {recorded} of {entries} entries were recorded "
+        f"({recorded / entries:.1%}); the rest of what it did stays in the weights"
     )
     nbytes = len(plan.before ^ plan.after) * about.update_bytes
     _say(f"{nbytes} bytes to read; log verify checks them beforehand")
