@@ -132,9 +132,7 @@ def few_images(results: Sequence[Result]) -> str:
     )
     return (
         f" Requests of {' and '.join(map(str, sizes))} images touched {touched} % of an "
-        f"{results[0].config.model}’s steps and cost {cost} points of accuracy, the part "
-        "taken back; that nothing of them is left nobody can promise "
-        "([A person, not a class](#persons))."
+        f"{results[0].config.model}’s steps and cost {cost} points of accuracy."
     )
 
 

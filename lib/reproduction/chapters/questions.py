@@ -18,7 +18,9 @@ from reproduction.chapters.answer import (
 )
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
+from reproduction.chapters.forgotten import TWIN
 from reproduction.chapters.log_size import in_words, log_bytes
+from reproduction.chapters.membership import attack_on_the_mlp
 from reproduction.chapters.persons import few_images
 from reproduction.chapters.verdict_box import one_decimal
 from reproduction.checking.claims import limits
@@ -27,8 +29,6 @@ from reproduction.checking.verdicts import CONFIRMED, CONTRADICTED, NOT_RUN
 from reproduction.study.stored_runs import Result
 
 YES = {CONFIRMED: "Yes, confirmed", CONTRADICTED: "No, contradicted"}
-ENDS = ("train", "published")
-"""Where the class is first forgotten, and with everything taken back."""
 BITS, DENSE = 16, 32
 """Of a stored value, and of one of a log that keeps everything."""
 
@@ -93,11 +93,14 @@ def _example(found: Complete, shares: pd.Series) -> str:
     if mine.empty:
         return ""
     table, model = mine.idxmax()
+    names = called(found)
+    alike = [names[key] for key in mine.index[mine.round() == mine.round().max()]]
+    where = f", in {names[table, model]}" if len(alike) > 1 else ""
     runs = [run for run in complete_runs(f"figure_{table}") if run.config.model == model]
     whole = _whole_bytes(runs[0]) / 1e9
     affected = fmean(run.facts["affected_fraction"] for run in runs) * whole
     return (
-        f"; least is saved in {called(found)[table, model]}, {mine.max() / 100 * whole:.2f} GB in "
+        f"; least is saved in {' and '.join(alike)}{where} {mine.max() / 100 * whole:.2f} GB in "
         f"place of {whole:.2f} (if it is known before training who will ask, keeping only their "
         f"steps whole takes {affected:.2f})"
     )
@@ -110,9 +113,9 @@ def _whole_bytes(run: Result) -> float:
     return whole_log(run.config.model, run.config.width, run.config.dataset, run.facts["steps"])
 
 
-def _missed(found: Complete, end: str) -> str:
-    """In which networks some trainings never forget, ``LeNet, 3 of 10``; empty for none."""
-    rows, names = ends(found.data, "proposed", end), called(found)
+def _missed(found: Complete) -> str:
+    """Where trainings keep the class to the paper's end, ``LeNet, 3 of 10``; empty for none."""
+    rows, names = ends(found.data, "proposed", "published"), called(found)
     return "; ".join(
         f"{names[key]}, {(~of.reached.astype(bool)).sum()} of {len(of)}"
         for key, of in rows.groupby(["table", "model"], sort=False)
@@ -148,19 +151,31 @@ def _by_share(points: pd.Series) -> str:
 
 def price(found: Complete) -> str:
     """What a request costs in accuracy and how much of the training it touches, in a sentence."""
-    points, whole = (below(found.data, "proposed", "trained", end) for end in ENDS)
+    points = below(found.data, "proposed", "trained", "published")
     if points.empty:
         return NOTHING
-    level = f"{limits().level:g} % of the class"
-    never, left = (_missed(found, end) for end in ENDS)
-    never = f" Some trainings never came down to {level}: {never}." if never else ""
+    left = _missed(found)
     left = f" (left out, as more than {limits().forgotten:g} % stayed: {left})" if left else ""
     return (
-        "Yes, if a request leaves nearly all training steps untouched. The command takes back all "
-        f"that was recorded of the steps it touches.{few_images(complete_runs('persons'))} A class "
-        f"cost, on all else and as means of networks, {_by_share(whole)}{left}. Only until {level} "
-        f"is still named, {_span(points)}; but that takes images of the class, and the command "
-        f"does not do it.{never}"
+        "Yes, if it is answers that must change, and a request leaves nearly all training steps "
+        f"untouched.{_trace()} The command takes back all that was recorded of the steps that a "
+        f"request touches.{few_images(complete_runs('persons'))} A class cost, on all else and as "
+        f"means of networks, {_by_share(points)}{left}."
+    )
+
+
+def _trace() -> str:
+    """That it does not hide who was in the data, with what an attack still tells."""
+    told = attack_on_the_mlp().get("auc", pd.Series(dtype=float))
+    if told.empty:
+        return ""
+    return (
+        " No, if it must not show that somebody was in the data: in an MLP, where a person’s "
+        "images sat in few batches, an attack told them from others in "
+        f"{told['trained']:.1f} % of pairs before the request and in "
+        f"{told['partial amnesiac, all subtracted']:.1f} % after it ({told[TWIN]:.1f} % had they "
+        "never been trained on; [A person, not a class](#persons)). And the log itself is personal "
+        "data: it says who was in which batch."
     )
 
 

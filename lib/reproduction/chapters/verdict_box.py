@@ -1,5 +1,6 @@
 """The box that opens a chapter: what the paper claims, and what came of it on the complete data."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -16,7 +17,7 @@ from reproduction.checking.comparing import (
     matched,
     printed,
 )
-from reproduction.checking.verdicts import NOT_RUN
+from reproduction.checking.verdicts import NOT_COMPARABLE, NOT_RUN
 
 HEADS: dict[str, tuple[str, ...]] = {
     **{f"table_{number}": (f"table-{number}-all",) for number in range(1, 7)},
@@ -42,6 +43,10 @@ DIFFERENCE = "Points of accuracy on everything else, the paper’s method minus 
 EACH = (
     "The findings above are of one test over all lines together, which may tell what no line can "
     "alone; each line is judged for itself, more strictly the more lines there are."
+)
+LEFT_OUT = (
+    "Not comparable: in more than half of the trainings, or in all but four, one of the two never "
+    "comes down to what is asked of both."
 )
 SHORT = 150  # characters of a note that stands beside its finding
 OTHER = {"baseline": "the known one", "reversed": "the same turned round"}
@@ -174,12 +179,20 @@ def _html(verdict: Verdict) -> str:
 
 
 def _finding(verdict: Verdict, at: str) -> str:
-    """A badge with the reading; with what was measured where no line of a model says it."""
-    word, note, measured = verdict.findings[at]
-    further = note or ("" if verdict.models else measured)
-    further = further if len(further) <= SHORT else ""  # then it stands in the fold
+    """A badge with the reading, and a word on it."""
+    word, further = verdict.findings[at][0], _further(verdict, at)
     below = f"<small>{with_symbols(further)}</small>" if further else ""
     return f"<li>{badge(word)} <span>{SAID.get(at, '')}</span>{below}</li>"
+
+
+def _further(verdict: Verdict, at: str) -> str:
+    """What was measured where no line of a model says it; of many lines how many say what."""
+    _, note, measured = verdict.findings[at]
+    further = note or ("" if verdict.models else measured)
+    if len(further) <= SHORT:
+        return further
+    words = Counter(line[at].rpartition(": ")[2] for line in verdict.models.values())
+    return ", ".join(f"{count} {word}" for word, count in words.items())
 
 
 def _folded(verdict: Verdict) -> str:
@@ -198,6 +211,8 @@ def _models_html(verdict: Verdict) -> str:
     if not run:
         return below
     each = f'<p class="runs">{EACH}</p>' if verdict.together and len(run) > 1 else ""
+    if any(NOT_COMPARABLE in line.values() for line in run.values()):
+        each += f'<p class="runs">{LEFT_OUT}</p>'
     heads = {"paper": "the paper", **SAID}
     kept = [name for name in heads if any(name in line for line in run.values())]
     head = "".join(f'<th scope="col">{heads[name]}</th>' for name in kept)
