@@ -149,7 +149,7 @@ assert profile == "smoke" or (own_after < 10 and others > -10)
 #
 # **bytes of the log ≈ steps × (2 × (1 − pruned) × weights trained + 4 × batch size + 48)**
 #
-# Two bytes are a value in bfloat16, four a sample id. Positions cost nothing, as the mask is rebuilt from its seed. Only weights that are *trained*
+# That is the storage a log takes. Two bytes are a value in bfloat16, four a sample id. Positions cost nothing, as the mask is rebuilt from its seed. Only weights that are *trained*
 # count: of a large model with adapters, the adapters'. *Pruned* is the fraction of all these weights: `sparsity_first=0.9, sparsity_last=0.9` prune
 # 90 %; the lines above, with 0.3 in the last layer, prune less, as the picture says. Your own numbers:
 
@@ -176,7 +176,7 @@ models = {
     "LeNet, this book's Table 1": (61_706, 8 * 469),
     "ResNet-18, CIFAR-10": (11.2e6, 200 * 391),
     "ResNet-50, ImageNet": (25.6e6, 90 * 5005),
-    "BERT base, fine-tuned": (110e6, 10_000),
+    "BERT base (110 million weights), fine-tuned": (110e6, 10_000),
     "adapters of a 7 B model": (20e6, 10_000),
     "1 B, fine-tuned": (1e9, 10_000),
     "7 B, fine-tuned": (7e9, 10_000),

@@ -340,7 +340,7 @@ def test_the_last_layer_alone_is_counted_network_by_network():
     counts = {word: int(count) for count, word in re.findall(r"(\d) (\w[\w ]*\w)", told.said)}
     for word in ("confirmed", "inconclusive"):
         assert counts[word] == told.scope.count(f": {word}")
-    assert counts["the same"] == told.scope.count("where the chosen mask is the last layer")
+    assert counts["identical"] == told.scope.count("where the chosen mask is the last layer")
 
 
 def test_how_far_both_methods_end_from_the_papers_accuracies_is_said():

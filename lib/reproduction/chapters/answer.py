@@ -235,7 +235,7 @@ def _last_layer(found: Complete) -> Sentence:
 
 def _counted(each: Mapping[Model, Comparison]) -> str:
     """How many networks have which finding for themselves."""
-    words = Counter("the same" if _same(one) else one.finding.word for one in each.values())
+    words = Counter("identical" if _same(one) else one.finding.word for one in each.values())
     return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
 
 

@@ -194,12 +194,13 @@ def feature_table(results: Sequence[Result], *, caption: str) -> Table:
             mine = found[found.method == method]
             again = steps[(steps.model == model) & (steps.method == method)]
             beside = NONE if method == TWIN else signed_interval(apart[model, method])
-            cells = [spread(mine[name].dropna().tolist()) for name in ("d_t", "probe")]
-            cells += [beside, spread(mine.cka_target.tolist()), spread(mine.cka_retained.tolist())]
+            cells = [spread(mine.d_t.dropna().tolist())]
             cells += [_steps(again, count) if len(again) else NONE for count in counts]
+            cells += [spread(mine.probe.dropna().tolist()), beside]
+            cells += [spread(mine[name].tolist()) for name in ("cka_target", "cka_retained")]
             rows.append([model, shown(method), *cells])
-    heads = ["Model", "Method", "d_t", "Probe", "Probe minus twin's", "CKA, target"]
-    heads += ["CKA, retained", *(f"Steps, {count} images" for count in counts)]
+    heads = ["Model", "Method", "d_t", *(f"Steps, {count} images" for count in counts)]
+    heads += ["Probe", "Probe minus twin's", "CKA, target", "CKA, retained"]
     return simple_table(rows, headings=heads, caption=caption, labels=2)
 
 

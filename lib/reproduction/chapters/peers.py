@@ -190,7 +190,8 @@ def coverage(profile: str, found: pd.DataFrame) -> str:
             done.append(f"{name} (trainings: {seeds[dataset, model]})")
         else:
             missing.append(name)
-    return f"Run: {', '.join(done) or 'none'}. Not run yet: {', '.join(missing) or 'none'}."
+    left = f" Not run yet: {', '.join(missing)}." if missing else ""
+    return f"Run: {', '.join(done) or 'none'}.{left}"
 
 
 def replayed(results: Iterable[Result]) -> str:

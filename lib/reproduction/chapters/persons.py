@@ -240,10 +240,10 @@ def request_table(points: pd.DataFrame, *, caption: str) -> Table:
         caption: says what the table shows.
     """
     measures = {
+        "logit_gap": "Surer than the twin by",
+        "total_variation": "Total variation",
         "accuracy": "Accuracy",
         "agreement": "Agreement",
-        "total_variation": "Total variation",
-        "logit_gap": "Surer than the twin by",
     }
     rows = []
     for (images, batches), found in cases(points, "images", "batches"):
