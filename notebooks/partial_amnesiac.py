@@ -45,6 +45,7 @@ from reproduction.chapters.leads import opening
 from reproduction.chapters.pictures.controls import controls_picture
 from reproduction.chapters.pictures.restored import restored_picture
 from reproduction.chapters.provenance_table import command, provenance
+from reproduction.chapters.questions import parts
 from reproduction.chapters.settings_tables import settings_table
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
@@ -93,6 +94,9 @@ controls_picture(complete().data["points"], numbers)
 # - No percentages are given. Ours are chosen on held-out images ([register](assumptions.ipynb)): the first and the last layer's, the others on a line between.
 # - Eq. (6) writes one mask for the run, which fits random pruning. A magnitude belongs to one update, so those masks differ from step to step.
 # - Methods are compared at equal forgetting: $\mathbf{w} - \lambda \mathbf{U}$, with $\lambda$ raised until at most 1 % of the target images trained on are recognised.
+
+# %% tags=["remove-input"]
+display(Markdown(parts(complete())))
 
 # %%
 with_code(

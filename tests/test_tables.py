@@ -107,13 +107,6 @@ def test_words_on_a_card_are_one_element():
     assert cell.get_text() == "then Dr is 1"
 
 
-def test_a_short_table_that_a_phone_has_no_room_for_is_cards():
-    wide, narrow = [f"of {'x' * 12}"] * 5, ["of x"] * 5
-    for row, count, cards in ((wide, 8, True), (wide, 9, False), (narrow, 8, False)):
-        made = simple_table([row] * count, headings=list("abcde"), caption="c")
-        assert ("comparison cards" in made._repr_html_()) == cards
-
-
 def test_cards_say_their_roles_and_headings():
     made = simple_table([["a", 1]], headings=("x", "d_r"), caption="c", cards=True)
     shown = BeautifulSoup(made.html, "html.parser").table

@@ -12,16 +12,14 @@ from reproduction.chapters.answer import (
     FLIPPING,
     NOTHING,
     Family,
-    called,
     comparable,
     more,
     paper_mean,
     span,
     trainings,
 )
-from reproduction.chapters.caveats import part_of_the_mlp
 from reproduction.chapters.complete import Complete, complete
-from reproduction.chapters.questions import BITS, DENSE, reproduces, storage, storage_shares
+from reproduction.chapters.questions import reproduces, storage
 from reproduction.chapters.tables import NONE, Table
 from reproduction.chapters.verdict_box import one_decimal, verdict_box
 from reproduction.checking.claims import limits
@@ -45,17 +43,6 @@ def family(found: Complete, which: Family) -> str:
         f"({span(each)}{trainings(each, limits().level)}; the paper, at its own end, "
         f"{one_decimal(paper_mean(each))})."
     )
-
-
-def taking_back(found: Complete) -> str:
-    """What partial amnesiac unlearning comes to, and what its part is in each network."""
-    shares = storage_shares(found) * DENSE / BITS
-    if shares.empty:
-        return family(found, AMNESIAC)
-    names = called(found)
-    parts = ", ".join(f"{names[key]} {share:.0f} %" for key, share in shares.items())  # type: ignore[index]
-    said = f"Of the entries of an update the part holds, by network: {parts}."
-    return f"{family(found, AMNESIAC)} {said}{part_of_the_mlp()}"
 
 
 def epochs(found: Complete, table: int) -> str:
@@ -145,7 +132,7 @@ LEADS: dict[str, Callable[[Complete], str]] = {
     "figure_3": maps,
     "figure_4": fractions,
     "amnesiac": growing,
-    "partial_amnesiac": taking_back,
+    "partial_amnesiac": partial(family, which=AMNESIAC),
     "label_flipping": partial(family, which=FLIPPING),
     "optimization": partial(family, which=ASCENT),
     "cost": storage,

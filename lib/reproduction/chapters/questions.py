@@ -16,6 +16,7 @@ from reproduction.chapters.answer import (
     of_tables,
     paper_mean,
 )
+from reproduction.chapters.caveats import part_of_the_mlp
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
 from reproduction.chapters.forgotten import TWIN
@@ -60,6 +61,15 @@ def storage_shares(found: Complete) -> pd.Series:
     mine = of_tables(found)
     density = mine[mine.density.notna()].groupby(["table", "model"]).density.mean()
     return 100 * density * BITS / DENSE
+
+
+def parts(found: Complete) -> str:
+    """How much of an update the proposed method's part is, by network, as a sentence."""
+    shares, names = storage_shares(found) * DENSE / BITS, called(found)
+    if shares.empty:
+        return NOTHING
+    said = ", ".join(f"{names[key]} {share:.0f} %" for key, share in shares.items())  # type: ignore[index]
+    return f"Of the entries of an update the part holds: {said}.{part_of_the_mlp()}"
 
 
 def storage(found: Complete) -> str:

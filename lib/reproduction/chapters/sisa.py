@@ -179,4 +179,4 @@ def limitation_table(results: Sequence[Result]) -> Table:
     ]
     heads = ("The paper says", "Measured", "Bound", "Here", "Finding")
     caption = "The limitations that Section 3.2.1 names."
-    return simple_table(rows, headings=heads, caption=caption)
+    return simple_table(rows, headings=heads, caption=caption, cards=True)

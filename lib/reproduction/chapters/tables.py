@@ -1,6 +1,5 @@
 """Tables for pages, all in one style; aligned text where there is no page."""
 
-import re
 from collections.abc import Sequence
 from statistics import mean, stdev
 
@@ -11,10 +10,6 @@ from reproduction.checking.verdicts import NONE, Finding
 
 __all__ = ["METHODS", "NONE", "Fold", "Table", "badge", "signed", "simple_table", "spread"]
 __all__ += ["with_symbols"]
-
-
-FEW, PHONE = 8, 54
-"""Rows that may be cards one below the other, and characters that stand in one on a phone."""
 
 
 class Table(Shown):
@@ -57,8 +52,7 @@ def simple_table(
         notes: lines below the table.
         above: for each column the heading over it and its neighbours, or an empty text.
         folds: for each row what stands folded below it.
-        cards: on a phone each row is a card, for tables of words rather than numbers; a short
-            table is anyway that is too wide for one.
+        cards: on a phone each row is a card, for tables of words rather than numbers.
     """
     body = [[c if isinstance(c, Finding) else str(c) for c in row] for row in rows]
     told = [at for at in range(labels, len(headings)) if any(str(row[at]) != NONE for row in body)]
@@ -73,17 +67,9 @@ def simple_table(
         labels=labels,
         notes=notes,
         folds=folds,
-        cards=cards or (labels <= 2 and 0 < len(body) <= FEW and _width(shown) > PHONE),
+        cards=cards,
     )
     return Table(_html(table), _plain(table))
-
-
-def _width(rows: Sequence[Sequence[object]]) -> int:
-    """Characters that a row takes at least: in each column the longest word."""
-    return sum(
-        2 + max(len(word) for cell in column for word in re.split(r"[ /]", _text(cell)))
-        for column in zip(*rows, strict=True)
-    )
 
 
 def _text(cell: object) -> str:

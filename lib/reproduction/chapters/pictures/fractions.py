@@ -62,18 +62,20 @@ def lines_picture(points: pd.DataFrame, measure: str, end: str) -> Picture:
 
 
 def _panel(axis: Axes, rows: pd.DataFrame) -> None:
-    ends = {}
+    ends, whole = {}, 100 * rows.affected_fraction.max()
     for order, (method, found) in enumerate(rows.groupby("method", sort=False)):
         by_part = found.groupby("affected_fraction").value
         x, means, style = 100 * by_part.mean().index, by_part.mean(), look(method, order)
         axis.plot(x, means, **style)
         axis.vlines(x, by_part.min(), by_part.max(), color=style["color"], linewidth=1)
-        ends[method] = (means.iloc[-1], style["color"])
+        last = "" if x[-1] == whole else f", to {x[-1]:g} %"  # where a line ends before the others
+        ends[f"{STRATEGIES.get(method, method)}{last}"] = (means.iloc[-1], style["color"])
     ordered = sorted(ends.items(), key=_height)
     heights = apart([_height(end) for end in ordered])
-    for at, (method, (_, colour)) in zip(heights, ordered, strict=True):
-        axis.text(104, at, STRATEGIES.get(method, method), va="center", fontsize=7, color=colour)
-    axis.set(ylim=(-5, 105), yticks=(0, 50, 100), xlim=(5, 150), xticks=(25, 50, 75, 100))
+    for at, (name, (_, colour)) in zip(heights, ordered, strict=True):
+        axis.text(104, at, name, va="center", fontsize=7, color=colour)
+    room = 175 if any(", to " in name for name in ends) else 150
+    axis.set(ylim=(-5, 105), yticks=(0, 50, 100), xlim=(5, room), xticks=(25, 50, 75, 100))
 
 
 End = tuple[str, tuple[float, str]]
