@@ -30,12 +30,14 @@ profile = "quick"
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
+from reproduction.chapters.figures import NARROW_WIDTH, PALETTE, WIDTH, Panels, apply_style
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 from reproduction.datasets.sources import official_counts
 from reproduction.study.profiles import load_profile
 from reproduction.study.results import measured_under
 
+apply_style()
 settings = load_profile(measured_under(profile))
 targets = {name: entry.target for name, entry in settings.datasets.items()}
 datasets = {name: load(name, source=settings.source) for name in targets}
@@ -106,17 +108,25 @@ Markdown(f"Images of one single grey value: none in {' or '.join(blank)}.")
 
 
 # %% tags=["hide-input"]
-def gallery(name: str, each: int = 5) -> None:
+def gallery(name: str) -> Panels:
+    figure, figure.narrow = (drawn(name, width) for width in (WIDTH, NARROW_WIDTH))
+    return figure
+
+
+def drawn(name: str, width: float, each: int = 5) -> Panels:
     data, target = datasets[name], targets[name]
-    fig, axes = plt.subplots(each, len(data.classes), figsize=(9, 0.78 * each + 0.4))
-    fig.subplots_adjust(hspace=0.06, wspace=0.06)
+    size, long = (width, width * each / len(data.classes) + 0.9), max(map(len, data.classes)) > 2
+    fig = plt.figure(figsize=size, layout="constrained", FigureClass=Panels)
+    plt.close(fig)
+    axes = fig.subplots(each, len(data.classes))
     for label, column in enumerate(axes.T):
         chosen = data.train.subset(data.train.of_class(label)[:each])
         for axis, image in zip(column, chosen.images, strict=True):
             axis.imshow(image[0], cmap="gray", vmin=0, vmax=1)
             axis.set_axis_off()
-        mark = "\n(target)" if label == target else "\n"
-        column[0].set_title(data.classes[label] + mark, fontsize=7)
+        mark = {"color": PALETTE["baseline"], "weight": "bold"} if label == target else {}
+        column[0].set_title(data.classes[label], fontsize=8, rotation=90 * long, **mark)
+    return fig
 
 
 # %% mystnb={"image": {"classes": "photo", "alt": "Five handwritten examples of each digit from 0 to 9 in columns; the digit 3 is marked as the target."}, "figure": {"caption": "MNIST: the first five training images of each digit. The request is to forget the digit 3.", "name": "fig-mnist-images"}}

@@ -51,7 +51,7 @@ maps.similarity_table(full)
 
 # %% [markdown]
 # *Section 5.4.3 of the paper.* A class activation map shows which part of an image speaks for a class. Blue is low, red high, each map on its own scale; the
-# outline of the digit is white. The images are the first of their classes in the test set. Below each map: what the model takes it for.
+# outline of the digit is white. The images are the first of their classes in the test set. Below each map: the digit that the model takes it for.
 #
 # > The paper, Section 5.4.3: "the proposed partial amnesiac unlearning preserves the regions identified to be
 # > important for predicting the specific class."
@@ -64,7 +64,8 @@ maps.similarity_table(full)
 # - Pruning and placement are LeNet's in [Table 1](table_1.ipynb), tuned for target 3 and used for target 1 as they are.
 
 # %%
-display(Markdown("\n\n".join(map(maps.in_words, full))))
+each = {target: [run for run in full if run.config.target == target] for target in first if full}
+display(Markdown("\n\n".join(map(maps.in_words, each.values()))))
 
 # %% [markdown]
 # Intervals are over images of one training. The claim is judged over trainings:

@@ -172,5 +172,5 @@ def test_words_follow_the_interval(found: Result, gains: tuple[float, float], wo
     alike = found.similarities
     proposed = [value + gains[at % 2] for at, value in enumerate(alike["baseline"])]
     changed = found.model_copy(update={"similarities": {**alike, "proposed": proposed}})
-    assert words in chapter.in_words(changed)
+    assert words in chapter.in_words([changed])
     assert chapter.difference(changed).mean == pytest.approx(sum(gains) / 2)

@@ -1,15 +1,16 @@
 """What the chapter on class activation maps shows of its runs: pictures as in Figure 3, numbers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import gt
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from reproduction.chapters.figures import SOFT, WIDTH
+from reproduction.chapters.figures import NARROW_WIDTH, SOFT, WIDTH, Panels
 from reproduction.chapters.tables import Table, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import tidy
@@ -21,7 +22,8 @@ from reproduction.study.stored_runs import Result
 COLOURS = "jet"
 """Blue low, red high, as the paper has it; its steps are uneven, so read values off the bar."""
 
-ROW = 1.45  # inches
+ROW = 0.193
+"""A row's height over the picture's width."""
 
 COMPARED = {
     "baseline": "amnesiac unlearning",
@@ -73,24 +75,36 @@ def accuracy_table(results: Sequence[Result]) -> Table:
     return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
-def in_words(result: Result) -> str:
-    """What one run's numbers say, in a sentence or two."""
-    mean = {name: similarity(result, name).mean for name in COMPARED}
-    d_r = {row["method"]: row["d_r"] for row in result.rows}
-    gain = difference(result)
-    verdict = "cannot be told apart in its maps from"
-    if gain.low > 0:
-        verdict = "keeps the maps closer than"
-    elif gain.high < 0:
-        verdict = "leaves the maps farther off than"
-    nearer = [n for n in ("baseline", "proposed") if mean[n] > mean["retrained"]]
-    return (
-        f"Target {result.config.target}, seed {result.config.seed}: the paper’s method "
-        f"{verdict} the known one ({mean['proposed']:.3f} against "
-        f"{mean['baseline']:.3f}). The model retrained without the class, with a "
-        f"$\\mathcal{{D}}_r$ of {d_r['retrained']:.2f} %, comes to {mean['retrained']:.3f}; "
-        f"nearer to the maps before: {' and '.join(nearer) or 'neither method'}."
+def in_words(results: Sequence[Result]) -> str:
+    """What the trainings of one target say, in two sentences."""
+    alike = {name: [similarity(run, name).mean for run in results] for name in COMPARED}
+    d_r = [row["d_r"] for run in results for row in run.rows if row["method"] == "retrained"]
+    words = Counter(_verdict(difference(run)) for run in results)
+    said = " and ".join(f"{word} in {count}" for word, count in words.items())
+    trainings = f"{len(results)} training{'s' if len(results) > 1 else ''}"
+    nearer = ", ".join(
+        f"{title} in {sum(map(gt, alike[name], alike['retrained']))}"
+        for name, title in (("proposed", "the paper’s method"), ("baseline", "the known one"))
     )
+    return (
+        f"Target {results[0].config.target}, of {trainings}: the paper’s method {said}, "
+        f"{_span(alike['proposed'])} against {_span(alike['baseline'])}. A model retrained without "
+        f"the class, with a $\\mathcal{{D}}_r$ of {_span(d_r)} %, comes to "
+        f"{_span(alike['retrained'])}; nearer to the maps before than that: {nearer}."
+    )
+
+
+def _verdict(gain: Interval) -> str:
+    if gain.low > 0:
+        return "keeps the maps closer than the known one"
+    if gain.high < 0:
+        return "leaves the maps farther off than the known one"
+    return "cannot be told apart in its maps from the known one"
+
+
+def _span(values: Sequence[float]) -> str:
+    """The least and the most, once where they are the same."""
+    return " to ".join(dict.fromkeys(f"{value:.2f}" for value in (min(values), max(values))))
 
 
 def example_images(result: Result) -> list[np.ndarray]:
@@ -106,7 +120,7 @@ def example_images(result: Result) -> list[np.ndarray]:
 
 def map_grid(
     pictures: Sequence[Mapping[str, Any]], images: Sequence[ArrayLike], columns: Mapping[str, str]
-) -> Figure:
+) -> Panels:
     """One row an image: the image, then its map under each model, with the digit's outline.
 
     Args:
@@ -114,29 +128,42 @@ def map_grid(
         images: the images themselves, shape ``(h, w)``, values in 0..1.
         columns: model -> heading, in the order to draw.
     """
-    shape = (len(pictures), len(columns) + 1)
-    figure, axes = plt.subplots(
-        *shape, figsize=(WIDTH, ROW * shape[0] + 0.5), squeeze=False, layout="constrained"
+    figure, figure.narrow = (
+        _grid(pictures, images, columns, width) for width in (WIDTH, NARROW_WIDTH)
     )
+    return figure
+
+
+def _grid(
+    pictures: Sequence[Mapping[str, Any]],
+    images: Sequence[ArrayLike],
+    columns: Mapping[str, str],
+    width: float,
+) -> Panels:
+    shape, wide = (len(pictures), len(columns) + 1), width == WIDTH
+    size = (width, width * ROW * shape[0] + (0.5 if wide else 0.9))
+    figure = plt.figure(figsize=size, layout="constrained", FigureClass=Panels)
+    plt.close(figure)  # a notebook then shows it once, as the value of the cell
+    axes = figure.subplots(*shape, squeeze=False)
     for line, picture, image in zip(axes, pictures, images, strict=True):
         line[0].imshow(np.asarray(image), cmap="gray", vmin=0, vmax=1)
-        _finish(line[0], f"class {picture['label']}")
+        _finish(line[0], f"class {picture['label']}", wide)
         for axis, model in zip(line[1:], columns, strict=True):
             shown = axis.imshow(picture["maps"][model], cmap=COLOURS, vmin=0, vmax=1)
             axis.contour(np.asarray(image), levels=[0.5], colors="white", linewidths=0.8)
             label = picture["predicted"][model]
-            _finish(axis, f"taken for {label if label >= 0 else 'nothing'}")
+            _finish(axis, f"{'taken for ' * wide}{label if label >= 0 else 'nothing'}", wide)
     for axis, heading in zip(axes[0], ["image", *columns.values()], strict=True):
-        axis.set_title(heading)
-    bar = figure.colorbar(shown, ax=axes, shrink=0.6, pad=0.015)
+        axis.set_title(heading, fontsize=None if wide else 8)
+    place = {"pad": 0.015} if wide else {"location": "bottom", "pad": 0.02}
+    bar = figure.colorbar(shown, ax=axes, shrink=0.6, **place)
     bar.set_label("activation, share of the map's largest")
     bar.outline.set_visible(False)
-    plt.close(figure)  # a notebook then shows it once, as the value of the cell
     return figure
 
 
-def _finish(axis: Axes, note: str) -> None:
+def _finish(axis: Axes, note: str, wide: bool) -> None:
     axis.set(xticks=[], yticks=[])
     axis.grid(visible=False)
     axis.spines[:].set_visible(False)
-    axis.set_xlabel(note, fontsize=7.5, color=SOFT)
+    axis.set_xlabel(note, fontsize=7.5 if wide else 8, color=SOFT)
