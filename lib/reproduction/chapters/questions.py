@@ -103,14 +103,14 @@ def _example(found: Complete, shares: pd.Series) -> str:
     if mine.empty:
         return ""
     table, model = mine.idxmax()
-    names = called(found)
-    alike = [names[key] for key in mine.index[mine.round() == mine.round().max()]]
-    where = f", in {names[table, model]}" if len(alike) > 1 else ""
+    alike = mine.index[mine.round() == mine.round().max()].drop((table, model))
+    names = [called(found)[key] for key in (*alike, (table, model))]
+    where = ", in the last" if len(names) > 1 else ","
     runs = [run for run in complete_runs(f"figure_{table}") if run.config.model == model]
     whole = _whole_bytes(runs[0]) / 1e9
     affected = fmean(run.facts["affected_fraction"] for run in runs) * whole
     return (
-        f"; least is saved in {' and '.join(alike)}{where} {mine.max() / 100 * whole:.2f} GB in "
+        f"; least is saved in {' and '.join(names)}{where} {mine.max() / 100 * whole:.2f} GB in "
         f"place of {whole:.2f} (if it is known before training who will ask, keeping only their "
         f"steps whole takes {affected:.2f})"
     )
