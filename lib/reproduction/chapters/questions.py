@@ -211,5 +211,8 @@ QUESTIONS = {
 
 def questions(found: Complete) -> str:
     """The four questions with their answers, as a list of Markdown."""
-    lines = (f"- [{asked}]({page}) {say(found)}" for asked, (say, page) in QUESTIONS.items())
-    return "\n".join(lines) + "\n"
+    lines = []
+    for asked, (say, page) in QUESTIONS.items():
+        first, _, further = say(found).partition(". ")  # the answer, and what it rests on
+        lines.append(f"- [{asked}]({page}) **{first.rstrip('.')}.** {further}\n")
+    return "".join(lines)
