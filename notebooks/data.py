@@ -27,10 +27,12 @@
 profile = "quick"
 
 # %%
+from functools import partial
+
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
-from reproduction.chapters.figures import NARROW_WIDTH, PALETTE, WIDTH, Panels, apply_style
+from reproduction.chapters.figures import PALETTE, Panels, apply_style, at_both_widths
 from reproduction.chapters.tables import simple_table
 from reproduction.datasets.sets import load
 from reproduction.datasets.sources import official_counts
@@ -108,11 +110,6 @@ Markdown(f"Images of one single grey value: none in {' or '.join(blank)}.")
 
 
 # %% tags=["hide-input"]
-def gallery(name: str) -> Panels:
-    figure, figure.narrow = (drawn(name, width) for width in (WIDTH, NARROW_WIDTH))
-    return figure
-
-
 def drawn(name: str, width: float, each: int = 5) -> Panels:
     data, target = datasets[name], targets[name]
     size, long = (width, width * each / len(data.classes) + 0.9), max(map(len, data.classes)) > 2
@@ -130,10 +127,10 @@ def drawn(name: str, width: float, each: int = 5) -> Panels:
 
 
 # %% mystnb={"image": {"classes": "photo", "alt": "Five handwritten examples of each digit from 0 to 9 in columns; the digit 3 is marked as the target."}, "figure": {"caption": "MNIST: the first five training images of each digit. The request is to forget the digit 3.", "name": "fig-mnist-images"}}
-gallery("mnist")
+at_both_widths(partial(drawn, "mnist"))
 
 # %% mystnb={"image": {"classes": "photo", "alt": "Five CT slices of each of eleven organs in columns, from bladder to spleen; the right femur is marked as the target."}, "figure": {"caption": "OrganAMNIST: the first five training images of each organ, label 0 (bladder) to label 10 (spleen). The request is to forget label 2, the right femur.", "name": "fig-organamnist-images"}}
-gallery("organamnist")
+at_both_widths(partial(drawn, "organamnist"))
 
 # %% [markdown]
 # Organs are not equally frequent: there are four times as many images of the liver as of the right femur. Left and right look alike, so watch the left femur when the right one is forgotten.

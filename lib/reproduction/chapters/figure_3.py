@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from operator import gt
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from reproduction.chapters.figures import NARROW_WIDTH, SOFT, WIDTH, Panels
+from reproduction.chapters.figures import SOFT, WIDTH, Panels, at_both_widths
 from reproduction.chapters.tables import Table, simple_table
 from reproduction.checking.claims import limits
 from reproduction.checking.measurements import tidy
@@ -128,10 +129,7 @@ def map_grid(
         images: the images themselves, shape ``(h, w)``, values in 0..1.
         columns: model -> heading, in the order to draw.
     """
-    figure, figure.narrow = (
-        _grid(pictures, images, columns, width) for width in (WIDTH, NARROW_WIDTH)
-    )
-    return figure
+    return at_both_widths(partial(_grid, pictures, images, columns))
 
 
 def _grid(

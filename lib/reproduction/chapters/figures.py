@@ -103,6 +103,13 @@ class Panels(Figure):
         return bundle if self.narrow is None else bundle | {NARROW: svg(self.narrow)}
 
 
+def at_both_widths(draw: Callable[[float], Panels]) -> Panels:
+    """What ``draw`` makes of a width in inches: for a page, and beside it for a phone."""
+    figure = draw(WIDTH)
+    figure.narrow = draw(NARROW_WIDTH)
+    return figure
+
+
 LONG = 24  # characters of an entry that has a line of its own on a phone
 MOST = 4
 """Panels with axes in one row; of more the labels would overlap: they stand in rows of three."""

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from reproduction import places
-from reproduction.chapters.figures import INK, NARROW_WIDTH, PALETTE, SOFT, WIDTH, Panels
+from reproduction.chapters.figures import INK, PALETTE, SOFT, WIDTH, Panels, at_both_widths
 
 # Rooms from the ground up, and in each its floors from the ground up: modules and packages that do
 # not import one another, and what they are for. `__init__` is the room's own file.
@@ -51,8 +51,7 @@ def line_count(room: str, parts: tuple[str, ...]) -> int:
 
 def stair_figure() -> Panels:
     """Both rooms with their floors, the ground at the bottom, and the size of each floor."""
-    figure, figure.narrow = map(_stair, (WIDTH, NARROW_WIDTH))
-    return figure
+    return at_both_widths(_stair)
 
 
 def _stair(width: float) -> Panels:

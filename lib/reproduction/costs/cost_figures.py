@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from partial_unlearning.metrics import Accuracy
 from reproduction.chapters.figures import (
     INK,
-    NARROW_WIDTH,
     OTHERS,
     PALETTE,
     RETAINED,
     TARGET,
     WIDTH,
     Panels,
+    at_both_widths,
     look,
 )
 from reproduction.chapters.log_size import in_words, log_bytes
@@ -27,19 +27,19 @@ from reproduction.study.runs.setup import point
 AT_THE_END = {"textcoords": "offset points", "fontsize": 8, "annotation_clip": False}
 
 
-def _twice(draw: Callable[[Axes], None], height: float) -> Panels:
-    """One panel, and the same for a phone, each with its legend above."""
-    wide, narrow = (
-        plt.figure(figsize=(width, height), layout="constrained", FigureClass=Panels)
-        for width in (WIDTH, NARROW_WIDTH)
-    )
-    for figure, columns in ((wide, 3), (narrow, 1)):
+def _one_panel(draw: Callable[[Axes], None], height: float) -> Panels:
+    """One panel with its legend above."""
+
+    def drawn(width: float) -> Panels:
+        size = (width, height)
+        figure = plt.figure(figsize=size, layout="constrained", FigureClass=Panels)
         plt.close(figure)
-        axis = figure.subplots()
-        draw(axis)
+        draw(figure.subplots())
+        columns = 3 if width == WIDTH else 1
         figure.legend(fontsize=7.5, loc="outside upper left", ncols=columns)
-    wide.narrow = narrow
-    return wide
+        return figure
+
+    return at_both_widths(drawn)
 
 
 def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Panels:
@@ -69,7 +69,7 @@ def codec_lines(size: int, measured: Mapping[str, tuple[float, float]]) -> Panel
         axis.set(xscale="log", yscale="log", ylim=(0.01, 60))
         axis.set(xlabel="share of weights kept", ylabel="bits a weight and step")
 
-    return _twice(draw, 3.6)
+    return _one_panel(draw, 3.6)
 
 
 def storage_curve(points: Mapping[str, tuple[float, Accuracy]], trained: Accuracy) -> Panels:
@@ -97,7 +97,7 @@ def storage_curve(points: Mapping[str, tuple[float, Accuracy]], trained: Accurac
         axis.set_xticks(ticks := [0.25, 0.5, 1, 2, 4, 8], labels=map(str, ticks))
         axis.minorticks_off()
 
-    return _twice(draw, 3.2)
+    return _one_panel(draw, 3.2)
 
 
 def size_lines(measured: Mapping[str, tuple[int, float]]) -> Panels:
@@ -106,7 +106,7 @@ def size_lines(measured: Mapping[str, tuple[int, float]]) -> Panels:
     Args:
         measured: label -> weights, and bytes of its log a step.
     """
-    return _twice(partial(_size_lines, measured), 3.6)
+    return _one_panel(partial(_size_lines, measured), 3.6)
 
 
 SIZES = {
