@@ -13,7 +13,7 @@
 # (persons)=
 # # A person, not a class
 #
-# *Beyond the paper.* The paper forgets whole classes. Whoever asks to be forgotten is a person with a few images among many, of any class.
+# *Beyond the paper.* The paper forgets whole classes. Whoever asks to delete their data, and to be forgotten, is a person with a few images among many, of any class.
 
 # %% tags=["parameters", "remove-cell"]
 profile = "quick"

@@ -289,7 +289,9 @@ def test_what_is_named_after_steps_on_other_classes_is_what_the_runs_say():
             means.append(both.mean())
     part, whole = (np.mean([of[side] for of in means]) for side in ("proposed", "baseline"))
     told = sentences(complete())[0].said
-    assert f"with {part:.1f} % of the class named, after the known method {whole:.1f} %" in told
+    assert (
+        f"with {part:.1f} % of the class recognised, after the known method {whole:.1f} %" in told
+    )
 
 
 def points_lost() -> pd.DataFrame:

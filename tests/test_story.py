@@ -158,7 +158,11 @@ def test_the_logs_of_the_storage_answer_are_those_of_their_trainings() -> None:
     share = sum(run.facts["affected_fraction"] for run in runs) / len(runs)
     whole = 104_443 * 2168 * 4 / 1e9
     sizes = (density * whole / 2, whole, share * whole)
-    said = "ResNet9 on OrganAMNIST, in the last {:.2f} GB in place of {:.2f} (if it is known".format(*sizes)
+    said = (
+        "ResNet9 on OrganAMNIST, in the last {:.2f} GB in place of {:.2f} (if it is known".format(
+            *sizes
+        )
+    )
     assert said in (told := questions.storage(complete()))
     assert f"keeping only their steps whole takes {sizes[2]:.2f})" in told
 

@@ -119,14 +119,15 @@ def _equal(found: Complete) -> Sentence:
     whole = of_family(found.evidence, AMNESIAC.tables, "equal", How())
     each = comparable(found, AMNESIAC.tables, "equal", How())
     said = (
-        f"Taken back until {limits().level:g} % of the class’s images are named, a part of each "
-        f"training step that saw it keeps {_sign(whole.mean)} accuracy on everything else than all "
-        f"of it, the known method{_never(found)}."
+        f"Stopped once {limits().level:g} % of the class is still recognised, taking back a part "
+        f"of each step that saw it keeps {_sign(whole.mean)} accuracy on everything else than "
+        f"taking back all, the known method{_never(found)}."
         f"{_restored(found, 'equal', 50)}"
     )
     scope = (
         f"{_capital(span(each))}{trainings(each, limits().level)}; the finding is for "
-        f"{_together(AMNESIAC, each)}. {caveats.of_equal(found)}"
+        f"{_together(AMNESIAC, each)}. The library’s command cannot stop there: that takes images "
+        f"of the class. {caveats.of_equal(found)}"
     )
     word = found.judged.loc["amnesiac", "equal"]
     return Sentence(f"At equal forgetting a part keeps {more(whole.mean)}: {word}.", said, scope)
@@ -137,12 +138,13 @@ def _published(found: Complete) -> Sentence:
     each = comparable(found, AMNESIAC.tables, "published", How())
     outside = sum(not one.low <= printed(*model) <= one.high for model, one in each.items())
     said = (
-        "There all that was recorded of these steps is taken back. Means agree, networks do not: "
-        f"in {outside} of {len(each)} the paper’s number is outside of our interval."
+        "Here all that was recorded of these steps is taken back. Means agree, networks do not"
+        f"{_by_data(each)}; in {outside} of {len(each)} networks the paper’s number is outside of "
+        "our interval."
         f"{_restored(found, 'published', 200)}"
     )
     scope = (
-        f"{_capital(span(each))}{trainings(each, limits().forgotten)}{_by_data(each)}. "
+        f"{_capital(span(each))}{trainings(each, limits().forgotten)}. "
         f"{caveats.of_published(found)}"
     )
     beside = f"the paper prints {paper_mean(each):.1f}"
@@ -155,7 +157,7 @@ def _restored(found: Complete, reading: str, steps: int) -> str:
     if not left.pairs:
         return ""
     part, whole = left.d_t
-    named = f", with {part:.1f} % of the class named, after the known method {whole:.1f} %"
+    named = f", with {part:.1f} % of the class recognised, after the known method {whole:.1f} %"
     return (
         f" {steps} steps of training on the other classes bring the lead to "
         f"{one_decimal(left.mean)}{named if max(left.d_t) >= SEEN else ''}."
@@ -170,9 +172,9 @@ def _by_data(each: Mapping[Model, Comparison]) -> str:
         here = one_decimal(fmean(one.mean for one in mine.values()))
         title = paper.TITLES[TABLES[table].dataset]
         parts.append(
-            f" on {title} the paper prints {one_decimal(paper_mean(mine))}, and {here} came out"
+            f"on {title} the paper prints {one_decimal(paper_mean(mine))}, and {here} came out"
         )
-    return "".join(f";{part}" for part in parts)
+    return f": {'; '.join(parts)}" if parts else ""
 
 
 def _never(found: Complete) -> str:
@@ -205,7 +207,7 @@ def _others(found: Complete) -> Sentence:
         each = comparable(found, family.tables, "equal", How())
         points = f"{abs(whole.mean):.1f} points"
         heads.append(f"{family.name} {'gains' if whole.mean > 0 else 'loses'} {points}")
-        said.append(f"{_capital(family.name)}: {word}, one by one {_counted(each)}")
+        said.append(f"{_capital(family.name)}: {word}, by network {counted(each)}")
         scope.append(
             f"{family.name} {span(each)}, the finding for {_together(family, each)} (the paper, "
             f"at its own end, {one_decimal(paper_mean(each))})"
@@ -224,16 +226,16 @@ def _last_layer(found: Complete) -> Sentence:
     of = f"{len(each)} of {len(each) + len(misses)}"
     where = f", mean of the {of} networks where that forgets enough"
     said = (
-        f"It is taken back whole, and nothing else{where if misses else ''}: "
-        f"{whole.finding.word} for them together, one by one {_counted(each)}. The layers "
-        "below stay as they were."
+        f"Its updates are taken back whole, and no others{where if misses else ''}: "
+        f"{whole.finding.word} for them together, by network {counted(each)}. The layers below "
+        "stay as they were."
     )
     head = f"The last layer alone keeps {more(whole.mean)} than the part."
     scope = f"By network: {'; '.join(parts)}.{''.join(misses)} {caveats.UNCLAIMED}"
     return Sentence(head, said, scope)
 
 
-def _counted(each: Mapping[Model, Comparison]) -> str:
+def counted(each: Mapping[Model, Comparison]) -> str:
     """How many networks have which finding for themselves."""
     words = Counter("identical" if _same(one) else one.finding.word for one in each.values())
     return ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
@@ -262,8 +264,8 @@ def _missing(found: Complete) -> list[str]:
                 said.append(
                     f" In {names[table, model]} that seldom forgets: in "
                     f"{(~reached).sum()} of {len(reached)} trainings more than "
-                    f"{limits().level:g} % of the class’s images are named even with all of it "
-                    "taken back once."
+                    f"{limits().level:g} % of the class’s images are recognised even with all of "
+                    "it taken back once."
                 )
     return said
 
@@ -290,7 +292,7 @@ def is_it_forgotten(found: Complete) -> Sentence:
     if not named:
         return Sentence("Is it forgotten?", NOTHING, "")
     said = (
-        f"With {limits().level:g} % of the class’s training images named, "
+        f"With {limits().level:g} % of the class’s training images recognised, "
         f"{fmean(named):.1f} % of its test images are.{back.said}{attack.said}"
     )
     scope = f"Test images: mean of {len(named)} networks.{back.scope}{attack.scope}"
@@ -327,8 +329,8 @@ def _attacked() -> Part:
     apart = after.auc_high < before.auc_low or before.auc_high < after.auc_low
     return Part(
         f" An attack on an MLP tells images taken back from others in {after.auc:.1f} % of pairs "
-        f"(before {before.auc:.1f}, known method {lira.auc[whole]:.1f}; chance 50)"
-        f"{caveats.better(part, whole)}.",
+        f"(before {before.auc:.1f}{'' if apart else ', not clearly more'}; chance 50)"
+        f"{caveats.better(part)}.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, in few "
         f"batches, after all that was recorded of them is taken back: {bounds(after)} %, before "
         f"{bounds(before)}{'' if apart else ' (intervals overlap)'}; after the known method "

@@ -88,7 +88,7 @@ def _over_levels(found: Complete) -> str:
     leads = {level: fmean(values) for level in limits().levels if (values := _leads(found, level))}
     others = sorted((level for level in leads if level != limits().level), reverse=True)
     parts = [f"{one_decimal(leads[level])} at {level:g} %" for level in others]
-    return f"At other levels of what is still named it is {', '.join(parts)}." if parts else ""
+    return f"At other levels of what is still recognised it is {', '.join(parts)}." if parts else ""
 
 
 def _leads(found: Complete, level: float) -> list[float]:
@@ -162,7 +162,7 @@ def part_of_the_mlp() -> str:
     return " The MLP’s part is its last layer alone." if alone else ""
 
 
-def _shuffled() -> pd.Series:
+def exposed() -> pd.Series:
     """What the better attacker tells where the request's images stand in all batches, by method."""
     points = single(crowds(complete_runs("persons")))
     if points.empty:
@@ -173,15 +173,15 @@ def _shuffled() -> pd.Series:
 
 def shuffled(part: str, whole: str) -> str:
     """The same of both methods, as the end of a sentence."""
-    told = _shuffled()
+    told = exposed()
     if not {part, whole} <= set(told.index):
         return ""
     return f", and {told[part]:.1f} and {told[whole]:.1f} % where the hundred are plainly shuffled"
 
 
-def better(part: str, whole: str) -> str:
-    """What the better attacker tells of both methods, as the end of a sentence."""
-    told = _shuffled()
-    if not {part, whole} <= set(told.index):
+def better(part: str) -> str:
+    """What the better attacker tells before and after the part, as the end of a sentence."""
+    told = exposed()
+    if not {part, "trained"} <= set(told.index):
         return ""
-    return f"; plainly shuffled, U-LiRA in {told[part]:.1f} % (known method {told[whole]:.1f})"
+    return f"; plainly shuffled, a better one in {told[part]:.1f} % (before {told['trained']:.1f})"

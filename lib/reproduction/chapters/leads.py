@@ -58,9 +58,9 @@ def epochs(found: Complete, table: int) -> str:
     return (
         f"Taking back whole epochs, the latest first, the class is gone after "
         f"{undone.baseline:g} epochs (the paper: 2 to 3), in part after {undone.proposed:g}, "
-        f"median. When all are taken back, {of.baseline:.0f} and {of.proposed:.0f} % of everything "
-        f"else is recognised, of {of.trained:.0f} % before, mean over networks (in part "
-        f"{part.min():.0f} to {part.max():.0f} %)."
+        f"median of all trainings. When all are taken back, {of.baseline:.0f} % of everything else "
+        f"is recognised, in part {of.proposed:.0f} % ({part.min():.0f} to {part.max():.0f} %), of "
+        f"{of.trained:.0f} % before, mean over networks."
     )
 
 
@@ -108,12 +108,12 @@ def _never_there(rows: pd.DataFrame) -> str:
     for (name, part), mine in rows[at].groupby(["dataset", "affected_fraction"]):
         there = mine.reached.astype(bool).sum()
         if there < len(mine):
-            parts.append(f"{there} of {len(mine)} with {100 * part:.0f} % of {paper.TITLES[name]}")
+            parts.append(f"{there} of {len(mine)} with {100 * part:.0f} % on {paper.TITLES[name]}")
     if not parts:
         return ""
     return (
-        f" Not always does the pruning forget the class, down to {limits().level:g} %: in "
-        f"{', '.join(parts)}; in all trainings elsewhere."
+        f" The pruning does not always forget the class, down to {limits().level:g} %: trainings "
+        f"in which it does are {', '.join(parts)}, and all elsewhere."
     )
 
 

@@ -252,7 +252,7 @@ def request_table(points: pd.DataFrame, *, caption: str) -> Table:
             cells = [spread(mine[name].tolist()) for name in measures]
             there = f"{int(mine.reached.sum())} of {len(mine)}" if method in METHODS else "–"
             rows.append([str(images), BATCHES[batches], method, *cells, there])
-    heads = ["Images", "Batches", "Method", *measures.values(), "Forgotten"]
+    heads = ["Images", "Batches", "Method", *measures.values(), "Trainings that forgot"]
     return simple_table(rows, headings=heads, caption=caption, labels=3)
 
 
@@ -302,12 +302,10 @@ def attack_table(points: pd.DataFrame, *, caption: str) -> Table:
     for (request, batches), found in cases(mine, "request", "batches"):
         at = {(row.method, row.attack): row for _, row in found.iterrows()}
         for method in (m for m in ROWS if (m, "LiRA") in at):
-            cells = [bounds(at[method, "LiRA"], rate) for rate in ("auc", "tpr_1")]
-            retrained = at.get((method, "U-LiRA"))
+            one, retrained = at[method, "LiRA"], at.get((method, "U-LiRA"))
+            cells = [bounds(one), beside_chance(one.auc_low, one.auc_high), bounds(one, "tpr_1")]
             cells.append("–" if retrained is None else bounds(retrained))
-            one = at[method, "LiRA"]
-            word = beside_chance(one.auc_low, one.auc_high)
             sides = f"{request} ({one.per_side} a side)"
-            rows.append([sides, BATCHES[batches], method, *cells, word])
-    heads = ["Images", "Batches", "Method", "LiRA: AUC", "TPR at 1 %", "U-LiRA: AUC", "LiRA is"]
+            rows.append([sides, BATCHES[batches], method, *cells])
+    heads = ["Images", "Batches", "Method", "LiRA: AUC", "LiRA is", "TPR at 1 %", "U-LiRA: AUC"]
     return simple_table(rows, headings=heads, caption=caption, labels=3)

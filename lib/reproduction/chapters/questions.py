@@ -11,12 +11,13 @@ from reproduction.chapters.answer import (
     NOTHING,
     called,
     comparable,
+    counted,
     is_it_forgotten,
     more,
     of_tables,
     paper_mean,
 )
-from reproduction.chapters.caveats import part_of_the_mlp
+from reproduction.chapters.caveats import exposed, part_of_the_mlp
 from reproduction.chapters.complete import Complete, complete_runs
 from reproduction.chapters.features import known_again
 from reproduction.chapters.forgotten import TWIN
@@ -29,6 +30,8 @@ from reproduction.checking.comparing import How, of_family
 from reproduction.checking.verdicts import CONFIRMED, CONTRADICTED, NOT_RUN
 from reproduction.study.stored_runs import Result
 
+PART = "partial amnesiac, all subtracted"
+"""The paper's method in the attacks."""
 YES = {CONFIRMED: "Yes, confirmed", CONTRADICTED: "No, contradicted"}
 BITS, DENSE = 16, 32
 """Of a stored value, and of one of a log that keeps everything."""
@@ -43,7 +46,7 @@ def reproduces(found: Complete, table: int) -> str:
     models = sum(number == table for number, _ in paper.comparisons())
     whole, own = (of_family(found.evidence, [table], at, How()) for at in ("equal", "published"))
     some = f"{len(each)} of " if len(each) < models else ""
-    run = f"mean of {some}its {models} networks"
+    run = f"mean of {some}its {models} networks, by network {counted(each)}"
     if len(each) == 1:  # then its own finding, which is corrected for several networks
         ((_, model),) = each
         word = found.judged.loc[f"table-{table}-{model}", "equal"]
@@ -85,14 +88,17 @@ def storage(found: Complete) -> str:
     )
 
 
-def own_model() -> str:
+def own_model(found: Complete) -> str:
     """What a log takes for a model of one's own, with an example."""
-    size = in_words(log_bytes(1e9, 10_000, pruned=0.9))
+    size, whole = (in_words(log_bytes(1e9, 10_000, pruned=pruned)) for pruned in (0.9, 0))
+    pruned = 100 - storage_shares(found) * DENSE / BITS
+    here = f": {pruned.min():.0f} to {pruned.max():.0f} % here" if len(pruned) else ""
     return (
-        "Two bytes for each weight that is kept, for each training step: "
-        f"{size} for a billion weights, nine tenths pruned, and 10,000 steps "
+        "Two bytes for each entry of an update that is kept, for each training step: for a billion "
+        f"weights and 10,000 steps {size} if nine tenths of each update are pruned, {whole} if "
+        "nothing is "
         "([the rule and more sizes](../notebooks/should_i_use_it.ipynb#what-would-it-cost)). How "
-        "much may be pruned depends on the network ([dots](path/use.md))."
+        f"much may be pruned depends on the network{here} ([dots](path/use.md))."
     )
 
 
@@ -155,8 +161,12 @@ def touched() -> str:
 
 def _by_share(points: pd.Series) -> str:
     """What is lost by the part of the steps that is affected."""
-    groups = points.groupby(lambda key: shares()[key])
-    return "; ".join(f"{_span(of)} points where it touched {share} %" for share, of in groups)
+    names = paper.names(points.index)
+    parts = []
+    for share, of in points.groupby(lambda key: shares()[key]):
+        networks = ", ".join(names[key] for key in of.index)
+        parts.append(f"{_span(of)} points where it touched {share} % ({networks})")
+    return "; ".join(parts)
 
 
 def price(found: Complete) -> str:
@@ -167,10 +177,12 @@ def price(found: Complete) -> str:
     left = _missed(found)
     left = f" (left out, as more than {limits().forgotten:g} % stayed: {left})" if left else ""
     return (
-        "Yes, if it is answers that must change, and a request leaves nearly all training steps "
-        f"untouched.{_trace()} The command takes back all that was recorded of the steps that a "
+        "Yes, if it is answers that must change, and a request touches few of the training steps."
+        f"{_trace()} Nor if training again is cheap, if the other training images are at hand, or "
+        "if a proof is asked for. The command takes back all that was recorded of the steps that a "
         f"request touches.{few_images(complete_runs('persons'))} A class cost, on all else and as "
-        f"means of networks, {_by_share(points)}{left}."
+        f"means of networks, {_by_share(points)}{left}. The log is personal data: it says who was "
+        "in which batch."
     )
 
 
@@ -180,12 +192,22 @@ def _trace() -> str:
     if told.empty:
         return ""
     return (
-        " No, if it must not show that somebody was in the data: in an MLP, where a person’s "
-        "images sat in few batches, an attack told them from others in "
-        f"{told['trained']:.1f} % of pairs before the request and in "
-        f"{told['partial amnesiac, all subtracted']:.1f} % after it ({told[TWIN]:.1f} % had they "
-        "never been trained on; [A person, not a class](#persons)). And the log itself is personal "
-        "data: it says who was in which batch."
+        " No, if it must not show that somebody was in the data: where a person’s images sat in "
+        "few batches of an MLP, an attack told them from others in "
+        f"{told['trained']:.1f} % of pairs before the request and in {told[PART]:.1f} % after it "
+        f"({told[TWIN]:.1f} % had they never been trained on)"
+        f"{_given_away()} ([A person, not a class](#persons))."
+    )
+
+
+def _given_away() -> str:
+    """What taking back tells of who asked where batches are plainly shuffled, as a clause."""
+    told = exposed()
+    if not {"trained", PART} <= set(told.index):
+        return ""
+    return (
+        "; where they sat in all, taking back even gives them away, as a better attack told "
+        f"{told['trained']:.1f} % before and {told[PART]:.1f} % after"
     )
 
 
@@ -200,7 +222,7 @@ def forgotten(found: Complete) -> str:
 QUESTIONS = {
     "Does Table 4 reproduce?": (lambda found: reproduces(found, 4), "../notebooks/table_4.ipynb"),
     "How much storage does it take?": (
-        lambda found: f"{own_model()} {storage(found)}",
+        lambda found: f"{own_model(found)} {storage(found)}",
         "../notebooks/cost.ipynb",
     ),
     "Can I use it?": (price, "path/use.md"),

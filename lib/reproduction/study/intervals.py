@@ -18,8 +18,8 @@ class Interval:
 
     def __str__(self) -> str:
         """The mean, and the interval where there is one."""
-        bounds = f" [{self.low:+.2f}, {self.high:+.2f}]" if self.n > 1 else ""
-        return f"{self.mean:+.2f}{bounds}"
+        bounds = f" [{self.low:+z.2f}, {self.high:+z.2f}]" if self.n > 1 else ""
+        return f"{self.mean:+z.2f}{bounds}"  # z: what rounds to 0 is +0.00
 
 
 def interval(values: Sequence[float], confidence: float) -> Interval:

@@ -24,7 +24,8 @@ ALT = (
 )
 CAPTION = (
     '<span class="sign target">●</span> an image to forget, <span class="sign equal">■</span> what '
-    "is stored of a step and taken back. How the images came to sit in few batches is not said in "
+    "is stored of a step, and, of the steps that saw such an image, taken back. How the images "
+    "came to sit in few batches is not said in "
     "the paper; with plain shuffling they sit in all."
 )
 
