@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISDIR
 
 import fsspec
 import numpy as np
@@ -348,6 +349,8 @@ def killed_at(number: int, work: Callable[[], object]) -> bool:
         original = getattr(os, name)
 
         def call(*arguments: object) -> object:
+            if name == "fsync" and S_ISDIR(os.fstat(arguments[0]).st_mode):
+                return original(*arguments)  # all is written by then
             left[0] -= 1
             if not left[0] and name == "pwrite":
                 file, part, start = arguments

@@ -1,6 +1,6 @@
 """Update recorders: callbacks that keep each step's pruned update (Eq. 6) in a log."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
@@ -68,6 +68,7 @@ class UpdateRecorder(Callback):
         log: where to keep it.
         stored: the type that changes of whole numbers must fit into exactly.
         layout: of the updates; the model's as it is before the first step when None.
+        needless: names of tensors whose changes are recorded as none.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class UpdateRecorder(Callback):
         log: UpdateLog,
         stored: torch.dtype = torch.float32,
         layout: Layout | None = None,
+        needless: Collection[str] = (),
     ) -> None:
         self.mask, self.log, self.stored, self.layout = mask, log, stored, layout
+        self.needless = needless
         self._steps: list[int] = []  # read, and not yet handed over
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._job: Future[None] | None = None
@@ -90,7 +93,7 @@ class UpdateRecorder(Callback):
         self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(read), 1))))
         slots = self._together + 1
         self._reader, self._spare = (
-            Reader(model, layout, read, slots, self.stored) for _ in range(2)
+            Reader(model, layout, read, slots, self.stored, self.needless) for _ in range(2)
         )
         self._reader(0)
 

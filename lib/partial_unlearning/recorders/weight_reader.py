@@ -1,6 +1,6 @@
 """Reading a few entries of a model's state, again and again, at little cost."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -84,6 +84,7 @@ class Reader:
         positions: sorted, int64, shape ``(k,)``, on the model's device.
         slots: how many readings there is room for.
         stored: the type that changes of whole numbers must fit into exactly.
+        needless: names of tensors whose changes are none.
     """
 
     @torch.inference_mode(False)  # another thread uses its memory
@@ -94,9 +95,10 @@ class Reader:
         positions: Tensor,
         slots: int,
         stored: torch.dtype = torch.float32,
+        needless: Collection[str] = (),
     ) -> None:
-        self.layout, self.stored = layout, stored
-        self._changes = positions.new_empty(slots - 1, len(positions), dtype=torch.float32)
+        self.layout, self.stored, self.needless = layout, stored, needless
+        self._changes = positions.new_zeros(slots - 1, len(positions), dtype=torch.float32)
         self.parts: list[Part] = []
         start, first = 0, 0  # in the vector, and in the positions
         for name, shape in zip(layout.names, layout.shapes, strict=True):
@@ -121,10 +123,11 @@ class Reader:
 
         InputError if a whole number changed by what cannot be stored exactly.
         """
-        for part in self.parts:
+        needed = [part for part in self.parts if part.name not in self.needless]
+        for part in needed:
             part.subtract(count, self.stored)
         if not self._changes[:count].sum().isfinite():  # one quick look at all of them
-            for part in self.parts:  # the same infinity, or NaN, is no change
+            for part in needed:  # the same infinity, or NaN, is no change
                 same = ~unequal(part.readings[:count], part.readings[1 : count + 1])
                 part.changes[:count].masked_fill_(same, 0)
         return self._changes[:count]

@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -60,10 +60,23 @@ def write_atomic(path: Path, content: str | bytes | memoryview, mode: int | None
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-            if hasattr(os, "posix_fadvise"):  # else months of a log push all else out of memory
+            with suppress(OSError, AttributeError):  # else a long log pushes all else out of memory
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # what was written when the disk was full
         raise
+    _keep_name(target.parent)
     return path
+
+
+def _keep_name(folder: Path) -> None:
+    """Let the name of a file that was just put into a folder survive a power cut as well."""
+    with suppress(OSError):  # of a file system that cannot
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)

@@ -147,10 +147,15 @@ class LogWriter(StoredLog):
 
     def __init__(self, folder: Folder) -> None:
         folder.lock()
-        super().__init__(folder)
-        self._batch_of: dict[int, bytes] = {}
-        self._closed, self._process, self._turn = False, os.getpid(), Lock()
-        self.cut(len(self))
+        try:
+            super().__init__(folder)
+            self._batch_of: dict[int, bytes] = {}
+            self._closed, self._process, self._turn = False, os.getpid(), Lock()
+            self._broken: InputError | None = None
+            self.cut(len(self))
+        except BaseException:
+            folder.unlock()  # so that it can be tried again
+            raise
 
     @property
     def written(self) -> int:
@@ -165,6 +170,8 @@ class LogWriter(StoredLog):
 
     def refuse_if_closed(self) -> None:
         """Raise InputError if nothing can be recorded any more, or not by this process."""
+        if self._broken:
+            raise self._broken
         if self._closed:
             raise InputError("recording has ended; record(..., resume=True) goes on with it")
         if os.getpid() != self._process:
@@ -201,10 +208,12 @@ class LogWriter(StoredLog):
             self._batches.extend(batches)
             self._updates.extend(updates)
         except (OSError, InputError) as error:
-            raise InputError(
+            self._broken = InputError(
                 f"cannot record steps {steps[0]} to {steps[-1]}: {error}; mend that, and go on "
                 "from the last checkpoint with record(..., resume=True)"
-            ) from error
+            )
+            self.folder.unlock()  # for that
+            raise self._broken from error
         self._next = steps.stop
 
     def flush(self) -> None:
@@ -291,7 +300,11 @@ def create(
         RowWriter(folder, name, nbytes, description.per_shard).cut(0)
     History(folder).write(())
     folder.put_json(ROOT, asdict(description))
-    return LogWriter(folder)
+    try:
+        return LogWriter(folder)
+    except BaseException:
+        folder.remove(ROOT)  # nothing is in it, and it can be tried again
+        raise
 
 
 def open_log(path: str | os.PathLike[str], model: nn.Module | None = None) -> StoredLog:

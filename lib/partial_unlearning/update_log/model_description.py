@@ -170,7 +170,9 @@ class ModelDescription(Description):
 
 def _refuse_unrecordable(model: nn.Module) -> None:
     """Raise InputError for tensors whose changes cannot be added up, or that cannot be reached."""
-    if not isinstance(model, nn.Module) or not list(model.parameters()):
+    if not isinstance(model, nn.Module) or not any(
+        nn.parameter.is_lazy(weight) or weight.numel() for weight in model.parameters()
+    ):
         raise InputError(f"a {type(model).__name__} has no weights; give a module that has")
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise InputError(

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 
+from partial_unlearning.state import named_tensors
+
 WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """By the bytes of an entry a type in which it is compared as it stands."""
 
@@ -50,6 +52,11 @@ def _row_and_column(weight: Tensor) -> tuple[np.ndarray, ...]:
     return table[rows // 2], table[:, table.shape[1] // 2]
 
 
+def rescaled(module: nn.Module) -> bool:
+    """Whether forward passes scale the rows of a module."""
+    return isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None
+
+
 class OptimizerWatch:
     """Looks at a model's weights whenever an optimizer is about to step.
 
@@ -60,14 +67,19 @@ class OptimizerWatch:
     out. Of two optimizers that share weights each needs a recorded step. Not seen are single
     entries written through ``.data``, on a GPU any, and what no optimizer of torch follows.
     ``strayed`` says whether weights, by their ids, are not as the last step left them, and
-    ``found`` whether that was so at an optimizer's step since the last recorded one.
+    ``found`` whether that was so at an optimizer's step since the last recorded one. Of the
+    optimizers that stepped, ``trains`` names the model's tensors that they hold, ``beside`` counts
+    what else is held by those that hold some.
     """
 
     def __init__(self, model: nn.Module, strayed: Callable[[set[int], bool], bool]) -> None:
+        self._model, self._met = model, WeakSet[Optimizer]()
+        self.trains: set[str] = set()
+        self.beside = 0
         self._weights = [
             _Weight(home, name)
             for module in model.modules()
-            if getattr(module, "max_norm", None) is None
+            if not rescaled(module)
             for home in (module._parameters, module._buffers)
             for name, weight in home.items()
             if weight is not None and weight.numel() and not weight.is_inference()
@@ -91,6 +103,9 @@ class OptimizerWatch:
     def look(self, optimizer: Optimizer) -> None:
         """At all but what another optimizer has stepped since the last recorded step."""
         own = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        if optimizer not in self._met:
+            self._met.add(optimizer)
+            self._meet(own)
         others = self._stepped - own
         states = [(weight.state(), weight.noted) for weight in self._weights]
         mine = [(n, then) for n, then in states if others.isdisjoint((*n[:1], *then[:1]))]
@@ -102,6 +117,18 @@ class OptimizerWatch:
                 again = not self._stepped.isdisjoint(own & ids)  # rounding is a step left out then
                 self.found = self._strayed(ids, again)
         self._stepped |= own
+
+    def _meet(self, own: set[int]) -> None:
+        """Compare what an optimizer holds, by ids, with what the model does."""
+        names = {id(tensor): name for name, tensor in named_tensors(self._model).items()}
+        if held := own & names.keys():
+            self.trains |= {names[number] for number in held}
+            self.beside += len(own - held)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether optimizers stepped, and none of them holds a tensor of the model."""
+        return bool(self._met) and not self.trains
 
 
 _WATCHES: WeakSet[OptimizerWatch] = WeakSet()

@@ -17,9 +17,10 @@ from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.codecs import EPOCHS, sample_ids, whole_number
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.distances import belies, distances
+from partial_unlearning.update_log.folder import ROOT
 from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import LogWriter, append_to, create, exists
-from partial_unlearning.update_log.optimizer_watch import OptimizerWatch
+from partial_unlearning.update_log.optimizer_watch import OptimizerWatch, rescaled
 
 if TYPE_CHECKING:
     from torch.distributed.checkpoint.stateful import Stateful
@@ -47,9 +48,11 @@ class Recording:
         self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
         self._first, self._inside = self.steps, False
+        self._cutting: int | None = None
+        layout, stored = log.description.layout, getattr(torch, log.description.values)
         self._keep = log.description.buffers == "keep"  # then their changes are never needed
-        stored = torch.float64 if self._keep else getattr(torch, log.description.values)
-        self._recorder = UpdateRecorder(log.mask, log, stored, log.description.layout)
+        needless = layout.buffers if self._keep else ()
+        self._recorder = UpdateRecorder(log.mask, log, stored, layout, needless)
         self._begin()
 
     def _begin(self) -> None:
@@ -120,8 +123,9 @@ class Recording:
                 f"the checkpoint was made after {steps} steps, but the log holds {self.steps}; "
                 "restore its files from a copy"
             )
+        self._cutting = steps
         self.log.cut(steps)
-        self.steps = steps
+        self.steps, self._cutting = steps, None
 
     def step(self, ids: Tensor, epoch: int) -> None:
         """Record the step that was just made; call it right after ``optimizer.step()``.
@@ -153,7 +157,12 @@ class Recording:
             self._check()
 
     def _refuse_inside(self) -> None:
-        """Raise InputError within step(), as in a signal handler, or after a broken one."""
+        """Raise InputError within step(), as in a signal handler, or after what was broken off."""
+        if self._cutting is not None:
+            raise InputError(
+                f"cutting the log to {self._cutting} steps was broken off: call "
+                f"restart({self._cutting}) again, with the same weights"
+            )
         if self._inside:
             raise InputError(
                 "a step() has begun and not ended: in a signal handler note the signal, and call "
@@ -174,6 +183,31 @@ class Recording:
                 "holds just the first so many, and else restart()"
             )
         self._watch.note()
+        self._tell_of_optimizers()
+
+    def _tell_of_optimizers(self) -> None:
+        """Say what they train that the log will not hold; InputError if they train statistics."""
+        if late := self._watch.trains.intersection(self.log.description.layout.buffers):
+            raise InputError(
+                f"{min(late)} is trained now, but was no trained weight at record(), so that no "
+                "request would change it; make it one first, then record() to a new folder"
+            )
+        if self._watch.beside:
+            warnings.warn(
+                f"an optimizer trains {self._watch.beside} tensors that are no part of the "
+                "recorded model, or not of what it saves: what they learn no request takes back. "
+                "Record a model that holds them all",
+                stacklevel=5,
+            )
+            self._watch.beside = 0
+        if self.steps == self._first + 1 and self._watch.elsewhere:
+            warnings.warn(
+                "the optimizer holds no tensor of the recorded model: its weights are copied from "
+                "elsewhere (masters, an average, another model). After a request load the new "
+                "weights there as well, else the next step brings back what was forgotten; of an "
+                "average no step can be taken back",
+                stacklevel=5,
+            )
 
     def _wait(self) -> None:
         """Wait for all steps; InputError if they or the model cannot be those of this log."""
@@ -193,23 +227,35 @@ class Recording:
         InputError: another model, more steps than there are, fewer than at the last close(), or not
         the weights that it then holds, which by masks of magnitude cannot be told: a warning.
         """
+        if steps is not None and steps == self._cutting:  # a full disk had broken it off
+            self._cut_to(steps)
+            return
         self._wait()
         history, digest = self.log.history, self.log.description.digest(self.model)
         known = history.knows(digest)
         moved = self._recorder.moved(self.model, weights_only=self._keep) > 0
         taken = self._held_by(digest) if known and moved else None  # a refusal changes nothing
         if steps is not None:
-            self._back_to(steps, known, moved)
+            steps = self._back_to(steps, known, moved)
         elif moved:  # what else it lacks is known only of weights in the history
             parts = [*self._held["inseparable"], [0, self.steps]]
             self._held = {"subtracted": [], "inseparable": parts}
         if taken:
             taken["inseparable"] += self._held["inseparable"] if steps is None else []
             self._held = taken
+        self._cut_to(self.steps if steps is None else steps)
+
+    def _cut_to(self, steps: int) -> None:
+        """Cut off the steps from this one on, and begin anew; it can be repeated."""
+        if steps < self.steps:
+            saved = checkpoint.read_checkpoint(self.log.folder)
+            if saved and saved["position"]["steps"] > steps:
+                self.log.folder.remove(checkpoint.FILE)  # it is of steps that go
+            self._cut(steps)
         self._begin()
 
-    def _back_to(self, steps: int, known: bool, moved: bool) -> None:
-        """Cut off the steps from this one on."""
+    def _back_to(self, steps: int, known: bool, moved: bool) -> int:
+        """Note that the model holds just so many steps, and return them; InputError if not so."""
         ended = self.log.history.trained_steps
         closed = ended and self.log.history.since_training[0].weights  # else it is known of none
         steps = whole_number("restart", steps, ended, self.steps)
@@ -223,13 +269,9 @@ class Recording:
             )
         if moved and not known:
             self._refuse_belied(steps)
-        if fewer:
-            saved = checkpoint.read_checkpoint(self.log.folder)
-            if saved and saved["position"]["steps"] > steps:
-                self.log.folder.remove(checkpoint.FILE)  # it is of steps that go
-            held = self._held["inseparable"]
-            self._held["inseparable"] = [part for part in held if part[1] <= steps]
-            self._cut(steps)
+        held = self._held["inseparable"]
+        self._held["inseparable"] = [part for part in held if part[1] <= steps]
+        return steps
 
     def _refuse_belied(self, steps: int) -> None:
         """Raise InputError if the model cannot be what it was after so many steps."""
@@ -301,7 +343,7 @@ def _refuse_ungathered(gathered: bool) -> None:
 
 def _warn_of_norms(model: nn.Module) -> None:
     """Say what is not seen of embeddings whose rows forward passes scale."""
-    names = [name for name, part in model.named_modules() if getattr(part, "max_norm", None)]
+    names = [name or "it" for name, part in model.named_modules() if rescaled(part)]
     if names:
         warnings.warn(
             f"forward passes change {', '.join(names)} (max_norm): what else changes them between "
@@ -377,5 +419,7 @@ def record(
         _warn_of_norms(model)
         return recording
     except BaseException:  # a warning that was made an error, too
+        if not known:
+            log.folder.remove(ROOT)  # nothing is in it
         log.folder.unlock()  # so that it can be tried again
         raise

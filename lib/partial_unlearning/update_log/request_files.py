@@ -164,7 +164,9 @@ def answer(
         refuse_unwritable(out)  # before anything is done
     tensors, metadata = read_weights(weights)
     named = log.description.unwrapped(tensors) if wrapped else tensors
-    mode = weights.stat().st_mode & 0o777  # private weights stay private
+    mode = weights.stat().st_mode & 0o777  # private weights stay private, and a private file does
+    if out is not None and out.exists():
+        mode &= out.stat().st_mode
     with log.folder.locked():  # from the plan to its end: nobody changes the history in between
         plan = _look(log, named, request, unfinished)
         if out is None:
