@@ -48,7 +48,7 @@ class Recording:
         self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
         self._first, self._inside = self.steps, False
-        self._cutting: int | None = None
+        self._restarting: tuple[int | None, int] | None = None  # as asked, and the steps to keep
         layout, stored = log.description.layout, getattr(torch, log.description.values)
         self._keep = log.description.buffers == "keep"  # then their changes are never needed
         needless = layout.buffers if self._keep else ()
@@ -123,9 +123,8 @@ class Recording:
                 f"the checkpoint was made after {steps} steps, but the log holds {self.steps}; "
                 "restore its files from a copy"
             )
-        self._cutting = steps
         self.log.cut(steps)
-        self.steps, self._cutting = steps, None
+        self.steps = steps
 
     def step(self, ids: Tensor, epoch: int) -> None:
         """Record the step that was just made; call it right after ``optimizer.step()``.
@@ -158,11 +157,9 @@ class Recording:
 
     def _refuse_inside(self) -> None:
         """Raise InputError within step(), as in a signal handler, or after what was broken off."""
-        if self._cutting is not None:
-            raise InputError(
-                f"cutting the log to {self._cutting} steps was broken off: call "
-                f"restart({self._cutting}) again, with the same weights"
-            )
+        if self._restarting is not None:
+            asked = "" if self._restarting[0] is None else self._restarting[0]
+            raise InputError(f"restart({asked}) was broken off; call it again, with these weights")
         if self._inside:
             raise InputError(
                 "a step() has begun and not ended: in a signal handler note the signal, and call "
@@ -227,8 +224,8 @@ class Recording:
         InputError: another model, more steps than there are, fewer than at the last close(), or not
         the weights that it then holds, which by masks of magnitude cannot be told: a warning.
         """
-        if steps is not None and steps == self._cutting:  # a full disk had broken it off
-            self._cut_to(steps)
+        if self._restarting is not None and steps == self._restarting[0]:  # the disk was full
+            self._cut_to(self._restarting[1])
             return
         self._wait()
         history, digest = self.log.history, self.log.description.digest(self.model)
@@ -243,7 +240,8 @@ class Recording:
         if taken:
             taken["inseparable"] += self._held["inseparable"] if steps is None else []
             self._held = taken
-        self._cut_to(self.steps if steps is None else steps)
+        self._restarting = steps, self.steps if steps is None else steps
+        self._cut_to(self._restarting[1])
 
     def _cut_to(self, steps: int) -> None:
         """Cut off the steps from this one on, and begin anew; it can be repeated."""
@@ -253,6 +251,7 @@ class Recording:
                 self.log.folder.remove(checkpoint.FILE)  # it is of steps that go
             self._cut(steps)
         self._begin()
+        self._restarting = None
 
     def _back_to(self, steps: int, known: bool, moved: bool) -> int:
         """Note that the model holds just so many steps, and return them; InputError if not so."""
