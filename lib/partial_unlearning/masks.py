@@ -110,20 +110,16 @@ class MagnitudeMask:
     Attributes:
         parts: slices of the flat vector, first to last.
         counts: how many entries of each are kept.
-        last: positions, int64, that are kept only where nothing else is left to keep.
     """
 
     fixed: ClassVar[bool] = False
     parts: tuple[slice, ...]
     counts: tuple[int, ...]
-    last: Tensor | None = None
 
     def kept(self, update: Tensor | None = None) -> Tensor:
         """Positions kept in this update of shape ``(size,)``; int64, shape ``(k,)``."""
         assert update is not None, "a magnitude mask needs the update it prunes"
         magnitudes = update.abs()
-        if self.last is not None:
-            magnitudes[self.last.to(magnitudes.device)] = -1
         chosen = [
             part.start + magnitudes[part].topk(count, sorted=False).indices
             for part, count in zip(self.parts, self.counts, strict=True)
@@ -145,7 +141,6 @@ def build_mask(
     sparsity_last: float,
     seed: int,
     block: int = 1,
-    last: Tensor | None = None,
 ) -> Mask:
     """The pruning mask of a strategy, with sparsity on a straight line over the layers (Eq. 6).
 
@@ -159,7 +154,6 @@ def build_mask(
         sparsity_last: the same for the last layer.
         seed: of what is random; magnitude masks draw nothing.
         block: entries that ``random`` keeps or prunes together, see :meth:`FixedMask.draw`.
-        last: what magnitude masks keep last, see :class:`MagnitudeMask`.
 
     InputError if one of these makes no sense: a sparsity outside 0..1, say.
     """
@@ -177,8 +171,8 @@ def build_mask(
     if strategy == "last_layers":
         return FixedMask.draw(layout, last_layers(layout.layer_sizes, sum(counts)), seed=seed)
     if strategy == "layer_magnitude":
-        return MagnitudeMask(layout.slices, counts, last)
-    return MagnitudeMask((slice(0, layout.size),), (sum(counts),), last)
+        return MagnitudeMask(layout.slices, counts)
+    return MagnitudeMask((slice(0, layout.size),), (sum(counts),))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from partial_unlearning.errors import InputError
-from partial_unlearning.masks import Mask, build_mask
+from partial_unlearning.masks import FixedMask, Mask, build_mask
 from partial_unlearning.state import Layout, State, named_tensors, ties, unequal
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.codecs import VALUE_BYTES, BatchCodec, PositionCode
@@ -71,7 +71,6 @@ class ModelDescription(Description):
 
     def draw_mask(self) -> Mask:
         """The mask as this version of torch draws it."""
-        kept = self.buffers == "keep"  # then no request needs the changes of statistics
         with one_thread():
             return build_mask(
                 self.strategy,
@@ -80,7 +79,6 @@ class ModelDescription(Description):
                 sparsity_last=self.sparsity_last,
                 seed=self.seed,
                 block=self.block,
-                last=(~self.layout.is_weight).nonzero().ravel() if kept else None,
             )
 
     @cached_property
@@ -99,9 +97,11 @@ class ModelDescription(Description):
         """How many entries of an update a request can subtract, of how many that it may change."""
         if self.buffers == "subtract":
             return self.kept, self.size
-        kept = self.mask.kept(torch.zeros(self.size, device="cpu"))
-        weights = self.layout.is_weight
-        return int(weights[kept].sum()), int(weights.sum())
+        mask, weights = self.mask, self.layout.is_weight
+        if isinstance(mask, FixedMask):
+            return int(weights[mask.positions].sum()), int(weights.sum())
+        most = [int(weights[part].sum()) for part in mask.parts]  # statistics change by nothing
+        return sum(map(min, mask.counts, most)), sum(most)
 
     @cached_property
     def updates(self) -> UpdateCodec:
