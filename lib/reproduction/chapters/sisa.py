@@ -157,12 +157,14 @@ def _in_words(results: Sequence[Result]) -> str:
     """What a request costs, and what the shards cost before any."""
     random = costs(results).loc["iid"].share
     one, many = (100 * random.xs(name, level="request") for name in (RANDOM[0], RANDOM[-1]))
-    d_r = accuracies(results).d_r.loc["iid"]
-    gap = d_r.xs("trained", level="method") - d_r.xs("ensemble", level="method")
+    d_r = accuracies(results).d_r
+    less = d_r.xs("trained", level="method") - d_r.xs("ensemble", level="method")
+    gap, by_class = (less.xs(how, level="partition") for how in ("iid", "by class"))
     return (
         f"With random shards, forgetting one sample exactly costs {_ends(one)} % of training "
         f"again, one per cent of the data {_ends(many)} %; before any request the ensemble is "
-        f"{gap.min():.1f} to {gap.max():.1f} points less accurate than one model."
+        f"{gap.min():.1f} to {gap.max():.1f} points less accurate than one model, with a class in "
+        f"one shard {by_class.min():.0f} to {by_class.max():.0f}."
     )
 
 
