@@ -139,12 +139,12 @@ at_both_widths(partial(drawn, "organamnist"))
 # %% tags=["hide-input"]
 def class_table(name: str):
     data, counts = datasets[name], official[name]
-    columns = {f"Official {split.replace('val', 'validation')}": counts[split] for split in counts}
-    columns["Train, this page"] = data.train.labels.bincount().tolist()
-    columns["Test, this page"] = data.evaluation.labels.bincount().tolist()
+    here = [part.labels.bincount().tolist() for part in (data.train, data.evaluation)]
+    splits = [split.replace("val", "validation") for split in counts]
     return simple_table(
-        list(zip(range(len(data.classes)), data.classes, *columns.values(), strict=True)),
-        headings=["Label", "Class", *columns],
+        list(zip(range(len(data.classes)), data.classes, *counts.values(), *here, strict=True)),
+        headings=["Label", "Class", *splits, "train", "test"],
+        above=["", "", *["Official files"] * len(splits), *["This page"] * len(here)],
         caption=f"Images of each class of {titles[name]}",
         labels=2,
     )

@@ -52,7 +52,7 @@ chapter.affected_table(shares, caption="Steps affected, in percent of all, compl
 # ## How far from the twin, on the complete data
 #
 # Each person has a **twin**: a model trained on the very same batches without the person's images. *Trained* is the model of which nothing was taken back;
-# *another training* is the twin on other batches, which never saw the person either. Where *trained* is nearer to the twin than *another training*, doing nothing
+# *another training* is the twin of the other kind of batches, which never saw the person either (so its two rows mirror one another). Where *trained* is nearer to the twin than *another training*, doing nothing
 # is already within what training again would change.
 
 # %% mystnb={"image": {"alt": "A panel a number of images in the request. A line a method with two dots, for plain shuffling and for a person together: total variation to the person's twin."}, "figure": {"caption": "Complete data: distance of outputs on test images to the person's twin, mean over trainings with 95 % intervals, logarithmic from 1 % on.", "name": "fig-gap-complete"}}
@@ -68,6 +68,8 @@ chapter.request_table(points, caption="Requests of each size by every method, co
 
 # %% [markdown]
 # ## One after another, on the complete data
+
+# Each takes back the steps that saw their ten images, but for those that are taken back already.
 
 # %% mystnb={"image": {"alt": "Test accuracy against the number of persons who have asked, for plain shuffling and for a person together, after subtracting all affected steps."}, "figure": {"caption": "Complete data: test accuracy as ten persons of ten images ask one after another, all affected steps subtracted; mean over trainings.", "name": "fig-turn-complete"}}
 chapter.turn_figure(chapter.in_turn(complete))

@@ -121,7 +121,7 @@ def test_true_statements_of_how_much_of_a_step_can_be_taken_back(tmp_path, strat
     if strategy != "random":
         assert least == log.description.kept
     _, said = request(tmp_path / "log", model, *ids_file(tmp_path / "log", IDS[:8]))
-    assert f"of each step {least} of {int(weights.sum())} entries were recorded" in said
+    assert f"of each step {least} of {int(weights.sum())} weights were recorded" in said
     log = accumulated(tmp_path / "both", model, **pruning, buffers="subtract")
     _, said = request(tmp_path / "both", model, *ids_file(tmp_path / "both", IDS[:8]))
     assert f"of each step {log.description.kept} of {len(weights)} entries were recorded" in said

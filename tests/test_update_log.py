@@ -733,7 +733,7 @@ def test_forget_says_what_it_read_and_how_much_of_a_step_it_can_take_back(copied
     said = run(log_commands.forget_command, *arguments, old, "--out", new)
     log = open_log(path)
     assert "2 sample ids, from 101 to 102" in said
-    assert f"{log.description.kept} of {log.description.size} entries were recorded" in said
+    assert f"{log.description.kept} of {log.description.size} weights were recorded" in said
     assert "as before" not in said
     assert new.stat().st_mode & 0o777 == 0o600
     said = run(log_commands.forget_command, *arguments, new, "--out", again)

@@ -115,10 +115,10 @@ def _tell(plan: Preview, about: ModelDescription) -> None:
         _say(f"warning: {len(plan.unchanged)} of these steps {UNCHANGED}", err=True)
     if also := plan.after - plan.before - plan.asked:
         _say(f"{len(also)} more steps of earlier requests are still in these weights")
-    recorded, entries = about.subtractable
+    recorded, size = about.subtractable
     _say(
-        f"of each step {recorded} of {entries} entries were recorded "
-        f"({recorded / entries:.1%}); the rest of what it did stays in the weights"
+        f"of each step {recorded} of {size} {'weights' if about.buffers == 'keep' else 'entries'} "
+        f"were recorded ({recorded / size:.1%}); the rest of what it did stays"
     )
     nbytes = len(plan.before ^ plan.after) * about.update_bytes
     _say(f"{nbytes} bytes to read; log verify checks them beforehand")

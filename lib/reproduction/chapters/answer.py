@@ -138,9 +138,9 @@ def _published(found: Complete) -> Sentence:
     each = comparable(found, AMNESIAC.tables, "published", How())
     outside = sum(not one.low <= printed(*model) <= one.high for model, one in each.items())
     said = (
-        "Here all that was recorded of these steps is taken back. Means agree, networks do not"
-        f"{_by_data(each)}; in {outside} of {len(each)} networks the paper’s number is outside of "
-        "our interval."
+        "Here all that was recorded of these steps is taken back. The overall mean agrees, those "
+        f"of data sets do not{_by_data(each)}; in {outside} of {len(each)} networks the paper’s "
+        "number is outside of our interval."
         f"{_restored(found, 'published', 200)}"
     )
     scope = (
@@ -226,7 +226,7 @@ def _last_layer(found: Complete) -> Sentence:
     of = f"{len(each)} of {len(each) + len(misses)}"
     where = f", mean of the {of} networks where that forgets enough"
     said = (
-        f"Its updates are taken back whole, and no others{where if misses else ''}: "
+        f"Only its updates are taken back, but whole{where if misses else ''}: "
         f"{whole.finding.word} for them together, by network {counted(each)}. The layers below "
         "stay as they were."
     )
@@ -308,7 +308,7 @@ def _brought_back(found: Complete) -> Part:
     cases = [f"{most.max():.1f} % is a mean of {_case(most)}" for most in (part, whole)]
     return Part(
         f" Training on the other classes brings back up to {part.max():.1f} %, after the known "
-        f"method {whole.max():.1f} %, after another method in part {means.max():.0f} %.",
+        f"method {whole.max():.1f} %, after another in part {means.max():.0f} %.",
         f" {' and '.join(cases)}{caveats.of_brought_back(found)}",
     )
 
@@ -328,7 +328,7 @@ def _attacked() -> Part:
     before, after = lira.loc["trained"], lira.loc[part]
     apart = after.auc_high < before.auc_low or before.auc_high < after.auc_low
     return Part(
-        f" An attack on an MLP tells images taken back from others in {after.auc:.1f} % of pairs "
+        f" An attack on an MLP tells images taken back from others in {after.auc:.1f} % "
         f"(before {before.auc:.1f}{'' if apart else ', not clearly more'}; chance 50)"
         f"{caveats.better(part)}.",
         " The attack (LiRA) is on MLPs trained on 10,000 images, in which a person has 100, in few "

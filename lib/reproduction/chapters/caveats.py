@@ -184,4 +184,7 @@ def better(part: str) -> str:
     told = exposed()
     if not {part, "trained"} <= set(told.index):
         return ""
-    return f"; plainly shuffled, a better one in {told[part]:.1f} % (before {told['trained']:.1f})"
+    return (
+        f"; if scattered over most batches, with retrained models in {told[part]:.1f} % (before "
+        f"{told['trained']:.1f})"
+    )

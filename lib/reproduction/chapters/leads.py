@@ -80,7 +80,9 @@ def maps(found: Complete) -> str:
 
 def _words(found: Complete, claim: str) -> str:
     row = found.judged.loc[claim]
-    return str(row.equal if row.equal != NONE else row.published)
+    at = "equal" if row.equal != NONE else "published"
+    note = f" ({row[f'{at}_note']})" if row[f"{at}_note"] else ""
+    return f"{row[at]}{note}"
 
 
 def fractions(found: Complete) -> str:

@@ -166,7 +166,7 @@ def _attacked(points: pd.DataFrame) -> str:
     ]
     return (
         "An attack on single images (LiRA, which ranks one that was trained on above one that was "
-        f"not; {CHANCE:g} % of pairs is chance) can be told from chance in {' and in '.join(told)}."
+        f"not; {CHANCE:g} % of pairs is chance) does better than chance in {' and in '.join(told)}."
         f" Beside retrained models (U-LiRA) it ranks up to {seen.auc.max():.1f} % rightly: whoever "
         "has those sees that something was taken back."
     )
@@ -179,7 +179,7 @@ def _told(attacked: pd.DataFrame) -> str:
     if above.empty:
         return said
     most = above.loc[(above.auc - CHANCE).abs().idxmax()]
-    return f"{said} (at most {_images(most.request)} {most.batches}, {bounds(most)} % of pairs)"
+    return f"{said} (best for {_images(most.request)} {most.batches}: {bounds(most)} % of pairs)"
 
 
 def affected_figure(points: pd.DataFrame) -> Figure:

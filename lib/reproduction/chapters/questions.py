@@ -92,7 +92,9 @@ def own_model(found: Complete) -> str:
     """What a log takes for a model of one's own, with an example."""
     size, whole = (in_words(log_bytes(1e9, 10_000, pruned=pruned)) for pruned in (0.9, 0))
     pruned = 100 - storage_shares(found) * DENSE / BITS
-    here = f": {pruned.min():.0f} to {pruned.max():.0f} % here" if len(pruned) else ""
+    here = (
+        f" (in these tables {pruned.min():.0f} to {pruned.max():.0f} % was)" if len(pruned) else ""
+    )
     return (
         "Two bytes for each entry of an update that is kept, for each training step: for a billion "
         f"weights and 10,000 steps {size} if nine tenths of each update are pruned, {whole} if "
@@ -175,7 +177,9 @@ def price(found: Complete) -> str:
     if points.empty:
         return NOTHING
     left = _missed(found)
-    left = f" (left out, as more than {limits().forgotten:g} % stayed: {left})" if left else ""
+    left = (
+        f" (without trainings that kept more than {limits().forgotten:g} %: {left})" if left else ""
+    )
     return (
         "Yes, if it is answers that must change, and a request touches few of the training steps."
         f"{_trace()} Nor if training again is cheap, if the other training images are at hand, or "
@@ -206,8 +210,9 @@ def _given_away() -> str:
     if not {"trained", PART} <= set(told.index):
         return ""
     return (
-        "; where they sat in all, taking back even gives them away, as a better attack told "
-        f"{told['trained']:.1f} % before and {told[PART]:.1f} % after"
+        "; where they were scattered over most batches, taking back even gives them away, as an "
+        f"attack with retrained models told {told['trained']:.1f} % before and {told[PART]:.1f} % "
+        "after"
     )
 
 
