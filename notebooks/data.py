@@ -180,6 +180,7 @@ simple_table(
         "Retained test images",
     ),
     caption="The class to forget, and what is left",
+    cards=True,
 )
 
 # %% [markdown]

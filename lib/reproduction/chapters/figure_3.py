@@ -59,7 +59,9 @@ def similarity_table(results: Sequence[Result]) -> Table:
         for name, text in COMPARED.items():
             alike = _text(similarity(result, name))
             rows.append([*labels, text, alike, f"{flat[name]} of {total}"])
-        rows.append([*labels, "proposed minus baseline", _text(difference(result), "+"), ""])
+        rows.append(
+            [*labels, "partial amnesiac minus amnesiac", _text(difference(result), "+"), ""]
+        )
     heads = ("Target", "Seed", "Model after", "Similarity, mean [95 %]", "Flat maps")
     caption = "How alike the maps of retained test images are to those before unlearning."
     return simple_table(rows, headings=heads, caption=caption, labels=3)
