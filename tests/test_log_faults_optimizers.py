@@ -109,6 +109,17 @@ def test_true_statements_of_an_optimizer_that_trains_more_than_the_model(tmp_pat
     assert str(told.message).startswith("an optimizer trains 2 tensors that are no part of the rec")
 
 
+@pytest.mark.filterwarnings("error")
+def test_true_statements_of_an_optimizer_that_trains_more_are_made_once_as_an_error(tmp_path):
+    encoder, head = nn.Linear(6, 5), nn.Linear(5, 3)
+    recording, optimizer = record(encoder, tmp_path / "log", **ALL), sgd(encoder, head)
+    with pytest.raises(UserWarning, match="an optimizer trains 2 tensors"):
+        train(nn.Sequential(encoder, head), optimizer, recording, range(1))
+    train(nn.Sequential(encoder, head), optimizer, recording, range(1, 10))
+    recording.close()
+    assert len(open_log(tmp_path / "log", encoder)) == 10
+
+
 def test_true_statements_of_two_optimizers_of_which_one_trains_another_model(tmp_path, recwarn):
     model, other = nn.Linear(6, 3), nn.Linear(6, 3)
     recording, apart = record(model, tmp_path / "log", **ALL), sgd(other)

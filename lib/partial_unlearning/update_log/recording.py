@@ -189,14 +189,14 @@ class Recording:
                 f"{min(late)} is trained now, but was no trained weight at record(), so that no "
                 "request would change it; make it one first, then record() to a new folder"
             )
-        if self._watch.beside:
+        beside, self._watch.beside = self._watch.beside, 0  # once, also as an error
+        if beside:
             warnings.warn(
-                f"an optimizer trains {self._watch.beside} tensors that are no part of the "
-                "recorded model, or not of what it saves: what they learn no request takes back. "
-                "Record a model that holds them all",
+                f"an optimizer trains {beside} tensors that are no part of the recorded model, or "
+                "not of what it saves: what they learn no request takes back. Record a model that "
+                "holds them all",
                 stacklevel=5,
             )
-            self._watch.beside = 0
         if self.steps == self._first + 1 and self._watch.elsewhere:
             warnings.warn(
                 "the optimizer holds no tensor of the recorded model: its weights are copied from "
