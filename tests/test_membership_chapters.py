@@ -191,7 +191,7 @@ def test_the_answer_has_what_a_request_touches_and_costs(trainings, right):
     assert "Beside retrained models (U-LiRA) it ranks up to 65.0 % rightly" in said
     assert "of 1 image touches 10.0 % of the steps and one of 50 images 99.0 %; together" in said
     assert "2.0 [-0.5, 4.5] % if nothing is done" in said
-    assert "chance in 1 of 1 kinds of request (at most 10 images together, 55.0 [53.0" in said
+    assert "chance in 1 of 1 kinds of request (best for 10 images together: 55.0 [53.0" in said
     assert "% of pairs) after whole steps were subtracted" in said
 
 
