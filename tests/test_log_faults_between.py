@@ -554,8 +554,10 @@ def test_a_checkpoint_that_leaves_trained_weights_out_is_no_way_back(tmp_path, t
     again = Backbone()
     again.body.requires_grad_(False)
     if trained:
+        before = again.head.weight.clone()
         with pytest.raises(InputError, match=r"leaves some out.*Give it a state_dict\(\)"):
             record(again, tmp_path / "log", keep=[sgd(again)], resume=True)
+        assert torch.equal(again.head.weight, before)
         again.body.load_state_dict(model.body.state_dict())
     recording = record(again, tmp_path / "log", keep=[sgd(again)], resume=True)
     assert recording.steps == 5

@@ -246,6 +246,30 @@ def test_one_error_a_restart_on_a_full_disk_is_completed_by_the_same_call(tmp_pa
     assert failed > 3
 
 
+def test_one_error_steps_that_leave_the_log_are_told_before_a_disk_can_be_full(tmp_path, disk):
+    failed = 0
+    for number in full_disks(disk):
+        disk.full_at = 0
+        model, path = nn.Linear(6, 3), tmp_path / f"log{number}"
+        optimizer, recording = sgd(model), record(model, path, **ALL)
+        train(model, optimizer, recording, range(5))
+        recording.checkpoint(0)
+        train(model, optimizer, recording, range(5, 20))
+        recording.close()
+        other = nn.Linear(6, 3)
+        disk.full_at, disk.writes = number, 0
+        with pytest.warns(UserWarning, match="steps 5 to 19 leave the log"):
+            try:
+                again = record(other, path, resume=True)
+            except InputError:
+                failed += 1
+                again = record(other, path, resume=True)
+        assert len(again.log) == again.steps == 5
+        again._watch.close()
+        again.log.folder.unlock()
+    assert failed > 3
+
+
 def test_one_error_after_a_restart_was_broken_off_nothing_else_can_be_done(tmp_path, disk):
     model = nn.Linear(6, 3)
     optimizer, recording = sgd(model), record(model, tmp_path / "log", **ALL)

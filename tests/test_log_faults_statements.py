@@ -281,3 +281,25 @@ def test_true_statements_of_the_chapter_about_other_training_loops(tmp_path):
     before = model.weight.detach().clone()
     forget(log, model, [0])
     assert not torch.equal(model.weight, before)
+
+
+def test_true_statements_stand_at_the_line_that_called(tmp_path):
+    model, head = nn.Embedding(6, 3, max_norm=1.0), nn.Linear(3, 2)
+    optimizer = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.0)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        recording = record(model, tmp_path / "log", **ALL)
+        recording.checkpoint(0)
+        head(model(IDS[:4])).sum().backward()
+        optimizer.step()
+        recording.step(IDS[:4], 0)
+        recording.close()
+        with torch.no_grad():
+            model.weight += 1
+        again = record(model, tmp_path / "log", resume=True)
+        optimizer.step()
+        again.step(IDS[:4], 0)
+        again.close()
+        forget(open_log(tmp_path / "log"), model, IDS[:1])
+    assert [str(one.message)[:12] for one in told if one.filename != __file__] == []
+    assert len(told) == 7

@@ -25,8 +25,7 @@ class Part:
         tensor: Any = self.home[self.leaf]
         self.kind = tensor.shape, tensor.dtype, tensor.device
         self.name, self.memory, self.changes = name, -1, changes
-        fits = tensor.numel() < 2**31  # four bytes a position are quicker to read than eight
-        self.positions = positions.to(torch.int32) if fits else positions
+        self.positions = positions
         floats = torch.promote_types(tensor.dtype, torch.float32)
         kind = floats if tensor.is_floating_point() else torch.int64
         self.readings = changes.new_empty(len(changes) + 1, len(positions), dtype=kind)
@@ -57,7 +56,7 @@ class Part:
         """Write the entries as they are now to a slot."""
         whole, place = self._flat(), self.slots[slot]
         if whole.dtype == place.dtype:
-            torch.index_select(whole, 0, self.positions, out=place)
+            torch.take(whole, self.positions, out=place)  # index_select would use one thread
         else:
             place.copy_(whole.index_select(0, self.positions))
 

@@ -1,7 +1,6 @@
 """The update log on disk: recorded updates, their batches, and the history of requests."""
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from threading import Lock
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from partial_unlearning.batching import BatchPlan
-from partial_unlearning.errors import InputError
+from partial_unlearning.errors import InputError, warn
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
@@ -238,7 +237,7 @@ class LogWriter(StoredLog):
         self._closed = True
         self.folder.unlock()
         if still:  # last, as a warning may be made an error
-            warnings.warn(f"{still} of {steps} steps {UNCHANGED}", stacklevel=2)
+            warn(f"{still} of {steps} steps {UNCHANGED}")
 
 
 def exists(path: str | os.PathLike[str]) -> bool:

@@ -1,7 +1,6 @@
 """Recording in anyone's training loop, and going on after an interruption."""
 
 import os
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from inspect import getfullargspec
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, distributed, nn
 
-from partial_unlearning.errors import InputError
+from partial_unlearning.errors import InputError, warn
 from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.codecs import EPOCHS, sample_ids, whole_number
@@ -69,7 +68,7 @@ class Recording:
         digest = self.log.description.digest(self.model)
         known = history.knows(digest)
         if saved and (saved["position"]["steps"] > history.trained_steps or not known):
-            self._go_to(**checkpoint.restore(saved, self._parts, self._generators))
+            self._restore(saved)
         elif known:
             self._held = self._held_by(digest)
             self._cut(history.trained_steps)
@@ -96,25 +95,37 @@ class Recording:
         inseparable = to_ranges(history.inseparable)
         return {"subtracted": to_ranges(lacks), "inseparable": inseparable}
 
-    def _go_to(self, steps: int, epoch: int, weights: str = "", **held: list[list[int]]) -> None:
-        if weights and weights != self.log.description.digest(self.model):
+    def _restore(self, saved: dict[str, Any]) -> None:
+        """Go on from a checkpoint; a refusal for its weights leaves the model as it was."""
+        layout = self.log.description.layout
+        before = [tensor.clone() for tensor in layout.tensors(self.model)]
+        position = checkpoint.restore(saved, self._parts, self._generators)
+        steps, self.epoch = position.pop("steps"), position.pop("epoch")
+        weights = position.pop("weights", None)  # earlier code did not save it
+        if weights not in (None, self.log.description.digest(self.model)):
+            for tensor, values in zip(layout.tensors(self.model), before, strict=True):
+                tensor.copy_(values)
             raise InputError(
                 "the checkpoint does not bring back all weights that the model had: its "
                 "state_dict() leaves some out, or its load_state_dict() changes them. Give it a "
                 "state_dict() that holds all, or load those that it leaves out before record()"
             )
-        self.epoch, self._held = epoch, held
-        ended = self.log.history.trained_steps
-        if steps < ended:  # its weights were lost, or the script is run again
-            self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
+        self._held = position
+        if steps < self.log.history.trained_steps:  # its weights were lost, or the script run again
+            self._leave(steps)
         self._cut(steps)
-        if steps < ended:  # last, as a warning may be made an error
-            warnings.warn(
+
+    def _leave(self, steps: int) -> None:
+        """Say that the steps from this one on leave the log, and note it."""
+        ended = self.log.history.trained_steps
+        try:
+            warn(
                 f"recording had ended with {ended} steps; it goes on from the checkpoint after "
                 f"{steps}, and steps {steps} to {ended - 1} leave the log: weights saved at that "
-                "end can no longer be answered for, but those of the new end",
-                stacklevel=4,
+                "end can no longer be answered for, but those of the new end"
             )
+        finally:  # told first, as a full disk may end what follows; a warning may be made an error
+            self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
 
     def _cut(self, steps: int) -> None:
         """Steps after the checkpoint will be trained, and recorded, anew."""
@@ -191,19 +202,17 @@ class Recording:
             )
         beside, self._watch.beside = self._watch.beside, 0  # once, also as an error
         if beside:
-            warnings.warn(
+            warn(
                 f"an optimizer trains {beside} tensors that are no part of the recorded model, or "
                 "not of what it saves: what they learn no request takes back. Record a model that "
-                "holds them all",
-                stacklevel=5,
+                "holds them all"
             )
         if self.steps == self._first + 1 and self._watch.elsewhere:
-            warnings.warn(
+            warn(
                 "the optimizer holds no tensor of the recorded model: its weights are copied from "
                 "elsewhere (masters, an average, another model). After a request load the new "
                 "weights there as well, else the next step brings back what was forgotten; of an "
-                "average no step can be taken back",
-                stacklevel=5,
+                "average no step can be taken back"
             )
 
     def _wait(self) -> None:
@@ -275,10 +284,9 @@ class Recording:
     def _refuse_belied(self, steps: int) -> None:
         """Raise InputError if the model cannot be what it was after so many steps."""
         if not self.log.mask.fixed:
-            warnings.warn(
+            warn(
                 f"that the model holds just {steps} steps is believed: where each update has a "
-                "mask of its own it cannot be told",
-                stacklevel=4,
+                "mask of its own it cannot be told"
             )
             return
         ends = [end for _, end in self._held["inseparable"]]
@@ -344,11 +352,10 @@ def _warn_of_norms(model: nn.Module) -> None:
     """Say what is not seen of embeddings whose rows forward passes scale."""
     names = [name or "it" for name, part in model.named_modules() if rescaled(part)]
     if names:
-        warnings.warn(
+        warn(
             f"forward passes change {', '.join(names)} (max_norm): what else changes them between "
             "two steps is not noticed and counts as a part of the next. Call step() once after "
-            "each optimizer.step(), and restart() after you load other weights",
-            stacklevel=4,
+            "each optimizer.step(), and restart() after you load other weights"
         )
 
 

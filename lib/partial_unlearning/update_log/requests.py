@@ -1,6 +1,5 @@
 """Deletion requests: from sample ids to weights without the steps that saw them."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -9,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from partial_unlearning.errors import InputError
+from partial_unlearning.errors import InputError, warn
 from partial_unlearning.state import State, named_tensors, unequal
 from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.codecs import whole_number
@@ -194,7 +193,7 @@ def forget(
         plan = preview(log, weights, ids, unfinished=unfinished)
         entry = carry_out(log, weights, plan)
     if plan.unchanged:  # last, as a warning may be made an error
-        warnings.warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}", stacklevel=2)
+        warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}")
     return entry
 
 
