@@ -781,7 +781,7 @@ def test_a_change_beyond_float16_is_refused_when_it_is_recorded(tmp_path):
     log = create(tmp_path / "log", net(), **{**ALL, "values": "float16"})
     log.announce(0, 0, IDS[:4])
     kept = log.mask.kept()
-    with pytest.raises(InputError, match="too large for float16"):
+    with pytest.raises(InputError, match="too large for torch.float16"):
         log.record(0, kept, torch.full((1, len(kept)), 70_000.0))
 
 

@@ -131,8 +131,16 @@ def test_impossible_masks_are_refused():
     with pytest.raises(InputError, match="unknown pruning strategy 'best'"):
         build_mask("best", layout, sparsity_first=0.5, sparsity_last=0, seed=0)
     for strategy, block in (("random", 0), ("random", 2.0), ("last_layers", 2)):
-        with pytest.raises(InputError, match=f"block {block} with strategy '{strategy}'"):
+        with pytest.raises(InputError, match=f"block is {block}"):
             build_mask(strategy, layout, sparsity_first=0.5, sparsity_last=0, seed=0, block=block)
+    for seed in ("a", 1.5, True, -1, 2**64):
+        with pytest.raises(InputError, match="seed is"):
+            build_mask("random", layout, sparsity_first=0.5, sparsity_last=0, seed=seed)
+        with pytest.raises(InputError, match="seed is"):
+            SelectionMask.draw(layout, [0.5], seed=seed)
+    for block in (0, -1, 2.0):
+        with pytest.raises(InputError, match="block is"):
+            FixedMask.draw(layout, [2], seed=0, block=block)
     with pytest.raises(InputError, match="-0.1"):
         SelectionMask.draw(layout, [-0.1], seed=0)
 

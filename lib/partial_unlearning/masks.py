@@ -12,14 +12,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from partial_unlearning.errors import InputError
+from partial_unlearning.errors import InputError, fraction, whole_number
 from partial_unlearning.state import Layout
-
-
-def _check_fractions(name: str, values: Sequence[float]) -> None:
-    bad = [v for v in values if not isinstance(v, int | float) or not 0 <= v <= 1]
-    if bad:
-        raise InputError(f"{name} {bad[0]!r} is outside 0..1; give a fraction, such as 0.9")
 
 
 def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[float]:
@@ -30,9 +24,11 @@ def depth_schedule(first_layer: float, last_layer: float, layers: int) -> list[f
     >>> depth_schedule(1.0, 0.5, 3)
     [1.0, 0.75, 0.5]
     """
-    _check_fractions("the first or last layer's fraction", [first_layer, last_layer])
-    line = torch.linspace(first_layer, last_layer, layers, dtype=torch.float64, device="cpu")
-    return line.tolist()
+    first, last = (fraction("a layer's fraction", end) for end in (first_layer, last_layer))
+    half = (layers + 1) // 2
+    step = (last - first) / max(layers - 1, 1)  # torch.linspace rounds as the processor does
+    rear = [last - step * n for n in reversed(range(layers - half))]
+    return [first + step * n for n in range(half)] + rear
 
 
 def kept_count(sparsity: float, size: int) -> int:
@@ -71,12 +67,15 @@ class FixedMask:
 
         Args:
             layout: the model's layout.
-            counts: entries kept of each layer; InputError if not 0..size, see :func:`kept_count`.
+            counts: entries kept of each layer, see :func:`kept_count`.
             seed: of the mask; the same seed and layout give the same mask.
             block: so many neighbours are kept or pruned together, counted from the layer's first
                 entry; one block is cut where the count asks for it. 1 is the paper's reading.
+
+        InputError if these are no whole numbers, or a count is not 0..size.
         """
-        generator = torch.Generator().manual_seed(seed)
+        block = whole_number("block", block, 1, 2**16)
+        generator = torch.Generator().manual_seed(whole_number("seed", seed, 0, 2**63))
         parts = []
         for part, count in zip(layout.slices, counts, strict=True):
             size = part.stop - part.start
@@ -159,11 +158,8 @@ def build_mask(
     """
     if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InputError(f"unknown pruning strategy {strategy!r}; choose from {list(STRATEGIES)}")
-    if type(block) is not int or block < 1 or (block > 1 and strategy != "random"):
-        raise InputError(
-            f"block {block!r} with strategy {strategy!r}; give a whole number from 1 on, and 1 "
-            "where the strategy is not 'random'"
-        )
+    if whole_number("block", block, 1, 2**16) > 1 and strategy != "random":
+        raise InputError(f"block is {block} with strategy {strategy!r}, which has none; give 1")
     sparsity = depth_schedule(sparsity_first, sparsity_last, len(layout.layers))
     counts = tuple(map(kept_count, sparsity, layout.layer_sizes))
     if strategy == "random":
@@ -207,14 +203,14 @@ class SelectionMask:
         >>> torch.equal(mask.at(2), mask.at(0))  # the next time round
         True
         """
-        _check_fractions("the update fraction", update_fractions)
-        generator = torch.Generator().manual_seed(seed)
+        parts = [fraction("an update fraction", part) for part in update_fractions]
+        generator = torch.Generator().manual_seed(whole_number("seed", seed, 0, 2**63))
         rings = tuple(
             part.start + torch.randperm(part.stop - part.start, generator=generator)
             for part in layout.slices
         )
-        sizes = zip(update_fractions, layout.layer_sizes, strict=True)
-        return cls(rings, tuple(round(fraction * size) for fraction, size in sizes))
+        sizes = zip(parts, layout.layer_sizes, strict=True)
+        return cls(rings, tuple(round(part * size) for part, size in sizes))
 
     def at(self, epoch: int) -> Tensor:
         """Positions selected in ``epoch`` (counted from 0), int64, shape ``(k,)``."""

@@ -7,6 +7,7 @@ each equation one line of code, whatever the architecture.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -41,17 +42,19 @@ def named_tensors(model: State) -> dict[str, Tensor]:
 
 
 def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Further names of one memory -> the first of its names; InputError if two merely overlap."""
+    """Further names of one memory -> the first of its names; InputError if any merely overlap."""
     first: dict[object, str] = {}
     further, spans = {}, []
     for name, tensor in tensors.items():
-        start, steps = tensor.data_ptr(), zip(tensor.shape, tensor.stride(), strict=True)
+        start, steps = tensor.data_ptr(), [*zip(tensor.shape, tensor.stride(), strict=True)]
         memory = (start, tensor.dtype, tensor.shape, tensor.stride()) if start else id(tensor)
         if (known := first.setdefault(memory, name)) != name:
             further[name] = known
         elif start:  # 0: nothing in it, or no memory yet
-            end = start + tensor.itemsize * (1 + sum((size - 1) * step for size, step in steps))
-            spans.append((start, end, name))
+            cells = 1 + sum((size - 1) * step for size, step in steps)
+            if cells < prod(size for size, step in steps if step):  # not of one number, repeated
+                raise InputError(f"entries of {name} overlap in memory; clone() it")
+            spans.append((start, start + tensor.itemsize * cells, name))
     for (_, end, one), (start, _, other) in pairwise(sorted(spans)):
         if start < end:
             raise InputError(f"{one} and {other} overlap in memory; clone() one, or tie them whole")
@@ -75,24 +78,49 @@ def _layers(model: nn.Module, tied: Mapping[str, str]) -> list[tuple[str, Named]
     return layers
 
 
+def _repeated(tensor: Tensor) -> bool:
+    """Whether entries are the same memory, as an expanded tensor's are."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return any(size > 1 and not step for size, step in steps)
+
+
+def _is_variance(name: str) -> bool:
+    words = {*name.rpartition(".")[2].split("_")}
+    return bool(words & {"var", "variance"}) and "log" not in words
+
+
+def _float_less(name: str, tensor: Tensor, update: Tensor, statistic: bool) -> tuple[Tensor, str]:
+    wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+    new = torch.where(update == 0, tensor, (wide - update).to(tensor.dtype))
+    if not new.sum().isfinite() and not (new.isfinite() | (update == 0)).all():  # a sum is quicker
+        return new, f"no number of {tensor.dtype}"
+    if statistic and _is_variance(name) and not ((new >= 0) | (tensor < 0)).all():
+        return new, "a variance below 0"  # a model would make NaN of it
+    return new, ""
+
+
+def _whole_less(tensor: Tensor, update: Tensor) -> tuple[Tensor, str]:
+    whole = tensor.long() - update.round().long()
+    whole = whole % 2 if tensor.dtype == torch.bool else whole  # each change was a flip
+    new = whole.to(tensor.dtype)
+    if not ((new == whole) & (update.abs() < 1 << 24)).all():  # beyond, float32 is not exact
+        return new, f"no number of {tensor.dtype}, or its changes add up to more than 2**24"
+    if new.min() < 0 <= tensor.min():
+        return new, "a count or place below 0"
+    return new, ""
+
+
 def _less(name: str, tensor: Tensor, update: Tensor, statistic: bool) -> Tensor:
     """``tensor - update`` in the tensor's own type, and as it was where the update is zero."""
     if tensor.dtype.is_floating_point:
-        wide = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
-        new = (wide - update).to(tensor.dtype)
-        right = new.sum().isfinite() or (new.isfinite() | (update == 0)).all()  # a sum is quicker
-        if statistic and "var" in name.rpartition(".")[2]:  # below 0 a model makes NaN of it
-            right = right and ((new >= 0) | (tensor < 0)).all()
+        new, wrong = _float_less(name, tensor, update, statistic)
     else:
-        whole = tensor.long() - update.round().long()
-        whole = whole % 2 if tensor.dtype == torch.bool else whole  # each change was a flip
-        new = whole.to(tensor.dtype)
-        right = ((new == whole) & (update.abs() < 1 << 24)).all()  # beyond, float32 is not exact
-        right = right and (new.min() >= 0 or tensor.min() < 0)  # a count or place stays one
-    if not right:
+        new, wrong = _whole_less(tensor, update)
+    if wrong:
+        keep = ", or record with buffers='keep'" * statistic
         raise InputError(
-            f"nothing was changed: {name} without these steps is no number of {tensor.dtype}, or a "
-            "variance below 0; train again without these samples, or record with buffers='keep'"
+            f"nothing was changed: {name} without these steps is {wrong}; train again without "
+            f"these samples{keep}"
         )
     return new
 
@@ -202,6 +230,10 @@ class Layout:
         for name, places, part in zip(self.names, self.places(model), parts, strict=True):
             touched = part.numel() and any(part.aminmax())
             if touched and not (keep_buffers and name in self.buffers):
+                if any(_repeated(place) for place in places):
+                    raise InputError(
+                        f"nothing was changed: {name} is one number, repeated; clone() it"
+                    )
                 part = part.view(places[0].shape).to(places[0].device)
                 new = _less(name, places[0], part, name in self.buffers)
                 changed.append((places, new))

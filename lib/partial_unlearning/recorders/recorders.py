@@ -89,7 +89,7 @@ class UpdateRecorder(Callback):
         """Read the initial weights."""
         layout = self.layout or Layout.of(model)
         mask = self.mask if self.mask.fixed else keep_all(layout)
-        self._positions = read = mask.kept().to(next(model.parameters()).device)
+        self._positions = read = mask.kept().to(layout.tensors(model)[0].device)
         self._together = max(1, min(READINGS, READINGS_BYTES // (4 * max(len(read), 1))))
         slots = self._together + 1
         self._reader, self._spare = (
@@ -112,8 +112,8 @@ class UpdateRecorder(Callback):
 
     def _readings(self, model: nn.Module) -> Iterator[tuple[Part, Tensor, Tensor]]:
         """Each part of the model's tensors, its kept entries now, and as read last."""
-        device, last = next(model.parameters()).device, len(self._steps)
-        now = Reader(model, self._reader.layout, self._positions.to(device), 1)
+        layout, last = self._reader.layout, len(self._steps)
+        now = Reader(model, layout, self._positions.to(layout.tensors(model)[0].device), 1)
         now(0)
         for one, other in zip(now.parts, self._reader.parts, strict=True):
             yield one, one.slots[0], other.slots[last]

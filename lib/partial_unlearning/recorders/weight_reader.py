@@ -9,6 +9,16 @@ from torch import Tensor, nn
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import Layout, unequal
 
+Home = tuple[Mapping[str, Tensor | None], str]
+"""Where a module holds a tensor, and the name that it has there."""
+
+
+def _homes(model: nn.Module) -> dict[str, Home]:
+    """By their names all weights and buffers; attributes may hide a module that holds some."""
+    modules = model.named_modules(remove_duplicate=False)
+    held = [(path, home) for path, part in modules for home in (part._parameters, part._buffers)]
+    return {f"{path}.{leaf}".lstrip("."): (home, leaf) for path, home in held for leaf in home}
+
 
 class Part:
     """The entries at int64 ``positions`` of one tensor.
@@ -17,11 +27,8 @@ class Part:
     numbers); ``changes`` are float32, a row for each reading but the first.
     """
 
-    def __init__(self, model: nn.Module, name: str, positions: Tensor, changes: Tensor) -> None:
-        path, _, self.leaf = name.rpartition(".")
-        module = model.get_submodule(path)
-        own = self.leaf in module._parameters
-        self.home: Mapping[str, Any] = module._parameters if own else module._buffers
+    def __init__(self, name: str, home: Home, positions: Tensor, changes: Tensor) -> None:
+        self.home, self.leaf = home
         tensor: Any = self.home[self.leaf]
         self.kind = tensor.shape, tensor.dtype, tensor.device
         self.name, self.memory, self.changes = name, -1, changes
@@ -66,9 +73,20 @@ class Part:
         torch.sub(after, before, out=self.changes[:count])
         whole = after - before if after.dtype == torch.int64 else before[:0]
         if not whole.to(stored).to(whole.dtype).equal(whole):
+            wider = "" if stored == torch.float32 else "use values='float32', or "
             raise InputError(
-                f"{self.name} changed by what {stored} cannot hold exactly; use "
-                "values='float32' or buffers='keep', or register it with persistent=False"
+                f"{self.name} changed by what {stored} cannot hold exactly; {wider}"
+                "make it a buffer, and use buffers='keep' or register it with persistent=False"
+            )
+
+    def settle(self, count: int) -> None:
+        """Let the same infinity, or NaN, be no change; InputError if one is beyond float32."""
+        before, after, changes = self.readings[:count], self.readings[1:], self.changes[:count]
+        changes.masked_fill_(~unequal(before, after[:count]), 0)
+        if (changes.isinf() & before.isfinite() & after[:count].isfinite()).any():
+            raise InputError(
+                f"{self.name} changed by more than float32 can hold; go on from a checkpoint with "
+                "smaller steps, or register what is no weight with persistent=False"
             )
 
 
@@ -99,12 +117,13 @@ class Reader:
         self.layout, self.stored, self.needless = layout, stored, needless
         self._changes = positions.new_zeros(slots - 1, len(positions), dtype=torch.float32)
         self.parts: list[Part] = []
+        homes = _homes(model)
         start, first = 0, 0  # in the vector, and in the positions
         for name, shape in zip(layout.names, layout.shapes, strict=True):
             last = int(torch.searchsorted(positions, start + shape.numel()))
             if last > first:
                 own, changes = positions[first:last] - start, self._changes[:, first:last]
-                self.parts.append(Part(model, name, own, changes))
+                self.parts.append(Part(name, homes[name], own, changes))
             start, first = start + shape.numel(), last
 
     def __call__(self, slot: int = 0) -> None:
@@ -120,13 +139,12 @@ class Reader:
     def changes(self, count: int) -> Tensor:
         """From each of the first readings to the next, float32 ``(count, k)``, until the next call.
 
-        InputError if a whole number changed by what cannot be stored exactly.
+        InputError if a whole number changed by what cannot be stored exactly, or any by too much.
         """
         needed = [part for part in self.parts if part.name not in self.needless]
         for part in needed:
             part.subtract(count, self.stored)
         if not self._changes[:count].sum().isfinite():  # one quick look at all of them
-            for part in needed:  # the same infinity, or NaN, is no change
-                same = ~unequal(part.readings[:count], part.readings[1 : count + 1])
-                part.changes[:count].masked_fill_(same, 0)
+            for part in needed:
+                part.settle(count)
         return self._changes[:count]

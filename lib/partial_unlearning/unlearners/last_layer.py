@@ -25,9 +25,10 @@ def retrain(
     model.eval().requires_grad_(False).zero_grad()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        modules = dict(model.named_modules())
         for name in Layout.of(model).layers[-layers:]:
-            layer = model.get_submodule(name).requires_grad_(True)
-            layer.reset_parameters()  # type: ignore[operator]  # each layer of torch has it
+            layer = modules[name].requires_grad_(True)
+            layer.reset_parameters()  # each layer of torch has it
     for batch in batches:
         finetuning.step(model, optimizer, batch)
     return model.requires_grad_(True)

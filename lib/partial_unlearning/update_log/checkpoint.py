@@ -2,7 +2,9 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import deepcopy
 from pickle import PicklingError, UnpicklingError
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,28 @@ FILE = "checkpoint.bin"
 _DIGEST = 32
 
 
+def _taken(parts: Sequence["Stateful"], generators: Sequence[torch.Generator]) -> dict[str, Any]:
+    """The states of parts and generators, and of torch's own generators."""
+    return {
+        "parts": [part.state_dict() for part in parts],
+        "generators": [generator.get_state() for generator in generators],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def _put(
+    saved: dict[str, Any], parts: Sequence["Stateful"], generators: Sequence[torch.Generator]
+) -> None:
+    for part, state in zip(parts, saved["parts"], strict=True):
+        part.load_state_dict(state)
+    for generator, state in zip(generators, saved["generators"], strict=True):
+        generator.set_state(state)
+    torch.set_rng_state(saved["torch"])
+    for number, state in enumerate(saved["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, number)
+
+
 def write_checkpoint(
     folder: Folder,
     parts: Sequence["Stateful"],
@@ -26,16 +50,9 @@ def write_checkpoint(
     position: dict[str, Any],
 ) -> None:
     """Save the states of parts and generators, of torch's own generators, and a position."""
-    content = {
-        "parts": [part.state_dict() for part in parts],
-        "generators": [generator.get_state() for generator in generators],
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "position": position,
-    }
     buffer = io.BytesIO()
     try:
-        torch.save(content, buffer)
+        torch.save({**_taken(parts, generators), "position": position}, buffer)
     except (PicklingError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise _not_plain(error) from error
     _load(buffer)  # before it takes the place of one that can be read
@@ -78,23 +95,33 @@ def lacks(folder: Folder, steps: set[int]) -> bool:
 
 
 def restore(
-    saved: dict[str, Any], parts: Sequence["Stateful"], generators: Sequence[torch.Generator]
-) -> dict[str, Any]:
-    """Put everything back as it was saved, InputError if others were, and return the position."""
+    saved: dict[str, Any],
+    parts: Sequence["Stateful"],
+    generators: Sequence[torch.Generator],
+    digest: Callable[[], str],
+) -> None:
+    """Put everything back as it was saved; InputError, and everything as it is, if it is not so.
+
+    Parts or generators may be others, or the weights' ``digest`` another than when it was made.
+    """
     held, given = (len(saved["parts"]), len(saved["generators"])), (len(parts), len(generators))
     if held != given:
         raise InputError(
             f"the checkpoint was made of {held[0]} parts (the model and keep) and {held[1]} "
             f"generators, not of {given[0]} and {given[1]}; give record() the same as then"
         )
+    before = deepcopy(_taken(parts, generators))
     try:
-        for part, state in reversed([*zip(parts, saved["parts"], strict=True)]):
-            part.load_state_dict(state)  # the model last: a refusal leaves it as it was
-        for generator, state in zip(generators, saved["generators"], strict=True):
-            generator.set_state(state)
+        _put(saved, parts, generators)
+        if saved["position"].get("weights") not in (None, digest()):  # earlier code saved none
+            raise InputError(
+                "the checkpoint does not bring back all weights that the model had: its "
+                "state_dict() leaves some out, or its load_state_dict() changes them. Give it a "
+                "state_dict() that holds all, or load those that it leaves out before record()"
+            )
     except Exception as error:  # whatever a part of anyone's raises
+        with suppress(Exception):
+            _put(before, parts, generators)
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"the checkpoint was made of other parts: {error}; give those") from error
-    torch.set_rng_state(saved["torch"])
-    for number, state in enumerate(saved["cuda"][: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(state, number)
-    return dict(saved["position"])

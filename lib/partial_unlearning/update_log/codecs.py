@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from partial_unlearning.errors import InputError
+from partial_unlearning.errors import InputError, whole_number
 
 VALUE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Types for stored values. At update sizes near 1e-8, float16 turns most of them to zero."""
@@ -70,13 +70,6 @@ class PositionCode:
         packed = np.unpackbits(code, count=self.kept * self.width)
         bits[:, -self.width :] = packed.reshape(self.kept, self.width)
         return np.packbits(bits).view(">u8").astype(np.int64)
-
-
-def whole_number(name: str, given: object, least: int, most: int) -> int:
-    """A setting as int, InputError if it is no whole number from ``least`` to ``most``."""
-    if isinstance(given, int | np.integer) and type(given) is not bool and least <= given <= most:
-        return int(given)
-    raise InputError(f"{name} is {given!r}; give a whole number from {least} to {most}")
 
 
 STRANGE = (bytes, bytearray, np.ma.MaskedArray)

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from partial_unlearning.batching import BatchPlan
-from partial_unlearning.errors import InputError, warn
+from partial_unlearning.errors import InputError, fraction, warn, whole_number
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
-from partial_unlearning.update_log.codecs import BatchCodec, sample_ids, whole_number
+from partial_unlearning.update_log.codecs import BatchCodec, sample_ids
 from partial_unlearning.update_log.folder import ROOT, Folder
 from partial_unlearning.update_log.history import Entry, History
 from partial_unlearning.update_log.log_files import LogFiles, refuse_leavings
@@ -284,8 +284,8 @@ def create(
         model,
         BatchCodec.holding(ids, batch_size),
         strategy=strategy,
-        sparsity_first=sparsity_first,
-        sparsity_last=sparsity_last,
+        sparsity_first=fraction("sparsity_first", sparsity_first),
+        sparsity_last=fraction("sparsity_last", sparsity_last),
         seed=whole_number("seed", seed, 0, 2**63),
         block=whole_number("block", block, 1, 2**16),
         values=values,

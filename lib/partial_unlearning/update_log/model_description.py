@@ -88,7 +88,7 @@ class ModelDescription(Description):
         if mask.fixed and _positions_digest(mask.kept()) != self.mask_digest:
             raise InputError(
                 f"the pruning mask cannot be rebuilt from its seed with torch {torch.__version__}; "
-                f"use torch {self.versions['torch']}, which wrote the log"
+                f"use torch {self.versions['torch']} and the code that wrote the log"
             )
         return mask
 
@@ -108,13 +108,16 @@ class ModelDescription(Description):
         """How an update becomes a row; raises as :attr:`mask`."""
         seeded = self.mask.kept() if self.positions == "seeded" else None
         buffers = (~self.layout.is_weight).nonzero().ravel().numpy()
-        return UpdateCodec(self.code, seeded, getattr(torch, self.values), buffers)
+        out = self.layout.buffers if self.buffers == "keep" else ()
+        named = zip(self.layout.names, self.dtypes, strict=True)
+        exact = not all("float" in kind for name, kind in named if name not in out)
+        return UpdateCodec(self.code, seeded, getattr(torch, self.values), buffers, exact)
 
     def digest(self, weights: State) -> str:
         """SHA-256 of the tensors of a model, in their own types, by which its weights are known."""
         sha = hashlib.sha256()
         for tensor in self.layout.tensors(weights):
-            plain = tensor.cpu().contiguous().reshape(-1).view(torch.uint8)
+            plain = tensor.cpu().resolve_neg().contiguous().reshape(-1).view(torch.uint8)
             sha.update(np.from_dlpack(plain).data)  # numpy() would fix the storage's size
         return sha.hexdigest()
 

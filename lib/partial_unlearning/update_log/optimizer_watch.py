@@ -45,7 +45,8 @@ def _row_and_column(weight: Tensor) -> tuple[np.ndarray, ...]:
     """The middle ones, in the weight's own memory; none where numpy cannot have it."""
     whole = WHOLE.get(weight.itemsize)
     weight = weight.detach().permute(np.argsort(weight.stride())[::-1].tolist())
-    if weight.device.type != "cpu" or whole is None or not weight.is_contiguous():
+    own = weight.is_contiguous() and not weight.is_neg()  # else numpy would have a copy
+    if weight.device.type != "cpu" or whole is None or not own:
         return ()
     rows = len(weight) if weight.ndim else 1
     table = weight.view(rows, -1).view(whole).numpy()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, distributed, nn
 
-from partial_unlearning.errors import InputError, warn
+from partial_unlearning.errors import InputError, warn, whole_number
 from partial_unlearning.recorders.recorders import UpdateRecorder
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.codecs import EPOCHS, sample_ids, whole_number
+from partial_unlearning.update_log.codecs import EPOCHS, sample_ids
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.distances import belies, distances
 from partial_unlearning.update_log.folder import ROOT
@@ -96,20 +96,17 @@ class Recording:
         return {"subtracted": to_ranges(lacks), "inseparable": inseparable}
 
     def _restore(self, saved: dict[str, Any]) -> None:
-        """Go on from a checkpoint; a refusal for its weights leaves the model as it was."""
-        layout = self.log.description.layout
-        before = [tensor.clone() for tensor in layout.tensors(self.model)]
-        position = checkpoint.restore(saved, self._parts, self._generators)
+        """Go on from a checkpoint; a refusal changes nothing."""
+        position = dict(saved["position"])
         steps, self.epoch = position.pop("steps"), position.pop("epoch")
-        weights = position.pop("weights", None)  # earlier code did not save it
-        if weights not in (None, self.log.description.digest(self.model)):
-            for tensor, values in zip(layout.tensors(self.model), before, strict=True):
-                tensor.copy_(values)
+        if steps > self.steps:
             raise InputError(
-                "the checkpoint does not bring back all weights that the model had: its "
-                "state_dict() leaves some out, or its load_state_dict() changes them. Give it a "
-                "state_dict() that holds all, or load those that it leaves out before record()"
+                f"the checkpoint was made after {steps} steps, but the log holds {self.steps}; "
+                "restore its files from a copy"
             )
+        digest = partial(self.log.description.digest, self.model)
+        checkpoint.restore(saved, self._parts, self._generators, digest)
+        position.pop("weights", None)
         self._held = position
         if steps < self.log.history.trained_steps:  # its weights were lost, or the script run again
             self._leave(steps)
@@ -128,12 +125,7 @@ class Recording:
             self.log.history.append(Entry("resumed", 0, [[0, steps]], "", []))
 
     def _cut(self, steps: int) -> None:
-        """Steps after the checkpoint will be trained, and recorded, anew."""
-        if steps > self.steps:
-            raise InputError(
-                f"the checkpoint was made after {steps} steps, but the log holds {self.steps}; "
-                "restore its files from a copy"
-            )
+        """The steps from this one on will be trained, and recorded, anew."""
         self.log.cut(steps)
         self.steps = steps
 

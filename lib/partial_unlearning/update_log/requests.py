@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from partial_unlearning.errors import InputError, warn
+from partial_unlearning.errors import InputError, warn, whole_number
 from partial_unlearning.state import State, named_tensors, unequal
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.codecs import whole_number
 from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog
 
@@ -157,6 +156,8 @@ def carry_out(
     own, entries = named_tensors(weights), log.history.entries
     changed = deepcopy({name: tensor.detach() for name, tensor in own.items()})
     _subtract(log, changed, plan)
+    equal = [name for name, tensor in changed.items() if not unequal(own[name], tensor).any()]
+    changed.update((name, own[name]) for name in equal)  # bit by bit, also NaN and -0
     digest = log.description.digest(changed)
     entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
     held = to_ranges(log.history.inseparable)
@@ -164,9 +165,8 @@ def carry_out(
     log.history.write(entries or (trained,), announced=entry)
     log.folder.remove(checkpoint.FILE)  # it still holds what is to be forgotten
     with torch.inference_mode():
-        for name, tensor in changed.items():
-            if unequal(own[name], tensor).any():  # a constant may be one number, repeated
-                own[name].detach().copy_(tensor)
+        for name in changed.keys() - {*equal}:  # a constant may be one number, repeated
+            own[name].detach().copy_(changed[name])
     save()
     log.history.append(entry)
     return entry

@@ -21,12 +21,14 @@ class UpdateCodec:
         seeded: the positions of every update, int64 ``(k,)``, if they are not stored.
         dtype: of the values.
         buffers: positions of statistics.
+        exact: whether whole numbers are summed, which may be large before they cancel out.
     """
 
     code: PositionCode
     seeded: Tensor | None
     dtype: torch.dtype
     buffers: np.ndarray
+    exact: bool = False
 
     def encode(self, positions: Tensor, values: Tensor) -> np.ndarray:
         """The rows of ``values`` ``(n, k)`` at ``positions`` ``(k,)``, read-only.
@@ -42,8 +44,10 @@ class UpdateCodec:
             raise InputError("the update was pruned by another mask; use the log's own")
         stored = self.values_of(rows)
         stored.copy_(values)
-        if self.dtype == torch.float16 and not stored.isfinite().equal(values.isfinite()):
-            raise InputError("a change is too large for float16; record with values='bfloat16'")
+        if not stored.sum().isfinite() and not stored.isfinite().equal(values.isfinite()):
+            raise InputError(
+                f"a change is too large for {self.dtype}; record with values='float32'"
+            )
         rows.flags.writeable = False
         return rows
 
@@ -69,16 +73,17 @@ class UpdateCodec:
 
     def sum(self, blocks: Iterable[np.ndarray]) -> Tensor:
         """The sum of the updates in ``blocks`` of rows, dense, float32, shape ``(size,)``."""
-        zeros = partial(torch.zeros, dtype=torch.float32, device="cpu")  # whatever the defaults
+        kind = torch.float64 if self.exact else torch.float32
+        zeros = partial(torch.zeros, dtype=kind, device="cpu")  # whatever the defaults
         total = zeros(self.code.size if self.seeded is None else self.code.kept)
         for rows in blocks:
             block = torch.zeros_like(total)  # one sum of all would lose what is small beside it
             for row, values in zip(rows, self.values_of(rows), strict=True):
                 if self.seeded is None:
-                    block.index_add_(0, self.positions_of(row), values.to(torch.float32))
+                    block.index_add_(0, self.positions_of(row), values.to(kind))
                 else:
                     block += values  # quicker than sum(0), which goes by column
             total += block
-        if self.seeded is None:
-            return total
-        return zeros(self.code.size).index_add_(0, self.seeded, total)  # scattered once, at the end
+        if self.seeded is not None:
+            total = zeros(self.code.size).index_add_(0, self.seeded, total)  # once, at the end
+        return total.to(torch.float32)
