@@ -472,7 +472,9 @@ def test_a_purge_after_a_kill_leaves_nothing_in_rows_that_nothing_counts(tmp_pat
         rows = log._batches
         last = (path / rows._file((len(log) - 1) // rows.per_shard)).read_bytes()
         (path / rows._file(len(log) // rows.per_shard + number)).write_bytes(last)
-        purge(log, forget(log, nn.Linear(500, 40), [PERSON], unfinished=True).request)
+        last = nn.Linear(500, 40)
+        last.bias.data += 1  # not those it was begun with
+        purge(log, forget(log, last, [PERSON], unfinished=True).request)
         held = b"".join(file.read_bytes() for file in (path / "batches").iterdir())
         assert PERSON.to_bytes(8, "little") not in held
         assert not list(open_log(path).verify())
@@ -750,7 +752,7 @@ def test_closed_weights_of_a_training_that_went_on_and_broke_off_are_told_the_wa
 def test_a_recording_of_this_process_is_named_among_those_that_hold_the_log(tmp_path):
     model = net()
     recording = record(model, tmp_path / "log", **ALL)
-    with pytest.raises(InputError, match="of this one that was not closed"):
+    with pytest.raises(InputError, match="by a recording that was not closed"):
         record(model, tmp_path / "log", resume=True)
     recording.close()
 

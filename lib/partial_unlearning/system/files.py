@@ -40,9 +40,24 @@ def _beside(path: Path) -> tuple[Path, Path]:
 @reported()
 def refuse_unwritable(path: Path) -> None:
     """Raise InputError where no file can be written, as :func:`write_atomic` would."""
-    trial = _beside(path)[1]
-    trial.touch()
-    trial.unlink()
+    missing = [folder for folder in path.absolute().parents if not folder.exists()]
+    try:
+        trial = _beside(path)[1]
+        trial.touch()
+        trial.unlink()
+    finally:
+        for folder in missing:  # those that were made for the trial, the inner ones first
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@reported()
+def remove_unfinished(path: Path) -> None:
+    """Delete what killed processes began to write to ``path``."""
+    target = Path(os.path.realpath(path))
+    own = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.new")
+    for name in filter(own.fullmatch, os.listdir(target.parent) if target.parent.is_dir() else ()):
+        (target.parent / name).unlink(missing_ok=True)
 
 
 @reported()
@@ -54,11 +69,16 @@ def write_atomic(path: Path, content: str | bytes | memoryview, mode: int | None
     be written.
     """
     target, temporary = _beside(path)
-    mode = mode or (target.stat().st_mode & 0o777 if target.exists() else 0o666)
+    old = target.stat() if target.exists() else None
+    if mode is None:
+        mode = old.st_mode & 0o777 if old else 0o666
     try:
         with open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
+            if old and (old.st_uid, old.st_gid) != (os.getuid(), os.getgid()):
+                with suppress(OSError):  # root leaves a person's files theirs
+                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
             os.fsync(file.fileno())
             with suppress(OSError, AttributeError):  # else a long log pushes all else out of memory
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

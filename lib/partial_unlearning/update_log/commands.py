@@ -12,6 +12,17 @@ from partial_unlearning.update_log.log_files import LogFiles
 log_argument = click.argument("path", metavar="PATH")
 
 
+class Once(click.Command):
+    """A command that refuses an option given twice, of which click would take the last."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does."""
+        names = [name for argument in args if (name := argument.partition("=")[0])[:2] == "--"]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise InputError(f"{', '.join(twice)} given more than once; put all ids into one file")
+        return super().parse_args(ctx, args)
+
+
 @click.group("log")
 def log_group() -> None:
     """Look at an update log, or check it."""
@@ -22,7 +33,7 @@ def _facts(log: LogFiles) -> dict[str, object]:
     sparsity = f"{about.sparsity_first:g} to {about.sparsity_last:g}"
     blocks = f", blocks of {about.block}" * (about.block > 1)
     dense = total / (4 * about.size * max(steps, 1))
-    unfinished = f", not complete: purge {log.history.purging} again" * bool(log.history.purging)
+    again = f", not complete: unless it is running, purge {log.history.purging} again"
     return {
         "model": f"{about.size} entries in {len(about.model['layers'])} layers",
         "pruning": f"{about.strategy}, {sparsity}, seed {about.seed}{blocks}",
@@ -30,7 +41,7 @@ def _facts(log: LogFiles) -> dict[str, object]:
         "steps": steps,
         "bytes": f"{total}, {dense:.2%} of a dense float32 log",
         "recording": "ended" if log.ended else "not ended",
-        "purged": f"{len(log.history.purged)} steps" + unfinished,
+        "purged": f"{len(log.history.purged)} steps" + again * bool(log.history.purging),
         "versions": ", ".join(f"{name} {number}" for name, number in about.versions.items()),
     }
 
@@ -43,7 +54,7 @@ def info(path: str) -> None:
     for name, value in _facts(log).items():
         click.echo(f"{name:10}{value}")
     if begun := log.history.announced:
-        click.echo(f"a {begun.kind} was cut short; repeat it")
+        click.echo(f"a {begun.kind} has not ended: unless it is running, repeat it")
     for entry in log.history.entries:
         steps = len(from_ranges(entry.asked))
         name = f"request {entry.request}: {entry.kind}" if entry.request else entry.kind
@@ -63,7 +74,7 @@ def verify(path: str) -> None:
     click.echo(f"{len(log)} steps, every one as it was written{gone}")
 
 
-@click.command("forget")
+@click.command("forget", cls=Once)
 @click.option("--log", "path", required=True, help="The update log, a folder or URL.")
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="safetensors file.")
 @click.option("--ids", type=click.Path(path_type=Path, exists=True), help="CSV with a column id.")
@@ -101,7 +112,7 @@ def forget_command(
         make_final(path, entry.request)
 
 
-@click.command("purge")
+@click.command("purge", cls=Once)
 @click.option("--log", "path", required=True, help="The update log, a folder or URL.")
 @click.argument("request", type=int)
 def purge_command(path: str, request: int) -> None:

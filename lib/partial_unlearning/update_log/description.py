@@ -23,6 +23,7 @@ class Description:
         positions: code of the positions.
         per_shard: steps in a shard.
         begun: digest of the weights before the first step.
+        salt: number of the first row, drawn, so that a row of another log is noticed.
     """
 
     model: dict[str, Any]
@@ -42,6 +43,7 @@ class Description:
     positions: str = "seeded"
     per_shard: int = 1
     begun: str = ""
+    salt: int = 0
 
     @property
     def size(self) -> int:

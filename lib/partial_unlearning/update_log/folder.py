@@ -21,7 +21,7 @@ Metadata = Callable[[Any], dict[str, Any]]
 """From the content of a ``zarr.json`` to what else stands in it."""
 
 ROOT = "zarr.json"  # written last, so a log exists once it is complete
-FORMAT = 7
+FORMAT = 8
 """Version of everything in a log. Raise it when older code would misread what is written."""
 
 
@@ -150,6 +150,8 @@ class Folder:
                 f"{path} has format {version}; this version of the library reads format {FORMAT}: "
                 "use the one that wrote it, or record anew"
             )
+        if found.get("node_type") != metadata(content)["node_type"]:
+            raise InputError(f"{path} is of another part of a log; name the log's own folder")
         raise InputError(f"{path} is damaged: its digest does not match; restore it from a copy")
 
     @reported()
@@ -174,7 +176,10 @@ class Folder:
         if not self.local:
             return
         if self._lock:
-            raise InputError(f"the log {self.root} is still being recorded; close it first")
+            raise InputError(
+                f"the log {self.root} is still being recorded, or a request runs in another "
+                "thread; close it, or wait until that ends"
+            )
         mode = "r+b" if os.access(self.path(ROOT), os.W_OK) else "rb"  # NFS locks what is writable
         lock = open(self.path(ROOT), mode)  # noqa: SIM115 (held, not read)
         try:
@@ -182,8 +187,8 @@ class Folder:
             self._lock = lock
         except BlockingIOError as error:
             raise InputError(
-                f"the log {self.root} is being written by another process, or by a recording "
-                "of this one that was not closed; wait until it ends, or close() or del it"
+                f"the log {self.root} is being written by another process or thread, or by a "
+                "recording that was not closed; wait until it ends, or close() or del it"
             ) from error
         finally:
             if not self._lock:

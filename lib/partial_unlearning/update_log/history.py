@@ -128,6 +128,14 @@ class History:
         purges = (entry.asked for entry in self.entries if entry.kind == "purge")
         return set().union(*map(from_ranges, purges))
 
+    def refuse_purged(self, lacks: set[int]) -> None:
+        """Raise InputError for weights that lack these steps, but not all that are purged."""
+        if left := self.purged - lacks:
+            raise InputError(
+                f"these weights still hold {len(left)} steps that are purged from the log; take "
+                "those of that request, or later ones, and delete a checkpoint from before it"
+            )
+
     @property
     def purging(self) -> int | None:
         """The request whose purge was begun and did not come to its end, if there is one."""

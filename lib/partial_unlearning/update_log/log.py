@@ -17,7 +17,8 @@ from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import read_checkpoint
 from partial_unlearning.update_log.codecs import BatchCodec, sample_ids
 from partial_unlearning.update_log.folder import ROOT, Folder
-from partial_unlearning.update_log.history import Entry, History
+from partial_unlearning.update_log.history import FILE as HISTORY
+from partial_unlearning.update_log.history import Entry, History, from_ranges
 from partial_unlearning.update_log.log_files import LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
@@ -113,7 +114,13 @@ class StoredLog(LogFiles):
         steps: list[int] = []
         seen, purged = np.zeros(len(asked), dtype=bool), sorted(self.history.purged)
         for block, rows in self._batches.blocks(np.delete(np.arange(len(self)), purged)):
-            held = self.description.batches.decode(rows)["ids"]
+            batches = self.description.batches.decode(rows)
+            if len(blank := block[batches["count"] == 0]):
+                raise InputError(
+                    f"step {blank[0]} is purged, but the history knows nothing of it: restore "
+                    f"{self.folder.path(HISTORY)} from a later copy"
+                )
+            held = batches["ids"]
             hits = np.isin(held, asked)
             seen |= np.isin(asked, held[hits])
             steps += block[hits.any(axis=1)].tolist()
@@ -127,9 +134,14 @@ class StoredLog(LogFiles):
 
     def verify(self) -> Iterator[str]:
         """Read everything; yield a message for each thing that is damaged or missing."""
-        yield from super().verify()
+        found = list(super().verify())
+        yield from found
         try:
-            _ = self.mask, read_checkpoint(self.folder)
+            _, saved = self.mask, read_checkpoint(self.folder)
+            if not found:
+                self.seen_in(np.array([], dtype=np.int64))
+            if saved:
+                self.history.refuse_purged(from_ranges(saved["position"].get("subtracted", [])))
         except InputError as error:
             yield str(error)
 
@@ -296,7 +308,7 @@ def create(
     folder = Folder(path)
     refuse_leavings(folder, CHECKPOINT)
     for name, nbytes in description.row_bytes.items():
-        RowWriter(folder, name, nbytes, description.per_shard).cut(0)
+        RowWriter(folder, name, nbytes, description.per_shard, description.salt).cut(0)
     History(folder).write(())
     folder.put_json(ROOT, asdict(description))
     try:

@@ -35,9 +35,10 @@ class LogFiles:
         with suppress(OSError, ValueError):  # reading it says more
             self._version = folder.version(ROOT)
         self.description = folder.read_json(ROOT, lambda plain: self._description_type(**plain))
+        about = self.description
         self._updates, self._batches = (
-            self._rows_type(folder, name, nbytes, self.description.per_shard)
-            for name, nbytes in self.description.row_bytes.items()
+            self._rows_type(folder, name, nbytes, about.per_shard, about.salt)
+            for name, nbytes in about.row_bytes.items()
         )
         self.parts = ((self._updates, 0), (self._batches, EPOCH_BYTES))  # bytes that purging keeps
 
@@ -77,7 +78,7 @@ class LogFiles:
         for part, _ in self.parts:
             yield from part.verify()
         if request := self.history.purging:
-            yield f"the purge of request {request} was interrupted: repeat it"
+            yield f"the purge of request {request} has not ended: unless it is running, repeat it"
         try:
             len(self)
             purged = np.array(sorted(self.history.purged), dtype=np.int64)

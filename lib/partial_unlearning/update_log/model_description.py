@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -201,7 +202,7 @@ def describe(model: nn.Module, batch: BatchCodec, **settings: Any) -> ModelDescr
     layout = Layout.of(model)
     dtypes = [_kind(tensor) for tensor in layout.tensors(model)]
     draft = ModelDescription(asdict(layout), dtypes, **settings, **asdict(batch), versions=versions)
-    return replace(_with_mask(draft), begun=draft.digest(model))
+    return replace(_with_mask(draft), begun=draft.digest(model), salt=secrets.randbits(32))
 
 
 def _with_mask(draft: ModelDescription) -> ModelDescription:

@@ -17,7 +17,7 @@ from partial_unlearning.update_log.codecs import EPOCHS, sample_ids
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.distances import belies, distances
 from partial_unlearning.update_log.folder import ROOT
-from partial_unlearning.update_log.history import Entry, to_ranges
+from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import LogWriter, append_to, create, exists
 from partial_unlearning.update_log.optimizer_watch import OptimizerWatch, rescaled
 
@@ -87,11 +87,7 @@ class Recording:
         """What the history says of weights; InputError if they hold what was purged."""
         history = self.log.history
         lacks = history.subtracted(digest)
-        if left := history.purged - lacks:
-            raise InputError(
-                f"these weights still hold {len(left)} steps that are purged from the log; take "
-                "those of that request, or later ones"
-            )
+        history.refuse_purged(lacks)
         inseparable = to_ranges(history.inseparable)
         return {"subtracted": to_ranges(lacks), "inseparable": inseparable}
 
@@ -104,6 +100,7 @@ class Recording:
                 f"the checkpoint was made after {steps} steps, but the log holds {self.steps}; "
                 "restore its files from a copy"
             )
+        self.log.history.refuse_purged(from_ranges(position.get("subtracted", [])))
         digest = partial(self.log.description.digest, self.model)
         checkpoint.restore(saved, self._parts, self._generators, digest)
         position.pop("weights", None)

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.state import State
-from partial_unlearning.system.files import refuse_unwritable, write_atomic
+from partial_unlearning.system.files import refuse_unwritable, remove_unfinished, write_atomic
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.codecs import sample_ids
 from partial_unlearning.update_log.folder import ROOT
 from partial_unlearning.update_log.history import FILE as HISTORY
 from partial_unlearning.update_log.history import Entry, from_ranges
-from partial_unlearning.update_log.log import UNCHANGED, StoredLog, open_log
+from partial_unlearning.update_log.log import StoredLog, open_log
 from partial_unlearning.update_log.model_description import ModelDescription
 from partial_unlearning.update_log.requests import Preview, carry_out, preview, preview_undo, purge
 
@@ -47,7 +47,7 @@ def _say(text: str, err: bool = False) -> None:
 
 def _why_as_before(plan: Preview) -> str:
     """Why the weights that a request led to are those it was given."""
-    if plan.before != plan.after:
+    if plan.before != plan.after and not plan.after - plan.before <= plan.unchanged:
         return "what was recorded of these steps is nothing, or too little for the weights' type"
     if plan.kind == "undo":
         return "other requests still ask for these steps, or they were not subtracted from them"
@@ -111,8 +111,6 @@ def _tell(plan: Preview, about: ModelDescription) -> None:
         f"({plan.affected_fraction:.1%} of the training); "
         f"{len(plan.subtracted)} of them are subtracted already"
     )
-    if plan.unchanged:
-        _say(f"warning: {len(plan.unchanged)} of these steps {UNCHANGED}", err=True)
     if also := plan.after - plan.before - plan.asked:
         _say(f"{len(also)} more steps of earlier requests are still in these weights")
     recorded, size = about.subtractable
@@ -127,13 +125,18 @@ def _tell(plan: Preview, about: ModelDescription) -> None:
 
 
 def _look(log: StoredLog, weights: State, request: Path | int, unfinished: bool) -> Preview:
-    """The plan of a request; that of one to forget is told."""
+    """The plan of a request, and what it says; of one to forget it says all."""
     if isinstance(request, int):
-        return preview_undo(log, weights, request)
-    ids = read_ids(request)
-    plan = preview(log, weights, ids, unfinished=unfinished)
-    _say(f"{len({*ids})} sample ids, from {min(ids)} to {max(ids)}")
-    _tell(plan, log.description)
+        plan = preview_undo(log, weights, request)
+    else:
+        ids = read_ids(request)
+        plan = preview(log, weights, ids, unfinished=unfinished)
+        _say(f"{len({*ids})} sample ids, from {min(ids)} to {max(ids)}")
+        _tell(plan, log.description)
+    if plan.kind == "forget" and (back := plan.before - plan.after):
+        _say(f"{len(back)} steps are added again: the requests for them were undone")
+    for told in plan.warnings:
+        _say(f"warning: {told}", err=True)
     return plan
 
 
@@ -171,6 +174,7 @@ def answer(
         plan = _look(log, named, request, unfinished)
         if out is None:
             return None
+        remove_unfinished(out)
         entry = carry_out(
             log, named, plan, lambda: write_atomic(out, to_bytes(tensors, metadata), mode)
         )

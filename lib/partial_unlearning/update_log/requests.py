@@ -1,6 +1,7 @@
 """Deletion requests: from sample ids to weights without the steps that saw them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 
@@ -27,6 +28,7 @@ class Preview:
         weights: digest of these weights.
         steps: number of steps in the log.
         unchanged: those of ``asked`` of which no change of a weight was recorded.
+        dropped: another request that was begun, did not come to its end, and is forgotten by this.
     """
 
     kind: str
@@ -37,11 +39,24 @@ class Preview:
     weights: str
     steps: int
     unchanged: set[int]
+    dropped: Entry | None = None
 
     @property
     def subtracted(self) -> set[int]:
         """Affected steps of which something is subtracted from these weights already."""
         return (self.asked & self.before) - self.unchanged
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know who asks for this."""
+        told = [f"{len(self.unchanged)} of these steps {UNCHANGED}"] * bool(self.unchanged)
+        if self.dropped:
+            steps = len(from_ranges(self.dropped.asked))
+            told.append(
+                f"a {self.dropped.kind} of {steps} steps was cut short and is not in the history: "
+                "repeat it, with the old weights or these"
+            )
+        return told
 
     @property
     def affected_fraction(self) -> float:
@@ -83,7 +98,10 @@ def _plan(
     log.description.check(weights)
     digest = log.description.digest(weights)
     before = _before(log, digest, after)
-    if lost := (before ^ after) & log.history.inseparable:
+    lost = (before ^ after) & log.history.inseparable
+    if lost and kind == "undo" and not asked & before:
+        after, lost = before, set()  # only that it does not stand any more
+    if lost:
         others = [n for n, steps in log.history.requests().items() if n != request and steps & lost]
         raise InputError(
             f"{len(lost)} of these steps, from {min(lost)} on, cannot be subtracted: something "
@@ -93,7 +111,25 @@ def _plan(
         )
     log.known(before ^ after)  # refuses steps that are purged
     still = log.unchanged(asked - log.history.purged)
-    return Preview(kind, request, asked, before, after, digest, len(log), still)
+    begun = log.history.announced
+    same = begun is None or (begun.kind, begun.asked) == (kind, to_ranges(asked))
+    dropped = None if same else begun
+    return Preview(kind, request, asked, before, after, digest, len(log), still, dropped)
+
+
+def _refuse_earlier(log: StoredLog, weights: State) -> None:
+    """Raise InputError for weights of which the log knows that later steps followed."""
+    log.description.check(weights)
+    earlier = {log.description.begun: 0}
+    with suppress(InputError):  # one that is damaged
+        if saved := checkpoint.read_checkpoint(log.folder):
+            earlier[saved["position"].get("weights", "")] = saved["position"]["steps"]
+    steps = earlier.get(log.description.digest(weights), len(log))
+    if steps < len(log):
+        raise InputError(
+            f"these are the weights after {steps} steps, but the log holds {len(log)}: go on with "
+            "record(..., resume=True) and close it"
+        )
 
 
 def preview(
@@ -107,6 +143,8 @@ def preview(
             f"{len(log)} steps of the log; go on and close it. Where that cannot be, and these are "
             "the weights right after the last of them, say so: unfinished=True, or --unfinished"
         )
+    if not log.ended:
+        _refuse_earlier(log, weights)
     asked = set(log.affected_steps(ids))
     after = asked.union(*log.history.requests().values())
     request = 1 + max((entry.request for entry in log.history.entries), default=0)
@@ -154,12 +192,15 @@ def carry_out(
     weights or the new ones. The caller has held the log's lock, and the weights, since the preview.
     """
     own, entries = named_tensors(weights), log.history.entries
+    if any(again is not own.get(name) for name, again in named_tensors(weights).items()):
+        raise InputError("the tensors are made anew at each look; give a dict, to be changed")
     changed = deepcopy({name: tensor.detach() for name, tensor in own.items()})
     _subtract(log, changed, plan)
     equal = [name for name, tensor in changed.items() if not unequal(own[name], tensor).any()]
     changed.update((name, own[name]) for name in equal)  # bit by bit, also NaN and -0
     digest = log.description.digest(changed)
-    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(plan.after))
+    taken = plan.before if digest == plan.weights else plan.after  # else it may add up unseen
+    entry = Entry(plan.kind, plan.request, to_ranges(plan.asked), digest, to_ranges(taken))
     held = to_ranges(log.history.inseparable)
     trained = Entry("trained", 0, [[0, plan.steps]], plan.weights, inseparable=held)  # if not yet
     log.history.write(entries or (trained,), announced=entry)
@@ -192,8 +233,8 @@ def forget(
     with _opened(log).folder.locked():
         plan = preview(log, weights, ids, unfinished=unfinished)
         entry = carry_out(log, weights, plan)
-    if plan.unchanged:  # last, as a warning may be made an error
-        warn(f"{len(plan.unchanged)} of these steps {UNCHANGED}")
+    for told in plan.warnings:  # last, as a warning may be made an error
+        warn(told)
     return entry
 
 
@@ -204,7 +245,11 @@ def undo(log: StoredLog, weights: State, request: int) -> Entry:
     are else those of :func:`forget`; InputError as well if no such request stands.
     """
     with _opened(log).folder.locked():
-        return carry_out(log, weights, preview_undo(log, weights, request))
+        plan = preview_undo(log, weights, request)
+        entry = carry_out(log, weights, plan)
+    for told in plan.warnings:
+        warn(told)
+    return entry
 
 
 def purge(log: StoredLog, request: int) -> Entry:
@@ -219,9 +264,15 @@ def purge(log: StoredLog, request: int) -> Entry:
     """
     with _opened(log).folder.locked():
         asked, held = _standing(log, request)[request], asdict(log.history.entries[-1])
+        if held["kind"] == "resumed":
+            _refuse_going_on(log)
         if log.history.announced:
             raise InputError(f"a {log.history.announced.kind} was cut short; repeat it first")
-        if left := asked - from_ranges(held["subtracted"]):
+        led = [e.weights for e in log.history.entries if (e.kind, e.request) == ("forget", request)]
+        lacks = from_ranges(held["subtracted"])
+        if held["weights"] in led:  # what is left of them is less than the weights' type can say
+            held["subtracted"] = to_ranges(lacks | asked)
+        elif left := asked - lacks:
             raise InputError(
                 f"the last weights ({held['weights'][:12]}) still hold {len(left)} of these steps, "
                 "which could then never be taken from them; forget these samples there first"
@@ -229,11 +280,13 @@ def purge(log: StoredLog, request: int) -> Entry:
         kept = {name: held[name] for name in ("weights", "subtracted", "inseparable")}
         if not asked <= log.history.purged:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
+            for part, _ in log.parts:
+                part.refuse_short(np.array([*asked, len(log) - 1]))
             log.history.append(Entry("purge", request, to_ranges(asked), **kept))
         for part, keep in log.parts:
             part.drop_uncounted(len(log))  # a killed recording may have left more of them
             part.blank(np.array(sorted(log.history.purged)), keep)
-        if not checkpoint.lacks(log.folder, asked):
+        if not checkpoint.lacks(log.folder, log.history.purged):
             log.folder.remove(checkpoint.FILE)
         log.folder.remove_unfinished("")
         log.history.append(Entry("purged", request, to_ranges(asked), **kept))

@@ -1,9 +1,10 @@
 """Rows of bytes, one a step, each with its checksum: a Zarr array that can be appended to.
 
 The array is uint8 of shape (rows, bytes of a row), in version 3 of the Zarr format, a shard a
-file and in it an inner chunk a row, each ending in its CRC32C. A shard is written whole, and again
-while it is the last one and grows; then ``zarr.json`` counts its rows. So a process killed at any
-moment leaves whole rows, and any Zarr library can read them.
+file and in it an inner chunk a row, each ending in its CRC32C. A row begins with its number, in
+four bytes, counted from one that each log draws: so a row of another place or log is noticed. A
+shard is written whole, and again while it is the last one and grows; then ``zarr.json`` counts its
+rows. So a process killed at any moment leaves whole rows, and any Zarr library can read them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
 
 _SUM = 4  # bytes of a CRC32C
+_NUMBER = 4  # bytes of a row's number
 
 
 def _checksum(content: bytes | np.ndarray) -> np.ndarray:
@@ -26,24 +28,26 @@ def _checksum(content: bytes | np.ndarray) -> np.ndarray:
 class Rows:
     """Reads rows from the subfolder ``name``, also while they are being written."""
 
-    def __init__(self, folder: Folder, name: str, row_bytes: int, per_shard: int) -> None:
+    def __init__(
+        self, folder: Folder, name: str, row_bytes: int, per_shard: int, first: int = 0
+    ) -> None:
         self.folder, self.name = folder, name
-        self.row_bytes, self.per_shard = row_bytes, per_shard
-        self.slot, self._counted = row_bytes + _SUM, f"{name}/zarr.json"
+        self.width, self.per_shard, self.first = _NUMBER + row_bytes, per_shard, first
+        self.slot, self._counted = self.width + _SUM, f"{name}/zarr.json"
 
     def _metadata(self, rows: int) -> dict[str, Any]:
         """What ``zarr.json`` says of this array when it has so many rows."""
         little = {"name": "bytes", "configuration": {"endian": "little"}}
         sharding = {
-            "chunk_shape": [1, self.row_bytes],
+            "chunk_shape": [1, self.width],
             "codecs": [{"name": "bytes"}, {"name": "crc32c"}],
             "index_codecs": [little, {"name": "crc32c"}],
             "index_location": "end",
         }
-        shard = [self.per_shard, self.row_bytes]
+        shard = [self.per_shard, self.width]
         return {
             "node_type": "array",
-            "shape": [rows, self.row_bytes],
+            "shape": [rows, self.width],
             "data_type": "uint8",
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": shard}},
             "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
@@ -82,11 +86,15 @@ class Rows:
             raise self._missing(shard) from error
         return raw[: len(raw) // self.slot * self.slot].reshape(-1, self.slot)
 
+    def _numbers(self, rows: np.ndarray) -> np.ndarray:
+        """The numbers that rows begin with."""
+        return ((self.first + rows) % 2**32).astype("<u4")
+
     def at(self, shard: int, places: np.ndarray) -> np.ndarray:
         """Rows at sorted ``places`` of a shard, each checked, (n, row_bytes), else InputError."""
         slots, steps = self._slots(shard, places), shard * self.per_shard + places
         path = self.folder.path(self._file(shard))
-        rows, sums = slots[:, : self.row_bytes], slots[:, self.row_bytes :]
+        rows, sums = slots[:, : self.width], slots[:, self.width :]
         expected = np.ascontiguousarray(sums).view("<u4").ravel().tolist()
         rows.flags.writeable = False  # the checksum takes nothing that could change meanwhile
         for step, row, checksum in zip(steps.tolist(), rows, expected, strict=False):
@@ -97,7 +105,13 @@ class Rows:
                 )
         if len(slots) < len(steps):
             raise InputError(f"step {steps[len(slots)]} is missing in {path}; restore that file")
-        return slots[:, : self.row_bytes]
+        numbers = np.ascontiguousarray(rows[:, :_NUMBER]).view("<u4").ravel()
+        if len(strange := steps[numbers != self._numbers(steps)]):
+            raise InputError(
+                f"{path} is of another place or log: what stands for step {strange[0]} is another "
+                "step; restore the right file"
+            )
+        return rows[:, _NUMBER:]
 
     def blocks(self, steps: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (steps, rows) for each shard that sorted ``steps`` need; reads no other rows."""
@@ -107,7 +121,17 @@ class Rows:
 
     def drop_uncounted(self, rows: int) -> None:
         """Delete all but the first ``rows`` rows."""
-        RowWriter(self.folder, self.name, self.row_bytes, self.per_shard).cut(rows)
+        own = self.width - _NUMBER
+        RowWriter(self.folder, self.name, own, self.per_shard, self.first).cut(rows, check=False)
+
+    def refuse_short(self, steps: np.ndarray) -> None:
+        """Raise InputError if a file ends before one of these rows does."""
+        shards, places = np.divmod(steps, self.per_shard)
+        for shard in np.unique(shards).tolist():
+            end, name = (int(places[shards == shard].max()) + 1) * self.slot, self._file(shard)
+            if (self.folder.size(name) or 0) < end:
+                path = self.folder.path(name)
+                raise InputError(f"{path} is cut short; restore it from a copy")
 
     def blank(self, steps: np.ndarray, keep: int) -> None:
         """Put zeros for the rows of ``steps``, but for their first ``keep`` bytes."""
@@ -116,8 +140,8 @@ class Rows:
             content = self.folder.read(self._file(shard))
             for place in (steps[steps // self.per_shard == shard] % self.per_shard).tolist():
                 slot = content[place * self.slot : (place + 1) * self.slot]
-                slot[keep : self.row_bytes] = 0
-                slot[self.row_bytes :] = _checksum(slot[: self.row_bytes].tobytes())
+                slot[_NUMBER + keep : self.width] = 0
+                slot[self.width :] = _checksum(slot[: self.width].tobytes())
             self.folder.put(self._file(shard), content.data)
 
     def index(self, rows: int) -> np.ndarray:
@@ -157,7 +181,7 @@ class RowWriter(Rows):
 
     saved = 0
 
-    def cut(self, rows: int) -> None:
+    def cut(self, rows: int, *, check: bool = True) -> None:
         """Keep the first ``rows`` rows, and go on from there; InputError if the last are damaged.
 
         Killed in between, this leaves files that nothing counts, or not as many rows any more.
@@ -166,7 +190,8 @@ class RowWriter(Rows):
         size = self.per_shard * self.slot + len(self.index(0))
         self._memory = np.empty(size, dtype=np.uint8)
         if self._filled:
-            self.at(self._shard, np.arange(self._filled))
+            if check:
+                self.at(self._shard, np.arange(self._filled))
             held = self.folder.read(self._file(self._shard), (0, self._filled * self.slot))
             self._memory[: len(held)] = held
         self._count(rows)
@@ -177,11 +202,15 @@ class RowWriter(Rows):
         self._write()
 
     def extend(self, rows: Sequence[bytes] | np.ndarray) -> None:
-        """Add rows: bytes, or uint8 arrays that are read-only."""
+        """Add rows: bytes, or uint8 arrays."""
         for row in rows:
             slot = self._memory[self._filled * self.slot :][: self.slot]
-            slot[: self.row_bytes] = np.frombuffer(row, dtype=np.uint8)
-            slot[self.row_bytes :] = _checksum(row)
+            number = self._numbers(np.array([self._shard * self.per_shard + self._filled]))
+            slot[:_NUMBER] = number.view(np.uint8)
+            slot[_NUMBER : self.width] = np.frombuffer(row, dtype=np.uint8)
+            whole = slot[: self.width]
+            whole.flags.writeable = False  # the checksum takes nothing that could change meanwhile
+            slot[self.width :] = _checksum(whole)
             self._filled += 1
             if self._filled == self.per_shard:
                 self._write()
