@@ -362,5 +362,5 @@ message_table()
 #
 # - **Batch normalisation**: a request leaves running statistics as they are. `buffers="subtract"` in `record` takes them back like weights; averages over past batches do not add up, though, and where [both were tried](partial_amnesiac.ipynb) variances fell below 0, which is refused.
 # - **The log is personal data too**, until a request is final: whoever has it can add back what was taken. So are copies of the log and of older weights, and what snapshots keep: those are yours to delete.
-# - **Keep and restore the folder as a whole.** Each file is checked for itself: one of another log of the same model and settings, put in its place, would be believed.
+# - **Keep and restore the folder as a whole.** A file of another log, or of another place in this one, is refused; an older copy of one, from before steps were trained anew, would be believed.
 # - **How much to prune** decides whether anything is forgotten: see [what it costs](cost.ipynb).

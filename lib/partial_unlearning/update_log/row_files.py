@@ -111,7 +111,7 @@ class Rows:
                 f"{path} is of another place or log: what stands for step {strange[0]} is another "
                 "step; restore the right file"
             )
-        return rows[:, _NUMBER:]
+        return slots[:, _NUMBER : self.width]
 
     def blocks(self, steps: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (steps, rows) for each shard that sorted ``steps`` need; reads no other rows."""
