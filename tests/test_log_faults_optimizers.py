@@ -109,7 +109,7 @@ def test_true_statements_of_an_optimizer_that_trains_more_than_the_model(tmp_pat
     assert str(told.message).startswith("an optimizer trains 2 tensors that are no part of the rec")
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_true_statements_of_an_optimizer_that_trains_more_are_made_once_as_an_error(tmp_path):
     encoder, head = nn.Linear(6, 5), nn.Linear(5, 3)
     recording, optimizer = record(encoder, tmp_path / "log", **ALL), sgd(encoder, head)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -9,6 +10,7 @@ from pickle import PicklingError, UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.folder import Folder
@@ -78,7 +80,7 @@ def _load(buffer: io.BytesIO) -> dict[str, Any]:
 
 
 def _not_plain(error: Exception) -> InputError:
-    first, *_ = str(error).splitlines() or [type(error).__name__]
+    first, *_ = re.split(r"(?<=[.!?])\s|\n", str(error)) or [type(error).__name__]
     return InputError(
         "what is kept holds more than tensors, plain numbers, texts and lists of them: "
         f"{first} Make it plain, such as float(learning_rate), or keep it in a file of your own"
@@ -111,6 +113,9 @@ def restore(
             f"generators, not of {given[0]} and {given[1]}; give record() the same as then"
         )
     before = deepcopy(_taken(parts, generators))
+    modules = [part for part in parts if isinstance(part, nn.Module)]
+    tensors = [own for part in modules for own in (*part.parameters(), *part.buffers())]
+    values = [tensor.detach().clone() for tensor in tensors]
     try:
         _put(saved, parts, generators)
         if saved["position"].get("weights") not in (None, digest()):  # earlier code saved none
@@ -120,8 +125,11 @@ def restore(
                 "state_dict() that holds all, or load those that it leaves out before record()"
             )
     except Exception as error:  # whatever a part of anyone's raises
-        with suppress(Exception):
+        with suppress(Exception), torch.no_grad():
             _put(before, parts, generators)
+        with suppress(Exception), torch.no_grad():  # a model's own way may not bring all back
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor.copy_(value)
         if isinstance(error, InputError):
             raise
         raise InputError(f"the checkpoint was made of other parts: {error}; give those") from error

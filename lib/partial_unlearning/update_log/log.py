@@ -173,6 +173,11 @@ class LogWriter(StoredLog):
         """Number of steps that survive the end of this process; :meth:`flush` saves them all."""
         return self._updates.saved
 
+    @property
+    def recorded(self) -> int:
+        """Number of steps recorded so far, the last of them perhaps in memory."""
+        return self._next
+
     def cut(self, steps: int) -> None:
         """Keep the first ``steps`` steps and go on from there."""
         self._next = steps
@@ -257,6 +262,11 @@ def exists(path: str | os.PathLike[str]) -> bool:
     return Folder(path).size(ROOT) is not None
 
 
+def _refuse_existing(path: str | os.PathLike[str]) -> None:
+    if exists(path):
+        raise InputError(f"there is a log at {path} already; give resume=True or another folder")
+
+
 def create(
     path: str | os.PathLike[str],
     model: nn.Module,
@@ -290,6 +300,7 @@ def create(
 
     InputError if there is a log or a part of one already, or a setting makes no sense.
     """
+    _refuse_existing(path)
     if ids is None or batch_size is None:
         raise InputError("a new log needs ids, all that may occur, and batch_size; give both")
     description = describe(
@@ -303,8 +314,7 @@ def create(
         values=values,
         buffers=buffers,
     )
-    if exists(path):  # after what takes time: another process may have begun one
-        raise InputError(f"there is a log at {path} already; give resume=True or another folder")
+    _refuse_existing(path)  # after what takes time: another process may have begun one
     folder = Folder(path)
     refuse_leavings(folder, CHECKPOINT)
     for name, nbytes in description.row_bytes.items():

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 import torch
@@ -53,6 +53,11 @@ def _row_and_column(weight: Tensor) -> tuple[np.ndarray, ...]:
     return table[rows // 2], table[:, table.shape[1] // 2]
 
 
+def weights_of(optimizer: Optimizer) -> set[int]:
+    """What an optimizer trains, by ids."""
+    return {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+
+
 def rescaled(module: nn.Module) -> bool:
     """Whether forward passes scale the rows of a module."""
     return isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None
@@ -74,7 +79,7 @@ class OptimizerWatch:
     """
 
     def __init__(self, model: nn.Module, strayed: Callable[[set[int], bool], bool]) -> None:
-        self._model, self._met = model, WeakSet[Optimizer]()
+        self._model, self._met = model, WeakKeyDictionary[Optimizer, set[int]]()
         self.trains: set[str] = set()
         self.beside = 0
         self._weights = [
@@ -103,10 +108,10 @@ class OptimizerWatch:
 
     def look(self, optimizer: Optimizer) -> None:
         """At all but what another optimizer has stepped since the last recorded step."""
-        own = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-        if optimizer not in self._met:
-            self._met.add(optimizer)
-            self._meet(own)
+        own, met = weights_of(optimizer), self._met.setdefault(optimizer, set())
+        if new := own - met:  # groups may be added later
+            met |= new
+            self._meet(own, new)
         others = self._stepped - own
         states = [(weight.state(), weight.noted) for weight in self._weights]
         mine = [(n, then) for n, then in states if others.isdisjoint((*n[:1], *then[:1]))]
@@ -119,12 +124,12 @@ class OptimizerWatch:
                 self.found = self._strayed(ids, again)
         self._stepped |= own
 
-    def _meet(self, own: set[int]) -> None:
-        """Compare what an optimizer holds, by ids, with what the model does."""
+    def _meet(self, own: set[int], new: set[int]) -> None:
+        """Compare what an optimizer holds, and what of it is new, with what the model does."""
         names = {id(tensor): name for name, tensor in named_tensors(self._model).items()}
         if held := own & names.keys():
             self.trains |= {names[number] for number in held}
-            self.beside += len(own - held)
+            self.beside += len(new - held)
 
     @property
     def elsewhere(self) -> bool:
@@ -137,8 +142,8 @@ _WATCHES: WeakSet[OptimizerWatch] = WeakSet()
 
 def _begin(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
     step = sys._getframe(1)  # torch's code round every optimizer's step
-    outer = step.f_back
-    while outer and outer.f_code is not step.f_code:
+    outer, own = step.f_back, weights_of(optimizer)
+    while outer and not (outer.f_code is step.f_code and own & weights_of(outer.f_locals["self"])):
         outer = outer.f_back
     if outer is None:  # a wrapper's step may hold another, and change weights before it
         for watch in list(_WATCHES):

@@ -8,21 +8,30 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from partial_unlearning.errors import InputError, warn, whole_number
 from partial_unlearning.recorders.recorders import UpdateRecorder
+from partial_unlearning.system.threads import Alone
 from partial_unlearning.update_log import checkpoint
-from partial_unlearning.update_log.codecs import EPOCHS, sample_ids
+from partial_unlearning.update_log.codecs import EPOCHS
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.distances import belies, distances
 from partial_unlearning.update_log.folder import ROOT
 from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import LogWriter, append_to, create, exists
 from partial_unlearning.update_log.optimizer_watch import OptimizerWatch, rescaled
+from partial_unlearning.update_log.processes import refuse_ungathered
 
 if TYPE_CHECKING:
     from torch.distributed.checkpoint.stateful import Stateful
+
+
+INSIDE = (
+    "a step(), checkpoint(), restart() or close() has begun and not ended: in a signal handler "
+    "note the signal, and call checkpoint() after step(); of several threads one calls them. If it "
+    "was broken off, go on from a checkpoint"
+)
 
 
 class Recording:
@@ -46,8 +55,9 @@ class Recording:
         self.steps, self.epoch = len(log), 0
         self._held: dict[str, list[list[int]]] = {"subtracted": [], "inseparable": []}
         self._resume()
-        self._first, self._inside = self.steps, False
-        self._restarting: tuple[int | None, int] | None = None  # as asked, and the steps to keep
+        self._first, self._inside, self._alone = self.steps, False, Alone(INSIDE)
+        # As asked, the steps to keep, and the weights that hold just these.
+        self._restarting: tuple[int | None, int, str] | None = None
         layout, stored = log.description.layout, getattr(torch, log.description.values)
         self._keep = log.description.buffers == "keep"  # then their changes are never needed
         needless = layout.buffers if self._keep else ()
@@ -132,6 +142,10 @@ class Recording:
         The ``ids`` are those of its batch, whole numbers, shape ``(n,)``; epochs count from 0.
         InputError if the log has no room for them, or as :meth:`checkpoint` raises it.
         """
+        with self._alone:
+            self._step(ids, epoch)
+
+    def _step(self, ids: Tensor, epoch: int) -> None:
         if self._watch.found:
             self.log.description.check(self.model)  # a replaced layer is better said by its name
             raise InputError(
@@ -156,15 +170,14 @@ class Recording:
             self._check()
 
     def _refuse_inside(self) -> None:
-        """Raise InputError within step(), as in a signal handler, or after what was broken off."""
+        """Raise InputError after what was broken off."""
         if self._restarting is not None:
             asked = "" if self._restarting[0] is None else self._restarting[0]
-            raise InputError(f"restart({asked}) was broken off; call it again, with these weights")
-        if self._inside:
             raise InputError(
-                "a step() has begun and not ended: in a signal handler note the signal, and call "
-                "checkpoint() after step(). If it was broken off, go on from a checkpoint"
+                f"restart({asked}) was broken off; call it again, with the weights of then"
             )
+        if self._inside:
+            raise InputError(INSIDE)
 
     def _check(self) -> None:
         """Wait for all steps; InputError unless the model is where the last one left it.
@@ -209,8 +222,13 @@ class Recording:
         self.log.refuse_if_closed()
         self.log.folder.refuse_moved()
         self._refuse_inside()
-        _refuse_ungathered(self._gathered)
+        refuse_ungathered(self._gathered)
         self._recorder.on_epoch_end(self.epoch, self.model)
+        if self.log.recorded != self.steps:
+            raise InputError(
+                f"{self.steps} steps were made, but {self.log.recorded} recorded: a call was "
+                "broken off; go on from the last checkpoint with record(..., resume=True)"
+            )
         self.log.description.check(self.model)
 
     def restart(self, steps: int | None = None) -> None:
@@ -222,9 +240,16 @@ class Recording:
         InputError: another model, more steps than there are, fewer than at the last close(), or not
         the weights that it then holds, which by masks of magnitude cannot be told: a warning.
         """
-        if self._restarting is not None and steps == self._restarting[0]:  # the disk was full
-            self._cut_to(self._restarting[1])
-            return
+        with self._alone:
+            if self._restarting is None:
+                self._restart(steps)
+                return
+            self.log.description.check(self.model)
+            if (steps, self.log.description.digest(self.model)) != self._restarting[::2]:
+                self._refuse_inside()
+            self._cut_to(self._restarting[1])  # the disk was full
+
+    def _restart(self, steps: int | None) -> None:
         self._wait()
         history, digest = self.log.history, self.log.description.digest(self.model)
         known = history.knows(digest)
@@ -238,8 +263,13 @@ class Recording:
         if taken:
             taken["inseparable"] += self._held["inseparable"] if steps is None else []
             self._held = taken
-        self._restarting = steps, self.steps if steps is None else steps
+        self._restarting = steps, self.steps if steps is None else steps, digest
         self._cut_to(self._restarting[1])
+        if steps is not None and moved and not known and not self.log.mask.fixed:
+            warn(  # last, as a warning may be made an error
+                f"that the model holds just {steps} steps is believed: where each update has a "
+                "mask of its own it cannot be told"
+            )
 
     def _cut_to(self, steps: int) -> None:
         """Cut off the steps from this one on, and begin anew; it can be repeated."""
@@ -264,7 +294,7 @@ class Recording:
                 f"the model does not hold just {steps} steps: it is as the last step left it, or "
                 f"not one that the history knows after {ended}; load the right weights first"
             )
-        if moved and not known:
+        if moved and not known and self.log.mask.fixed:
             self._refuse_belied(steps)
         held = self._held["inseparable"]
         self._held["inseparable"] = [part for part in held if part[1] <= steps]
@@ -272,12 +302,6 @@ class Recording:
 
     def _refuse_belied(self, steps: int) -> None:
         """Raise InputError if the model cannot be what it was after so many steps."""
-        if not self.log.mask.fixed:
-            warn(
-                f"that the model holds just {steps} steps is believed: where each update has a "
-                "mask of its own it cannot be told"
-            )
-            return
         ends = [end for _, end in self._held["inseparable"]]
         first = max([self.log.history.trained_steps, *ends])
         readings = self._recorder.readings(self.model)
@@ -297,11 +321,12 @@ class Recording:
         InputError if steps could not be written, or something else changed the model since.
         """
         epoch = whole_number("the epoch", epoch, 0, EPOCHS)
-        self._check()
-        self.log.flush()
-        weights = self.log.description.digest(self.model)  # a state_dict() may leave some out
-        position = {"steps": self.steps, "epoch": epoch, "weights": weights, **self._held}
-        checkpoint.write_checkpoint(self.log.folder, self._parts, self._generators, position)
+        with self._alone:
+            self._check()
+            self.log.flush()
+            weights = self.log.description.digest(self.model)  # a state_dict() may leave some out
+            position = {"steps": self.steps, "epoch": epoch, "weights": weights, **self._held}
+            checkpoint.write_checkpoint(self.log.folder, self._parts, self._generators, position)
 
     def close(self) -> None:
         """End recording: from now on requests know the model's weights.
@@ -309,32 +334,10 @@ class Recording:
         The checkpoint stays until the first request, in case the weights are not saved yet. Raises
         as :meth:`checkpoint`; recording has not ended then.
         """
-        self._check()
-        self.log.close(self.model, **self._held)
-        self._watch.close()
-
-
-def gather_ids(ids: Tensor) -> Tensor:
-    """The sample ids, int64 ``(n,)``, of all processes that share a step; each of them calls it."""
-    own = torch.tensor(sample_ids(ids))
-    parts = [own] * _processes()
-    if len(parts) > 1:
-        distributed.all_gather_object(parts, own)
-    return torch.cat(parts)
-
-
-def _processes() -> int:
-    """How many processes train together."""
-    grouped = distributed.is_available() and distributed.is_initialized()
-    return distributed.get_world_size() if grouped else 1
-
-
-def _refuse_ungathered(gathered: bool) -> None:
-    if _processes() > 1 and not gathered:
-        raise InputError(
-            "each of several processes sees only its own sample ids: record(..., gathered=True) in "
-            "one of them, batch_size of all, and step(gather_ids(ids)); all call gather_ids"
-        )
+        with self._alone:
+            self._check()
+            self.log.close(self.model, **self._held)
+            self._watch.close()
 
 
 def _warn_of_norms(model: nn.Module) -> None:
@@ -400,7 +403,7 @@ def record(
     InputError if there is a log, and ``resume`` is not set or it cannot go on with this model and
     settings; or several processes train, and ``gathered`` is not set.
     """
-    _refuse_ungathered(gathered)
+    refuse_ungathered(gathered)
     keep, generators = _stateful(keep, generators)
     known = resume and exists(path)
     choices = getfullargspec(create).kwonlyargs
