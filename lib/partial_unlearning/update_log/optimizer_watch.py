@@ -140,10 +140,14 @@ class OptimizerWatch:
 _WATCHES: WeakSet[OptimizerWatch] = WeakSet()
 
 
+def _share(one: Optimizer, other: Optimizer) -> bool:
+    return not weights_of(one).isdisjoint(weights_of(other))
+
+
 def _begin(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
     step = sys._getframe(1)  # torch's code round every optimizer's step
-    outer, own = step.f_back, weights_of(optimizer)
-    while outer and not (outer.f_code is step.f_code and own & weights_of(outer.f_locals["self"])):
+    outer = step.f_back
+    while outer and not (outer.f_code is step.f_code and _share(optimizer, outer.f_locals["self"])):
         outer = outer.f_back
     if outer is None:  # a wrapper's step may hold another, and change weights before it
         for watch in list(_WATCHES):
