@@ -303,6 +303,19 @@ def test_a_purge_of_a_file_that_is_cut_short_changes_nothing(tmp_path, part):
     assert history.read_bytes() == before
 
 
+@pytest.mark.parametrize("part", ["updates", "batches"])
+def test_a_purge_of_a_file_of_another_log_changes_nothing(tmp_path, part):
+    model, _ = closed(tmp_path / "log")
+    closed(tmp_path / "other")
+    log, file = open_log(tmp_path / "log"), tmp_path / "log" / part / "c.0.0"
+    number = forget(log, model, [0]).request
+    shutil.copy(tmp_path / "other" / part / "c.0.0", file)
+    before = file.read_bytes(), (tmp_path / "log/requests.json").read_bytes()
+    with pytest.raises(InputError, match="is of another place or log: what stands for step 0"):
+        purge(log, number)
+    assert before == (file.read_bytes(), (tmp_path / "log/requests.json").read_bytes())
+
+
 def test_what_a_killed_request_left_beside_its_file_is_deleted_by_the_next(tmp_path):
     model, _ = closed(tmp_path / "log")
     save_file(model.state_dict(), tmp_path / "w")

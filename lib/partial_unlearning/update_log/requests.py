@@ -281,7 +281,7 @@ def purge(log: StoredLog, request: int) -> Entry:
         if not asked <= log.history.purged:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
             for part, _ in log.parts:
-                part.refuse_short(np.array([*asked, len(log) - 1]))
+                part.refuse_unfit(np.unique([*asked, len(log) - 1]))
             log.history.append(Entry("purge", request, to_ranges(asked), **kept))
         for part, keep in log.parts:
             part.drop_uncounted(len(log))  # a killed recording may have left more of them

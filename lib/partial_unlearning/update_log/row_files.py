@@ -105,13 +105,20 @@ class Rows:
                 )
         if len(slots) < len(steps):
             raise InputError(f"step {steps[len(slots)]} is missing in {path}; restore that file")
-        numbers = np.ascontiguousarray(rows[:, :_NUMBER]).view("<u4").ravel()
-        if len(strange := steps[numbers != self._numbers(steps)]):
-            raise InputError(
-                f"{path} is of another place or log: what stands for step {strange[0]} is another "
-                "step; restore the right file"
-            )
+        if strange := self._strange(rows, steps):
+            raise self._of_another(shard, steps[strange[0]])
         return slots[:, _NUMBER : self.width]
+
+    def _strange(self, rows: np.ndarray, steps: np.ndarray) -> list[int]:
+        """The places of rows that are not of these steps."""
+        numbers = np.ascontiguousarray(rows[:, :_NUMBER]).view("<u4").ravel()
+        return np.flatnonzero(numbers != self._numbers(steps)).tolist()
+
+    def _of_another(self, shard: int, step: int) -> InputError:
+        return InputError(
+            f"{self.folder.path(self._file(shard))} is of another place or log: what stands for "
+            f"step {step} is another step; restore the right file"
+        )
 
     def blocks(self, steps: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (steps, rows) for each shard that sorted ``steps`` need; reads no other rows."""
@@ -124,14 +131,18 @@ class Rows:
         own = self.width - _NUMBER
         RowWriter(self.folder, self.name, own, self.per_shard, self.first).cut(rows, check=False)
 
-    def refuse_short(self, steps: np.ndarray) -> None:
-        """Raise InputError if a file ends before one of these rows does."""
-        shards, places = np.divmod(steps, self.per_shard)
-        for shard in np.unique(shards).tolist():
-            end, name = (int(places[shards == shard].max()) + 1) * self.slot, self._file(shard)
-            if (self.folder.size(name) or 0) < end:
-                path = self.folder.path(name)
+    def refuse_unfit(self, steps: np.ndarray) -> None:
+        """Raise InputError if rows are cut off, or others stand there; they may be damaged."""
+        for shard in np.unique(steps // self.per_shard).tolist():
+            own = steps[steps // self.per_shard == shard]
+            slots = self._slots(shard, own % self.per_shard)
+            if len(slots) < len(own):
+                path = self.folder.path(self._file(shard))
                 raise InputError(f"{path} is cut short; restore it from a copy")
+            for place in self._strange(slots, own):
+                row, checksum = slots[place, : self.width], slots[place, self.width :]
+                if np.array_equal(_checksum(row.tobytes()), checksum):
+                    raise self._of_another(shard, own[place])
 
     def blank(self, steps: np.ndarray, keep: int) -> None:
         """Put zeros for the rows of ``steps``, but for their first ``keep`` bytes."""
