@@ -157,18 +157,18 @@ def shares() -> dict[tuple[int, str], int]:
 
 def touched() -> str:
     """The least and the most of these."""
-    parts = sorted(set(shares().values()))
-    return f"{parts[0]} to {parts[-1]} %" if len(parts) > 1 else f"{parts[0]} %"
+    percent = sorted(set(shares().values()))
+    return f"{percent[0]} to {percent[-1]} %" if len(percent) > 1 else f"{percent[0]} %"
 
 
 def _by_share(points: pd.Series) -> str:
     """What is lost by the part of the steps that is affected."""
     names = paper.names(points.index)
-    parts = []
+    pieces = []
     for share, of in points.groupby(lambda key: shares()[key]):
         networks = ", ".join(names[key] for key in of.index)
-        parts.append(f"{_span(of)} points where it touched {share} % ({networks})")
-    return "; ".join(parts)
+        pieces.append(f"{_span(of)} points where it touched {share} % ({networks})")
+    return "; ".join(pieces)
 
 
 def price(found: Complete) -> str:
