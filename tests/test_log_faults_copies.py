@@ -19,7 +19,7 @@ from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.commands import forget_command, log_group
 from partial_unlearning.update_log.recording import Recording
 
-IDS = torch.arange(60)
+IDS = torch.arange(600)
 ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
 
 
@@ -210,7 +210,7 @@ def test_nothing_is_ignored_of_an_option_given_twice(tmp_path, option):
     given |= {"undo": 1} if option == "undo" else {"ids": ids_file(tmp_path, 0)}
     words = [word for name, value in given.items() for word in (f"--{name}", value)]
     code, said = run("forget", *words, f"--{option}={given[option]}")
-    assert (code, said.startswith(f"--{option} given more than once")) == (2, True)
+    assert (code, said.startswith(f"--{option} is given more than once")) == (2, True)
     assert not (tmp_path / "o").exists()
 
 
@@ -270,7 +270,7 @@ def test_a_checkpoint_from_before_a_purge_is_no_way_back(tmp_path):
     log = open_log(tmp_path / "log")
     purge(log, forget(log, model, [0]).request)
     shutil.copy(tmp_path / "old", tmp_path / "log/checkpoint.bin")
-    assert "these weights still hold 3 steps that are purged" in next(log.verify())
+    assert "the checkpoint's weights still hold 3 steps that are purged" in next(log.verify())
     other = nn.Linear(6, 3)
     before = other.weight.detach().clone()
     with pytest.raises(InputError, match="still hold 3 steps that are purged from the log"):
@@ -417,3 +417,121 @@ def test_a_file_stays_its_owner_s_when_root_writes_it(tmp_path):
     os.chown(file, 1234, 1235)
     write_atomic(file, b"new")
     assert (file.stat().st_uid, file.stat().st_gid) == (1234, 1235)
+
+
+def moved_by(path: Path, changes: list[float], **settings: object) -> nn.Module:
+    """Weights that each step of one sample changes by a number, from 0."""
+    model = nn.Linear(6, 3, bias=False, **settings)
+    model.weight.data.zero_()
+    recording = record(model, path, **ALL)
+    steps_by(model, recording, changes, 0)
+    recording.close()
+    return model
+
+
+def steps_by(model: nn.Module, recording: Recording, changes: list[float], first: int) -> None:
+    for number, change in enumerate(changes, first):
+        with torch.no_grad():
+            model.weight += change
+        recording.step(torch.tensor([number]), 0)
+
+
+def test_a_purge_of_what_cancels_out_does_not_bring_another_back(tmp_path):
+    model = moved_by(tmp_path / "log", [1, 1, 0.25])
+    log, lacks = open_log(tmp_path / "log"), copy_of(model)
+    forget(log, lacks, [1])
+    undo(log, copy_of(model), 1)
+    forget(log, lacks, [0])  # and 1 is added again: no bit changes
+    purge(log, 2)
+    forget(log, lacks, [2])
+    assert lacks["weight"].unique().tolist() == [1]
+
+
+def test_advice_to_forget_again_before_a_purge_can_be_followed(tmp_path):
+    model = moved_by(tmp_path / "log", [0.75, 257.25], dtype=torch.bfloat16)
+    log = open_log(tmp_path / "log")
+    forget(log, model, [0])  # too little
+    recording = record(model, tmp_path / "log", resume=True)
+    steps_by(model, recording, [2], 2)
+    recording.close()
+    with pytest.raises(InputError, match="forget these samples there first"):
+        purge(open_log(tmp_path / "log"), 1)
+    forget(open_log(tmp_path / "log"), model, [0])
+    purge(open_log(tmp_path / "log"), 1)
+
+
+def test_true_statements_of_an_undo_of_what_is_too_little(tmp_path):
+    model = moved_by(tmp_path / "log", [0.75, 0.75, 256.5], dtype=torch.bfloat16)
+    log = open_log(tmp_path / "log")
+    forget(log, model, [0])
+    forget(log, model, [1])
+    save_file(model.state_dict(), tmp_path / "w")
+    base = ["forget", "--log", tmp_path / "log", "--weights", tmp_path / "w"]
+    _, said = run(*base, "--undo", 1, "--out", tmp_path / "o")
+    assert "what was recorded of these steps is nothing, or too little" in said
+
+
+def test_a_restart_after_a_final_request_ends_neither_checkpoints_nor_requests(tmp_path):
+    model = moved_by(tmp_path / "log", [0.5] * 10)
+    log = open_log(tmp_path / "log")
+    purge(log, forget(log, model, [4]).request)
+    recording = record(model, tmp_path / "log", resume=True)
+    with torch.no_grad():
+        model.weight *= 0.5
+    recording.restart()
+    steps_by(model, recording, [0.25], 10)
+    recording.checkpoint(3)
+    killed(recording)
+    assert [*open_log(tmp_path / "log").verify()] == []
+    again = nn.Linear(6, 3, bias=False)
+    recording = record(again, tmp_path / "log", resume=True)
+    steps_by(again, recording, [0.75], 11)
+    recording.close()
+    assert again.weight.unique().tolist() == [4.5 * 0.5 + 1]
+    forget(open_log(tmp_path / "log"), again, [11])
+    assert again.weight.unique().tolist() == [4.5 * 0.5 + 0.25]
+    assert record(again, tmp_path / "log", resume=True).steps == 12
+
+
+def test_the_last_weights_are_taken_though_the_last_steps_changed_nothing(tmp_path):
+    model = nn.Linear(6, 3)
+    recording = record(model, tmp_path / "log", **ALL)
+    moved = train(model, recording, range(10))
+    recording.checkpoint(1)
+    recording.step(IDS[40:44], 1)
+    killed(recording)
+    log, right = open_log(tmp_path / "log"), model.weight.detach() - moved[0]
+    forget(log, model, [0], unfinished=True)
+    assert torch.allclose(model.weight, right, atol=1e-6)
+
+
+def test_a_purge_of_one_request_looks_at_the_files_of_all(tmp_path):
+    model = moved_by(tmp_path / "log", [1.0] * 600)
+    log = open_log(tmp_path / "log")
+    purge(log, forget(log, model, [0]).request)
+    second = forget(log, model, [599]).request
+    shard, history = (tmp_path / "log" / name for name in ("updates/c.0.0", "requests.json"))
+    shard.write_bytes(shard.read_bytes()[:10])
+    before = history.read_bytes()
+    with pytest.raises(InputError, match=r"c\.0\.0 is cut short"):
+        purge(log, second)
+    assert history.read_bytes() == before
+
+
+def test_true_statements_of_a_request_that_training_takes_the_place_of(tmp_path, monkeypatch):
+    model, _ = closed(tmp_path / "log")
+    log = open_log(tmp_path / "log")
+    monkeypatch.setattr(type(log.history), "append", lambda *_: (_ for _ in ()).throw(OSError))
+    with pytest.raises(OSError):  # noqa: PT011
+        forget(log, copy_of(model), [0])
+    monkeypatch.undo()
+    recording = record(model, tmp_path / "log", resume=True)
+    train(model, recording, range(20, 22))
+    with pytest.warns(UserWarning, match="a forget of 2 steps was cut short and is not in the his"):
+        recording.close()
+
+
+def test_nothing_is_left_of_folders_behind_a_link_made_for_a_trial(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "new/deep/file")
+    refuse_unwritable(tmp_path / "link")
+    assert not (tmp_path / "new").exists()

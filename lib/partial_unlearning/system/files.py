@@ -40,7 +40,8 @@ def _beside(path: Path) -> tuple[Path, Path]:
 @reported()
 def refuse_unwritable(path: Path) -> None:
     """Raise InputError where no file can be written, as :func:`write_atomic` would."""
-    missing = [folder for folder in path.absolute().parents if not folder.exists()]
+    parents = Path(os.path.realpath(path)).parents
+    missing = [folder for folder in parents if not folder.exists()]
     try:
         trial = _beside(path)[1]
         trial.touch()

@@ -87,13 +87,18 @@ def _not_plain(error: Exception) -> InputError:
     )
 
 
+def lacking(position: dict[str, Any]) -> set[int]:
+    """The steps of which a checkpoint's weights hold nothing that anyone can tell."""
+    return from_ranges([*position.get("subtracted", []), *position.get("inseparable", [])])
+
+
 def lacks(folder: Folder, steps: set[int]) -> bool:
-    """Whether there is a checkpoint, and all of these steps are subtracted in it."""
+    """Whether there is a checkpoint, and it lacks all of these steps."""
     try:
         saved = read_checkpoint(folder)
     except InputError:  # damaged
         return False
-    return saved is not None and steps <= from_ranges(saved["position"]["subtracted"])
+    return saved is not None and steps <= lacking(saved["position"])
 
 
 def restore(

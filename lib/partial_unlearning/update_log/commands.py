@@ -17,9 +17,11 @@ class Once(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does."""
-        names = [name for argument in args if (name := argument.partition("=")[0])[:2] == "--"]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise InputError(f"{', '.join(twice)} given more than once; put all ids into one file")
+        _, _, given = self.make_parser(ctx).parse_args([*args])
+        options = [one for one in given if isinstance(one, click.Option) and not one.is_flag]
+        for option in options:
+            if options.count(option) > 1:
+                raise InputError(f"{option.opts[0]} is given more than once; put all into one")
         return super().parse_args(ctx, args)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from partial_unlearning.errors import InputError
+from partial_unlearning.errors import InputError, warn
 from partial_unlearning.update_log.folder import Folder
 
 FILE = "requests.json"
@@ -52,6 +52,14 @@ class Entry:
     time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     inseparable: list[list[int]] = field(default_factory=list)
 
+    @property
+    def lost(self) -> str:
+        """What is said where another entry takes the place of this one, that was only announced."""
+        return (
+            f"a {self.kind} of {len(from_ranges(self.asked))} steps was cut short and is not in "
+            "the history: repeat it, with the old weights or the new ones"
+        )
+
 
 def _load(content: dict[str, Any]) -> tuple[tuple[Entry, ...], Entry | None, list[list[int]]]:
     entries, begun = tuple(Entry(**entry) for entry in content["entries"]), content["announced"]
@@ -79,7 +87,10 @@ class History:
 
     def append(self, entry: Entry) -> None:
         """Add an entry; the caller holds the lock."""
+        begun = self.announced
         self.write((*self.entries, entry))
+        if begun and not entry.request:  # last, as a warning may be made an error
+            warn(begun.lost)
 
     def write(self, entries: tuple[Entry, ...], announced: Entry | None = None) -> None:
         """Replace all entries; none begin a history. An announced one is about to follow them."""
@@ -128,12 +139,15 @@ class History:
         purges = (entry.asked for entry in self.entries if entry.kind == "purge")
         return set().union(*map(from_ranges, purges))
 
-    def refuse_purged(self, lacks: set[int]) -> None:
-        """Raise InputError for weights that lack these steps, but not all that are purged."""
+    def refuse_purged(self, lacks: set[int], what: str = "these weights") -> None:
+        """Raise InputError for weights that lack these steps, but not all that are purged.
+
+        Inseparable ones, of which nothing can be known, count as lacking.
+        """
         if left := self.purged - lacks:
             raise InputError(
-                f"these weights still hold {len(left)} steps that are purged from the log; take "
-                "those of that request, or later ones, and delete a checkpoint from before it"
+                f"{what} still hold {len(left)} steps that are purged from the log; take those of "
+                "that request, or later ones"
             )
 
     @property

@@ -14,11 +14,11 @@ from partial_unlearning.errors import InputError, fraction, warn, whole_number
 from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
-from partial_unlearning.update_log.checkpoint import read_checkpoint
+from partial_unlearning.update_log.checkpoint import lacking, read_checkpoint
 from partial_unlearning.update_log.codecs import BatchCodec, sample_ids
 from partial_unlearning.update_log.folder import ROOT, Folder
 from partial_unlearning.update_log.history import FILE as HISTORY
-from partial_unlearning.update_log.history import Entry, History, from_ranges
+from partial_unlearning.update_log.history import Entry, History
 from partial_unlearning.update_log.log_files import LogFiles, refuse_leavings
 from partial_unlearning.update_log.model_description import ModelDescription, describe
 from partial_unlearning.update_log.row_files import RowWriter
@@ -141,7 +141,7 @@ class StoredLog(LogFiles):
             if not found:
                 self.seen_in(np.array([], dtype=np.int64))
             if saved:
-                self.history.refuse_purged(from_ranges(saved["position"].get("subtracted", [])))
+                self.history.refuse_purged(lacking(saved["position"]), "the checkpoint's weights")
         except InputError as error:
             yield str(error)
 

@@ -18,7 +18,7 @@ from partial_unlearning.update_log.codecs import EPOCHS
 from partial_unlearning.update_log.description import Description
 from partial_unlearning.update_log.distances import belies, distances
 from partial_unlearning.update_log.folder import ROOT
-from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
+from partial_unlearning.update_log.history import Entry, to_ranges
 from partial_unlearning.update_log.log import LogWriter, append_to, create, exists
 from partial_unlearning.update_log.optimizer_watch import OptimizerWatch, rescaled
 from partial_unlearning.update_log.processes import refuse_ungathered
@@ -97,9 +97,8 @@ class Recording:
         """What the history says of weights; InputError if they hold what was purged."""
         history = self.log.history
         lacks = history.subtracted(digest)
-        history.refuse_purged(lacks)
-        inseparable = to_ranges(history.inseparable)
-        return {"subtracted": to_ranges(lacks), "inseparable": inseparable}
+        history.refuse_purged(lacks | history.inseparable)
+        return {"subtracted": to_ranges(lacks), "inseparable": to_ranges(history.inseparable)}
 
     def _restore(self, saved: dict[str, Any]) -> None:
         """Go on from a checkpoint; a refusal changes nothing."""
@@ -110,7 +109,7 @@ class Recording:
                 f"the checkpoint was made after {steps} steps, but the log holds {self.steps}; "
                 "restore its files from a copy"
             )
-        self.log.history.refuse_purged(from_ranges(position.get("subtracted", [])))
+        self.log.history.refuse_purged(checkpoint.lacking(position), "the checkpoint's weights")
         digest = partial(self.log.description.digest, self.model)
         checkpoint.restore(saved, self._parts, self._generators, digest)
         position.pop("weights", None)

@@ -47,7 +47,7 @@ def _say(text: str, err: bool = False) -> None:
 
 def _why_as_before(plan: Preview) -> str:
     """Why the weights that a request led to are those it was given."""
-    if plan.before != plan.after and not plan.after - plan.before <= plan.unchanged:
+    if (plan.before ^ plan.after) - plan.unchanged:
         return "what was recorded of these steps is nothing, or too little for the weights' type"
     if plan.kind == "undo":
         return "other requests still ask for these steps, or they were not subtracted from them"

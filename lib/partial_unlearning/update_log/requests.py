@@ -28,7 +28,7 @@ class Preview:
         weights: digest of these weights.
         steps: number of steps in the log.
         unchanged: those of ``asked`` of which no change of a weight was recorded.
-        dropped: another request that was begun, did not come to its end, and is forgotten by this.
+        dropped: another request that was begun and did not come to its end, and is lost with this.
     """
 
     kind: str
@@ -50,13 +50,7 @@ class Preview:
     def warnings(self) -> list[str]:
         """What a person should know who asks for this."""
         told = [f"{len(self.unchanged)} of these steps {UNCHANGED}"] * bool(self.unchanged)
-        if self.dropped:
-            steps = len(from_ranges(self.dropped.asked))
-            told.append(
-                f"a {self.dropped.kind} of {steps} steps was cut short and is not in the history: "
-                "repeat it, with the old weights or these"
-            )
-        return told
+        return [*told, self.dropped.lost] if self.dropped else told
 
     @property
     def affected_fraction(self) -> float:
@@ -97,7 +91,8 @@ def _plan(
     """The plan of a request, with what the weights have lost before it."""
     log.description.check(weights)
     digest = log.description.digest(weights)
-    before = _before(log, digest, after)
+    gone = log.history.purged & log.history.inseparable  # nobody can say whether it holds them
+    before, after = _before(log, digest, after) - gone, after - gone
     lost = (before ^ after) & log.history.inseparable
     if lost and kind == "undo" and not asked & before:
         after, lost = before, set()  # only that it does not stand any more
@@ -112,8 +107,8 @@ def _plan(
     log.known(before ^ after)  # refuses steps that are purged
     still = log.unchanged(asked - log.history.purged)
     begun = log.history.announced
-    same = begun is None or (begun.kind, begun.asked) == (kind, to_ranges(asked))
-    dropped = None if same else begun
+    held = begun and begun.kind == kind and from_ranges(begun.asked) <= asked
+    dropped = None if held else begun
     return Preview(kind, request, asked, before, after, digest, len(log), still, dropped)
 
 
@@ -125,10 +120,11 @@ def _refuse_earlier(log: StoredLog, weights: State) -> None:
         if saved := checkpoint.read_checkpoint(log.folder):
             earlier[saved["position"].get("weights", "")] = saved["position"]["steps"]
     steps = earlier.get(log.description.digest(weights), len(log))
-    if steps < len(log):
+    later = range(steps, len(log))
+    if len(log.unchanged(later)) < len(later):
         raise InputError(
-            f"these are the weights after {steps} steps, but the log holds {len(log)}: go on with "
-            "record(..., resume=True) and close it"
+            f"these are the weights after {steps} steps, but the log holds {len(log)}: give the "
+            "last ones; or go on from a checkpoint with record(..., resume=True), and close it"
         )
 
 
@@ -231,11 +227,16 @@ def forget(
     has not ended, or another process is writing to the log.
     """
     with _opened(log).folder.locked():
-        plan = preview(log, weights, ids, unfinished=unfinished)
-        entry = carry_out(log, weights, plan)
-    for told in plan.warnings:  # last, as a warning may be made an error
-        warn(told)
-    return entry
+        return _carried_out(log, weights, preview(log, weights, ids, unfinished=unfinished))
+
+
+def _carried_out(log: StoredLog, weights: State, plan: Preview) -> Entry:
+    """Also say what a person should know: last, as a warning may be made an error."""
+    try:
+        return carry_out(log, weights, plan)
+    finally:
+        for told in plan.warnings:
+            warn(told)
 
 
 def undo(log: StoredLog, weights: State, request: int) -> Entry:
@@ -245,11 +246,7 @@ def undo(log: StoredLog, weights: State, request: int) -> Entry:
     are else those of :func:`forget`; InputError as well if no such request stands.
     """
     with _opened(log).folder.locked():
-        plan = preview_undo(log, weights, request)
-        entry = carry_out(log, weights, plan)
-    for told in plan.warnings:
-        warn(told)
-    return entry
+        return _carried_out(log, weights, preview_undo(log, weights, request))
 
 
 def purge(log: StoredLog, request: int) -> Entry:
@@ -268,20 +265,20 @@ def purge(log: StoredLog, request: int) -> Entry:
             _refuse_going_on(log)
         if log.history.announced:
             raise InputError(f"a {log.history.announced.kind} was cut short; repeat it first")
-        led = [e.weights for e in log.history.entries if (e.kind, e.request) == ("forget", request)]
-        lacks = from_ranges(held["subtracted"])
-        if held["weights"] in led:  # what is left of them is less than the weights' type can say
-            held["subtracted"] = to_ranges(lacks | asked)
-        elif left := asked - lacks:
+        forgot = [entry for entry in log.history.entries if entry.kind == "forget"]
+        led = [entry.weights for entry in forgot if asked <= from_ranges(entry.asked)]
+        if held["weights"] in led:  # without all that stands they are these, if only by rounding
+            held["subtracted"] = to_ranges(set().union(*_standing(log, request).values()))
+        elif left := asked - from_ranges(held["subtracted"]):
             raise InputError(
                 f"the last weights ({held['weights'][:12]}) still hold {len(left)} of these steps, "
                 "which could then never be taken from them; forget these samples there first"
             )
         kept = {name: held[name] for name in ("weights", "subtracted", "inseparable")}
+        for part, _ in log.parts:
+            part.refuse_unfit(np.unique([*asked, *log.history.purged, len(log) - 1]))
         if not asked <= log.history.purged:
             log.plan()  # refuses a damaged batch, whose epoch is to stay, while all is there
-            for part, _ in log.parts:
-                part.refuse_unfit(np.unique([*asked, len(log) - 1]))
             log.history.append(Entry("purge", request, to_ranges(asked), **kept))
         for part, keep in log.parts:
             part.drop_uncounted(len(log))  # a killed recording may have left more of them

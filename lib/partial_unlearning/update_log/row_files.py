@@ -2,9 +2,10 @@
 
 The array is uint8 of shape (rows, bytes of a row), in version 3 of the Zarr format, a shard a
 file and in it an inner chunk a row, each ending in its CRC32C. A row begins with its number, in
-four bytes, counted from one that each log draws: so a row of another place or log is noticed. A
-shard is written whole, and again while it is the last one and grows; then ``zarr.json`` counts its
-rows. So a process killed at any moment leaves whole rows, and any Zarr library can read them.
+four bytes, counted from one that each log draws: so a row of another place or log is noticed, if
+not one of an older copy of this log. A shard is written whole, and again while it is the last one
+and grows; then ``zarr.json`` counts its rows. So a process killed at any moment leaves whole rows,
+and any Zarr library can read them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ class Rows:
     def __init__(
         self, folder: Folder, name: str, row_bytes: int, per_shard: int, first: int = 0
     ) -> None:
-        self.folder, self.name = folder, name
+        self.folder, self.name, self.row_bytes = folder, name, row_bytes
         self.width, self.per_shard, self.first = _NUMBER + row_bytes, per_shard, first
         self.slot, self._counted = self.width + _SUM, f"{name}/zarr.json"
 
@@ -91,7 +92,10 @@ class Rows:
         return ((self.first + rows) % 2**32).astype("<u4")
 
     def at(self, shard: int, places: np.ndarray) -> np.ndarray:
-        """Rows at sorted ``places`` of a shard, each checked, (n, row_bytes), else InputError."""
+        """Rows at sorted ``places`` of a shard, each checked, without their numbers.
+
+        Shape ``(n, row_bytes)``; InputError if one is damaged, missing or another.
+        """
         slots, steps = self._slots(shard, places), shard * self.per_shard + places
         path = self.folder.path(self._file(shard))
         rows, sums = slots[:, : self.width], slots[:, self.width :]
@@ -128,8 +132,8 @@ class Rows:
 
     def drop_uncounted(self, rows: int) -> None:
         """Delete all but the first ``rows`` rows."""
-        own = self.width - _NUMBER
-        RowWriter(self.folder, self.name, own, self.per_shard, self.first).cut(rows, check=False)
+        about = self.name, self.row_bytes, self.per_shard, self.first
+        RowWriter(self.folder, *about).cut(rows, check=False)
 
     def refuse_unfit(self, steps: np.ndarray) -> None:
         """Raise InputError if rows are cut off, or others stand there; they may be damaged."""
