@@ -79,8 +79,9 @@ def test_an_optimizer_within_another_s_step_is_watched(tmp_path, nested):
 
     @torch.enable_grad()
     def inner() -> Tensor:
+        train(model, optimizer, recording, range(5, 6))
         model.load_state_dict(Shifted().state_dict())
-        train(model, optimizer, recording, range(5, 10))
+        train(model, optimizer, recording, range(6, 10))
         return torch.tensor(0.0)
 
     with pytest.raises(InputError, match="weights had changed before the optimizer stepped"):
@@ -234,3 +235,152 @@ def test_true_statements_of_a_log_that_is_there_already(tmp_path):
     recording.close()
     with pytest.raises(InputError, match="there is a log at .* already; give resume=True"):
         record(model, tmp_path / "log")
+
+
+class Cursor:
+    """Its order is made when the loop begins."""
+
+    def begin(self) -> None:
+        self.order = torch.randperm(8)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"order": self.order}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.order = state["order"]
+
+
+class Computed:
+    """Its state is computed, with a gradient."""
+
+    def __init__(self) -> None:
+        self.log = torch.zeros(3, requires_grad=True)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"scale": self.log.exp()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.log = state["scale"].log().detach().requires_grad_()
+
+
+class Fussy(Cursor):
+    """Fresh, its state is one that it cannot load."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return vars(self)
+
+
+@pytest.mark.parametrize("make", [Cursor, Computed, lambda: nn.LazyLinear(3)])
+def test_a_run_goes_on_with_parts_whose_state_cannot_be_had_before(tmp_path, make):
+    model, part = nn.Linear(6, 3), make()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recording = record(model, tmp_path / "log", keep=[optimizer, part], **ALL)
+    if isinstance(part, Cursor):
+        part.begin()
+    if isinstance(part, nn.Module):
+        part(torch.randn(2, 4))
+    train(model, optimizer, recording, range(3))
+    recording.checkpoint(1)
+    recording._watch.close()
+    recording.log.folder.unlock()
+    other, again = nn.Linear(6, 3), make()
+    optimizer = torch.optim.SGD(other.parameters(), lr=0.1)
+    assert record(other, tmp_path / "log", keep=[optimizer, again], resume=True).steps == 3
+    assert torch.equal(other.weight, model.weight)
+
+
+def test_nothing_is_taken_over_beside_a_part_that_cannot_be_put_back(tmp_path):
+    class Partial(nn.Linear):
+        def state_dict(self, *given, **options) -> dict[str, Tensor]:
+            whole = super().state_dict(*given, **options)
+            return {name: tensor for name, tensor in whole.items() if name != "bias"}
+
+        def load_state_dict(self, state: dict[str, Tensor], **_: object) -> object:
+            return super().load_state_dict(state, strict=False)
+
+    model, part = Partial(6, 3), Fussy()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    recording = record(model, tmp_path / "log", keep=[part, optimizer], **ALL)
+    part.begin()
+    train(model, optimizer, recording, range(3))
+    recording.checkpoint(1)
+    recording._watch.close()
+    recording.log.folder.unlock()
+    other = Partial(6, 3)
+    optimizer = torch.optim.SGD(other.parameters(), lr=0.5, momentum=0.9)
+    before = other.weight.detach().clone(), torch.get_rng_state()
+    with pytest.raises(InputError, match="leaves some out"):
+        record(other, tmp_path / "log", keep=[Fussy(), optimizer], resume=True)
+    assert (optimizer.param_groups[0]["lr"], len(optimizer.state)) == (0.5, 0)
+    assert torch.equal(other.weight, before[0])
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_true_statements_of_a_part_that_has_an_error_of_its_own(tmp_path):
+    recording = record(nn.Linear(6, 3), tmp_path / "log", keep=[Cursor()], **ALL)
+    with pytest.raises(AttributeError, match="order"):
+        recording.checkpoint(0)
+
+
+def test_an_optimizer_that_another_s_closure_steps_is_a_part_of_its_step(tmp_path):
+    model, head, x = nn.Linear(6, 3), nn.Linear(6, 3), torch.randn(4, 6)
+    outer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+    inner = torch.optim.SGD(head.parameters(), lr=0.1)
+    recording = record(nn.ModuleList([model, head]), tmp_path / "log", **ALL)
+
+    def closure() -> Tensor:
+        outer.zero_grad()
+        inner.zero_grad()
+        loss = (model(x) - head(x)).square().mean()
+        loss.backward()
+        inner.step()
+        return loss
+
+    for batch in IDS.split(4):
+        outer.step(closure)
+        recording.step(batch, 0)
+    recording.close()
+    assert len(open_log(tmp_path / "log")) == 10
+
+
+class Muon(torch.optim.Optimizer):
+    """Holds the matrices, decays all weights, and lets another step the biases."""
+
+    def __init__(self, model: nn.Module) -> None:
+        matrices = [weight for weight in model.parameters() if weight.ndim > 1]
+        super().__init__(matrices, {})
+        self.all = [*model.parameters()]
+        self.inner = torch.optim.AdamW([one for one in self.all if one.ndim < 2], lr=0.01)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for weight in self.all:
+            weight *= 0.99
+        for weight in self.param_groups[0]["params"]:
+            weight -= 0.01 * weight.grad.sign()
+        self.inner.step()
+
+
+def test_an_optimizer_that_holds_another_and_changes_its_weights_is_recorded(tmp_path, recwarn):
+    model = nn.Linear(6, 3)
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, Muon(model), recording, range(10))
+    recording.close()
+    assert not recwarn.list
+
+
+def test_a_step_that_a_signal_handler_s_refusal_ended_is_not_built_upon(tmp_path, monkeypatch):
+    model, optimizer, recording = begun(tmp_path / "log", 5)
+    read = type(recording._recorder).on_step_end
+
+    def interrupted(*given: object) -> None:
+        read(*given)
+        recording.checkpoint(1)  # as a handler would
+
+    monkeypatch.setattr(type(recording._recorder), "on_step_end", interrupted)
+    with pytest.raises(InputError, match=BEGUN):
+        train(model, optimizer, recording, range(5, 6))
+    monkeypatch.undo()
+    for call in (recording.close, lambda: train(model, optimizer, recording, range(6, 7))):
+        with pytest.raises(InputError, match=BEGUN):
+            call()

@@ -7,7 +7,6 @@ each equation one line of code, whatever the architecture.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -46,15 +45,17 @@ def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     first: dict[object, str] = {}
     further, spans = {}, []
     for name, tensor in tensors.items():
-        start, steps = tensor.data_ptr(), [*zip(tensor.shape, tensor.stride(), strict=True)]
+        start, steps = tensor.data_ptr(), zip(tensor.shape, tensor.stride(), strict=True)
         memory = (start, tensor.dtype, tensor.shape, tensor.stride()) if start else id(tensor)
         if (known := first.setdefault(memory, name)) != name:
             further[name] = known
         elif start:  # 0: nothing in it, or no memory yet
-            cells = 1 + sum((size - 1) * step for size, step in steps)
-            if cells < prod(size for size, step in steps if step):  # not of one number, repeated
-                raise InputError(f"entries of {name} overlap in memory; clone() it")
-            spans.append((start, start + tensor.itemsize * cells, name))
+            reach = 0  # of the inner dimensions; one of step 0 is a number, repeated
+            for step, size in sorted((step, size) for size, step in steps if step and size > 1):
+                if step <= reach:
+                    raise InputError(f"entries of {name} overlap in memory; clone() it")
+                reach += (size - 1) * step
+            spans.append((start, start + tensor.itemsize * (1 + reach), name))
     for (_, end, one), (start, _, other) in pairwise(sorted(spans)):
         if start < end:
             raise InputError(f"{one} and {other} overlap in memory; clone() one, or tie them whole")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from functools import partial
 from pickle import PicklingError, UnpicklingError
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,39 @@ def _put(
         torch.cuda.set_rng_state(state, number)
 
 
+def _ways_back(
+    parts: Sequence["Stateful"], generators: Sequence[torch.Generator]
+) -> list[Callable[[], object]]:
+    """What puts each part and generator back as it is now; not those that do not let it."""
+    ways: list[Callable[[], object]] = [partial(torch.set_rng_state, torch.get_rng_state())]
+    if torch.cuda.is_available():
+        ways.append(partial(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
+    for part in parts:
+        with suppress(Exception):
+            if isinstance(part, nn.Module):
+                ways.append(_way_of_tensors(part))
+            else:
+                ways.append(partial(part.load_state_dict, deepcopy(part.state_dict())))
+    for generator in generators:
+        ways.append(partial(generator.set_state, generator.get_state()))
+    return ways
+
+
+def _way_of_tensors(module: nn.Module) -> Callable[[], object]:
+    """What puts back a module's own tensors, and their values."""
+    parts = [*module.modules()]
+    homes: list[dict[str, Any]] = [h for part in parts for h in (part._parameters, part._buffers)]
+    held = [(home, name, own) for home in homes for name, own in home.items() if own is not None]
+    values = [own.detach().to("cpu", copy=True) for *_, own in held]
+
+    def put() -> None:
+        for (home, name, own), value in zip(held, values, strict=True):
+            home[name] = own
+            own.copy_(value)
+
+    return put
+
+
 def write_checkpoint(
     folder: Folder,
     parts: Sequence["Stateful"],
@@ -52,9 +86,9 @@ def write_checkpoint(
     position: dict[str, Any],
 ) -> None:
     """Save the states of parts and generators, of torch's own generators, and a position."""
-    buffer = io.BytesIO()
+    content, buffer = {**_taken(parts, generators), "position": position}, io.BytesIO()
     try:
-        torch.save({**_taken(parts, generators), "position": position}, buffer)
+        torch.save(content, buffer)
     except (PicklingError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise _not_plain(error) from error
     _load(buffer)  # before it takes the place of one that can be read
@@ -80,10 +114,12 @@ def _load(buffer: io.BytesIO) -> dict[str, Any]:
 
 
 def _not_plain(error: Exception) -> InputError:
-    first, *_ = re.split(r"(?<=[.!?])\s|\n", str(error)) or [type(error).__name__]
+    strange = re.search(r"GLOBAL ([\w.]+)", str(error))  # torch names what it would not read
+    first = strange[1] if strange else re.split(r"(?<=[.!?])\s|\n", str(error))[0]
+    reason = (first or type(error).__name__).rstrip(".")
     return InputError(
         "what is kept holds more than tensors, plain numbers, texts and lists of them: "
-        f"{first} Make it plain, such as float(learning_rate), or keep it in a file of your own"
+        f"{reason}. Make it plain, such as float(learning_rate), or keep it in a file of your own"
     )
 
 
@@ -107,7 +143,7 @@ def restore(
     generators: Sequence[torch.Generator],
     digest: Callable[[], str],
 ) -> None:
-    """Put everything back as it was saved; InputError, and everything as it is, if it is not so.
+    """Put everything back as it was saved; InputError, and all stays as it is, if it is not so.
 
     Parts or generators may be others, or the weights' ``digest`` another than when it was made.
     """
@@ -117,10 +153,7 @@ def restore(
             f"the checkpoint was made of {held[0]} parts (the model and keep) and {held[1]} "
             f"generators, not of {given[0]} and {given[1]}; give record() the same as then"
         )
-    before = deepcopy(_taken(parts, generators))
-    modules = [part for part in parts if isinstance(part, nn.Module)]
-    tensors = [own for part in modules for own in (*part.parameters(), *part.buffers())]
-    values = [tensor.detach().clone() for tensor in tensors]
+    ways = _ways_back(parts, generators)
     try:
         _put(saved, parts, generators)
         if saved["position"].get("weights") not in (None, digest()):  # earlier code saved none
@@ -130,11 +163,9 @@ def restore(
                 "state_dict() that holds all, or load those that it leaves out before record()"
             )
     except Exception as error:  # whatever a part of anyone's raises
-        with suppress(Exception), torch.no_grad():
-            _put(before, parts, generators)
-        with suppress(Exception), torch.no_grad():  # a model's own way may not bring all back
-            for tensor, value in zip(tensors, values, strict=True):
-                tensor.copy_(value)
+        for way in ways:
+            with suppress(Exception), torch.no_grad():
+                way()
         if isinstance(error, InputError):
             raise
         raise InputError(f"the checkpoint was made of other parts: {error}; give those") from error

@@ -205,7 +205,8 @@ class LogWriter(StoredLog):
         """
         if first != self._next:
             raise InputError(
-                f"step {first} was recorded, but step {self._next} is next; keep their order"
+                f"step {first} was recorded, but step {self._next} is next; keep their order, or "
+                "go on from the last checkpoint if a call was broken off"
             )
         for step in range(first, first + len(values)):
             if step not in self._batch_of:

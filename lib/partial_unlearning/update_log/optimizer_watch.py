@@ -53,11 +53,6 @@ def _row_and_column(weight: Tensor) -> tuple[np.ndarray, ...]:
     return table[rows // 2], table[:, table.shape[1] // 2]
 
 
-def weights_of(optimizer: Optimizer) -> set[int]:
-    """What an optimizer trains, by ids."""
-    return {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-
-
 def rescaled(module: nn.Module) -> bool:
     """Whether forward passes scale the rows of a module."""
     return isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None
@@ -91,7 +86,7 @@ class OptimizerWatch:
             if weight is not None and weight.numel() and not weight.is_inference()
             if home is module._parameters or (weight.requires_grad and weight.is_leaf)
         ]
-        self._strayed, self.found = strayed, False
+        self._strayed, self.found, self._noted = strayed, False, True
         self._stepped: set[int] = set()  # weights by their ids, since the last recorded step
         _WATCHES.add(self)
 
@@ -101,17 +96,28 @@ class OptimizerWatch:
 
     def note(self) -> None:
         """The model is as it should be: a step was recorded."""
-        self.found = False
+        self.found, self._noted = False, True
         self._stepped.clear()
         for weight in self._weights:
             weight.noted = weight.state()
 
-    def look(self, optimizer: Optimizer) -> None:
-        """At all but what another optimizer has stepped since the last recorded step."""
-        own, met = weights_of(optimizer), self._met.setdefault(optimizer, set())
+    def look(self, optimizer: Optimizer, *, within: bool = False) -> None:
+        """At all but what another optimizer has stepped since the last recorded step.
+
+        ``within`` the step of another one, which may change weights before it, only where a step
+        was recorded since that began.
+        """
+        own = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        met = self._met.setdefault(optimizer, set())
         if new := own - met:  # groups may be added later
             met |= new
             self._meet(own, new)
+        if not within or self._noted:
+            self._compare(optimizer, own)
+        self._noted = self._noted and within
+        self._stepped |= own
+
+    def _compare(self, optimizer: Optimizer, own: set[int]) -> None:
         others = self._stepped - own
         states = [(weight.state(), weight.noted) for weight in self._weights]
         mine = [(n, then) for n, then in states if others.isdisjoint((*n[:1], *then[:1]))]
@@ -122,7 +128,6 @@ class OptimizerWatch:
                 ids = {now[0] for now, _ in mine if now}
                 again = not self._stepped.isdisjoint(own & ids)  # rounding is a step left out then
                 self.found = self._strayed(ids, again)
-        self._stepped |= own
 
     def _meet(self, own: set[int], new: set[int]) -> None:
         """Compare what an optimizer holds, and what of it is new, with what the model does."""
@@ -140,18 +145,13 @@ class OptimizerWatch:
 _WATCHES: WeakSet[OptimizerWatch] = WeakSet()
 
 
-def _share(one: Optimizer, other: Optimizer) -> bool:
-    return not weights_of(one).isdisjoint(weights_of(other))
-
-
 def _begin(optimizer: Optimizer, *_: Any) -> None:  # noqa: ANN401 (those of its step)
     step = sys._getframe(1)  # torch's code round every optimizer's step
     outer = step.f_back
-    while outer and not (outer.f_code is step.f_code and _share(optimizer, outer.f_locals["self"])):
+    while outer and outer.f_code is not step.f_code:
         outer = outer.f_back
-    if outer is None:  # a wrapper's step may hold another, and change weights before it
-        for watch in list(_WATCHES):
-            watch.look(optimizer)
+    for watch in list(_WATCHES):
+        watch.look(optimizer, within=outer is not None)
 
 
 # Once, and never removed: a watch that is collected within a step must not change torch's hooks.

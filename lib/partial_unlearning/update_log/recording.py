@@ -159,8 +159,8 @@ class Recording:
         self._inside = True
         try:
             self._recorder.on_step_end(self.steps, self.model)
-        except InputError:
-            self._inside = False
+        except InputError as error:
+            self._inside = str(error) == INSIDE  # from a signal handler: it is broken off
             raise
         self._watch.note()
         self.steps += 1
@@ -368,6 +368,7 @@ def _refuse_other(about: Description, settings: dict[str, Any]) -> None:
     """Raise InputError for settings that are not those the log was begun with."""
     for name, value in settings.items():
         begun = getattr(about, name, "no such setting")
+        value = float(value) if isinstance(begun, float) and isinstance(value, Real) else value
         same = isinstance(value, Real | str) and value == begun
         if value is not None and name != "ids" and not same:
             raise InputError(

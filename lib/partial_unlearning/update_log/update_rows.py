@@ -44,7 +44,7 @@ class UpdateCodec:
             raise InputError("the update was pruned by another mask; use the log's own")
         stored = self.values_of(rows)
         stored.copy_(values)
-        if not stored.sum().isfinite() and not stored.isfinite().equal(values.isfinite()):
+        if not stored.sum().isfinite() and not stored.isfinite().equal(values.isfinite().cpu()):
             raise InputError(
                 f"a change is too large for {self.dtype}; record with values='float32'"
             )
