@@ -72,7 +72,7 @@ def ids_file(folder: Path, *ids: int) -> Path:
 
 @pytest.mark.parametrize("part", ["updates", "batches"])
 def test_another_place_of_a_file_is_noticed_where_it_is_read(tmp_path, part):
-    model, _ = closed(tmp_path / "log", 600)
+    model, _ = closed(tmp_path / "log", 512)
     one, other = (tmp_path / "log" / part / f"c.{number}.0" for number in (0, 1))
     content = one.read_bytes()
     one.write_bytes(other.read_bytes())
@@ -292,7 +292,7 @@ def test_a_purge_beside_a_damaged_row_of_others_goes_on(tmp_path):
 
 @pytest.mark.parametrize("part", ["updates", "batches"])
 def test_a_purge_of_a_file_that_is_cut_short_changes_nothing(tmp_path, part):
-    model, _ = closed(tmp_path / "log", 600)
+    model, _ = closed(tmp_path / "log", 300)
     log = open_log(tmp_path / "log")
     number = forget(log, model, [0]).request
     shard, history = tmp_path / "log" / part / "c.0.0", tmp_path / "log/requests.json"
@@ -506,10 +506,10 @@ def test_the_last_weights_are_taken_though_the_last_steps_changed_nothing(tmp_pa
 
 
 def test_a_purge_of_one_request_looks_at_the_files_of_all(tmp_path):
-    model = moved_by(tmp_path / "log", [1.0] * 600)
+    model = moved_by(tmp_path / "log", [1.0] * 300)
     log = open_log(tmp_path / "log")
     purge(log, forget(log, model, [0]).request)
-    second = forget(log, model, [599]).request
+    second = forget(log, model, [299]).request
     shard, history = (tmp_path / "log" / name for name in ("updates/c.0.0", "requests.json"))
     shard.write_bytes(shard.read_bytes()[:10])
     before = history.read_bytes()

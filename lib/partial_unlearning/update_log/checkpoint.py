@@ -141,11 +141,12 @@ def restore(
     saved: dict[str, Any],
     parts: Sequence["Stateful"],
     generators: Sequence[torch.Generator],
-    digest: Callable[[], str],
-) -> None:
-    """Put everything back as it was saved; InputError, and all stays as it is, if it is not so.
+    digest: Callable[[], str] | None = None,
+) -> dict[str, Any]:
+    """Put everything back as it was saved, and return the position.
 
-    Parts or generators may be others, or the weights' ``digest`` another than when it was made.
+    InputError, and all stays as it is, for other parts or generators, or if the weights' ``digest``
+    is another than when it was made.
     """
     held, given = (len(saved["parts"]), len(saved["generators"])), (len(parts), len(generators))
     if held != given:
@@ -156,7 +157,8 @@ def restore(
     ways = _ways_back(parts, generators)
     try:
         _put(saved, parts, generators)
-        if saved["position"].get("weights") not in (None, digest()):  # earlier code saved none
+        weights = saved["position"].get("weights")  # earlier code saved none
+        if weights and digest and weights != digest():
             raise InputError(
                 "the checkpoint does not bring back all weights that the model had: its "
                 "state_dict() leaves some out, or its load_state_dict() changes them. Give it a "
@@ -169,3 +171,4 @@ def restore(
         if isinstance(error, InputError):
             raise
         raise InputError(f"the checkpoint was made of other parts: {error}; give those") from error
+    return dict(saved["position"])
