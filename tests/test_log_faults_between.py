@@ -22,9 +22,7 @@ from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.commands import forget_command
 from partial_unlearning.update_log.log import StoredLog
 from partial_unlearning.update_log.recording import Recording
-
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
+from recorded_loops import ALL, IDS, killed
 
 
 def net() -> nn.Sequential:
@@ -52,12 +50,6 @@ def train(
     for step in steps:
         one_step(model, optimizer)
         recording.step(IDS[4 * (step % 10) :][:4], step // 10)
-
-
-def killed(recording: Recording) -> None:
-    """As if the process had ended."""
-    recording.log.folder.unlock()
-    recording._watch.close()
 
 
 def closed(path: Path) -> tuple[nn.Module, StoredLog]:

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from partial_unlearning import open_log, record
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.recording import Recording
+from recorded_loops import ALL, IDS, Partial, train
 
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
 BEGUN = "has begun and not ended: in a signal handler note the signal"
 
 
@@ -31,14 +30,6 @@ class Shifted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x + self.shift)
-
-
-def train(model: nn.Module, optimizer: torch.optim.Optimizer, recording: Recording, steps: range):
-    for step in steps:
-        optimizer.zero_grad()
-        model(torch.randn(4, 6)).square().mean().backward()
-        optimizer.step()
-        recording.step(IDS[4 * (step % 10) :][:4], 0)
 
 
 def begun(path, steps: int, **settings) -> tuple[nn.Module, torch.optim.Optimizer, Recording]:
@@ -290,14 +281,6 @@ def test_a_run_goes_on_with_parts_whose_state_cannot_be_had_before(tmp_path, mak
 
 
 def test_nothing_is_taken_over_beside_a_part_that_cannot_be_put_back(tmp_path):
-    class Partial(nn.Linear):
-        def state_dict(self, *given, **options) -> dict[str, Tensor]:
-            whole = super().state_dict(*given, **options)
-            return {name: tensor for name, tensor in whole.items() if name != "bias"}
-
-        def load_state_dict(self, state: dict[str, Tensor], **_: object) -> object:
-            return super().load_state_dict(state, strict=False)
-
     model, part = Partial(6, 3), Fussy()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     recording = record(model, tmp_path / "log", keep=[part, optimizer], **ALL)

@@ -18,6 +18,7 @@ from partial_unlearning.system.files import refuse_unwritable, write_atomic
 from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.commands import forget_command, log_group
 from partial_unlearning.update_log.recording import Recording
+from recorded_loops import killed_later
 
 IDS = torch.arange(600)
 ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
@@ -42,13 +43,6 @@ def closed(path: Path, steps: int = 20) -> tuple[nn.Module, dict[int, Tensor]]:
     moved = train(model, recording, range(steps))
     recording.close()
     return model, moved
-
-
-def killed(recording: Recording) -> None:
-    recording._wait()
-    recording.log.flush()
-    recording._watch.close()
-    recording.log.folder.unlock()
 
 
 def copy_of(model: nn.Module) -> dict[str, Tensor]:
@@ -167,7 +161,7 @@ def test_earlier_weights_that_the_log_knows_are_not_taken_for_the_last(tmp_path,
     recording.checkpoint(1)
     earlier = earlier if which == "begun" else copy_of(model)
     moved |= train(model, recording, range(10, 20))
-    killed(recording)
+    killed_later(recording)
     log, steps = open_log(tmp_path / "log"), 0 if which == "begun" else 10
     message = f"these are the weights after {steps} steps, but the log holds 20"
     with pytest.raises(InputError, match=message):
@@ -250,7 +244,7 @@ def test_a_purge_takes_a_checkpoint_that_holds_steps_of_an_earlier_one(tmp_path,
     recording = record(model, tmp_path / "log", resume=True)
     train(model, recording, range(20, 23))
     recording.checkpoint(2)
-    killed(recording)
+    killed_later(recording)
     monkeypatch.setattr(type(log.parts[0][0]), "blank", lambda *_: (_ for _ in ()).throw(OSError))
     with pytest.raises(OSError):  # noqa: PT011
         purge(open_log(tmp_path / "log"), 3)
@@ -288,6 +282,8 @@ def test_a_purge_beside_a_damaged_row_of_others_goes_on(tmp_path):
     shard.write_bytes(content)
     purge(log, number)
     assert log.history.purging is None
+    (said,) = open_log(tmp_path / "log").verify()  # the damage is still told, and nothing else
+    assert said.startswith("step 1 in")
 
 
 @pytest.mark.parametrize("part", ["updates", "batches"])
@@ -379,7 +375,7 @@ def test_true_statements_of_a_purge_after_training_went_back(tmp_path):
     number = forget(log, copy_of(model), [0]).request
     (tmp_path / "log/checkpoint.bin").write_bytes(saved)
     with pytest.warns(UserWarning, match="leave the log"):
-        killed(record(nn.Linear(6, 3), tmp_path / "log", resume=True))
+        killed_later(record(nn.Linear(6, 3), tmp_path / "log", resume=True))
     with pytest.raises(InputError, match="training that went on .* has not ended: go on and close"):
         purge(open_log(tmp_path / "log"), number)
 
@@ -481,7 +477,7 @@ def test_a_restart_after_a_final_request_ends_neither_checkpoints_nor_requests(t
     recording.restart()
     steps_by(model, recording, [0.25], 10)
     recording.checkpoint(3)
-    killed(recording)
+    killed_later(recording)
     assert [*open_log(tmp_path / "log").verify()] == []
     again = nn.Linear(6, 3, bias=False)
     recording = record(again, tmp_path / "log", resume=True)
@@ -499,7 +495,7 @@ def test_the_last_weights_are_taken_though_the_last_steps_changed_nothing(tmp_pa
     moved = train(model, recording, range(10))
     recording.checkpoint(1)
     recording.step(IDS[40:44], 1)
-    killed(recording)
+    killed_later(recording)
     log, right = open_log(tmp_path / "log"), model.weight.detach() - moved[0]
     forget(log, model, [0], unfinished=True)
     assert torch.allclose(model.weight, right, atol=1e-6)

@@ -18,6 +18,7 @@ from partial_unlearning import forget, open_log, preview, purge, record, undo
 from partial_unlearning.__main__ import commands
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.row_files import Rows
+from recorded_loops import killed
 
 IDS = torch.arange(40)
 ALL = {
@@ -45,11 +46,6 @@ def train(model, recording, steps, optimizer=None):
 
 def weights(model):
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def killed(recording):
-    recording.log.folder.unlock()
-    recording._watch.close()
 
 
 def finished(path, steps=5, **settings):

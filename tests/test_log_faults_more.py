@@ -28,9 +28,7 @@ from partial_unlearning.update_log.commands import forget_command
 from partial_unlearning.update_log.log import StoredLog
 from partial_unlearning.update_log.recording import Recording
 from partial_unlearning.update_log.request_files import read_ids
-
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
+from recorded_loops import ALL, IDS
 
 
 def two_layers() -> nn.Sequential:

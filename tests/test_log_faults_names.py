@@ -18,9 +18,7 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.state import named_tensors
 from partial_unlearning.update_log.commands import forget_command
 from partial_unlearning.update_log.model_description import renamed
-
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
+from recorded_loops import ALL, IDS
 
 
 def plain() -> nn.Module:

@@ -16,23 +16,13 @@ from partial_unlearning import forget, open_log, record, undo
 from partial_unlearning.errors import InputError
 from partial_unlearning.masks import depth_schedule
 from partial_unlearning.state import Layout
-from partial_unlearning.update_log.recording import Recording
+from recorded_loops import ALL, IDS, Partial, train
 
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
 WHOLE = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32}
 
 
 def bits(tensor: Tensor) -> Tensor:
     return tensor.detach().view(WHOLE[tensor.dtype]).clone()
-
-
-def train(model: nn.Module, optimizer: torch.optim.Optimizer, recording: Recording, steps: range):
-    for step in steps:
-        optimizer.zero_grad()
-        model(torch.randn(4, 6)).square().mean().backward()
-        optimizer.step()
-        recording.step(IDS[4 * (step % 10) :][:4], 0)
 
 
 def counted(path: Path, changes: list[tuple[int, list[int]]], **settings: object) -> nn.Module:
@@ -211,17 +201,6 @@ def test_arithmetic_leaves_every_entry_of_no_update_bit_by_bit(dtype, seed):
     changed = bits(model.weight) != before
     assert model.weight[0, 0] == 0.5
     assert changed.nonzero().tolist() == [[0, 0]]
-
-
-class Partial(nn.Linear):
-    """Its state_dict() leaves the bias out."""
-
-    def state_dict(self, *given, **options) -> dict[str, Tensor]:
-        whole = super().state_dict(*given, **options)
-        return {name: tensor for name, tensor in whole.items() if name != "bias"}
-
-    def load_state_dict(self, state: dict[str, Tensor], **_: object) -> object:
-        return super().load_state_dict(state, strict=False)
 
 
 class HalfLoaded(nn.Linear):

@@ -15,23 +15,12 @@ from partial_unlearning import forget, open_log, record
 from partial_unlearning.errors import InputError
 from partial_unlearning.system.files import write_atomic
 from partial_unlearning.update_log.commands import forget_command
-from partial_unlearning.update_log.recording import Recording
-
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
+from recorded_loops import ALL, IDS, train
 
 
 def sgd(*parts: nn.Module | Tensor) -> torch.optim.Optimizer:
     own = [[*part.parameters()] if isinstance(part, nn.Module) else [part] for part in parts]
     return torch.optim.SGD([weight for weights in own for weight in weights], lr=0.05)
-
-
-def train(model: nn.Module, optimizer: torch.optim.Optimizer, recording: Recording, steps: range):
-    for step in steps:
-        optimizer.zero_grad()
-        model(torch.randn(4, 6)).square().mean().backward()
-        optimizer.step()
-        recording.step(IDS[4 * (step % 10) :][:4], 0)
 
 
 class Shifted(nn.Module):

@@ -14,9 +14,7 @@ from partial_unlearning.__main__ import main
 from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.history import History
 from partial_unlearning.update_log.recording import Recording
-
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
+from recorded_loops import ALL, IDS, killed_later
 
 
 def net() -> nn.Sequential:
@@ -38,14 +36,6 @@ def train(model: nn.Module, recording: Recording, steps: range, *opts: torch.opt
         for optimizer in opts:
             optimizer.step()
         recording.step(IDS[4 * (step % 10) : 4 * (step % 10) + 4], step // 10)
-
-
-def killed(recording: Recording) -> None:
-    """Its steps are on disk, but it has not ended."""
-    recording._recorder.on_epoch_end(0, recording.model)
-    recording.log.flush()
-    recording._watch.close()
-    recording.log.folder.unlock()
 
 
 def best_put_back(layer: nn.Module, best: dict[str, torch.Tensor]) -> None:
@@ -138,7 +128,7 @@ def test_a_continuation_that_broke_off_is_begun_again_at_its_first_epoch(tmp_pat
     ended = state(model)
     recording = record(model, tmp_path / "log", resume=True)
     train(model, recording, range(20, 40), sgd(model))
-    killed(recording)
+    killed_later(recording)
     model.load_state_dict(ended)
     again = record(model, tmp_path / "log", resume=True)
     assert (again.steps, again.epoch) == (20, 2)
@@ -173,7 +163,7 @@ def begun_again(path: Path) -> tuple[nn.Module, dict[str, torch.Tensor]]:
     with pytest.warns(UserWarning, match="recording had ended with 20 steps"):
         recording = record(model, path, resume=True)
     train(model, recording, range(15), sgd(model))
-    killed(recording)
+    killed_later(recording)
     return model, ended
 
 

@@ -20,10 +20,8 @@ from partial_unlearning.update_log.commands import forget_command, info, purge_c
 from partial_unlearning.update_log.folder import Folder
 from partial_unlearning.update_log.recording import Recording
 from partial_unlearning.update_log.request_files import completed
+from recorded_loops import ALL, IDS, killed
 from reproduction import places
-
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
 
 
 def sgd(model: nn.Module) -> torch.optim.Optimizer:
@@ -43,12 +41,6 @@ def train(
 
 def state(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def killed(recording: Recording) -> None:
-    """As if the process had ended."""
-    recording.log.folder.unlock()
-    recording._watch.close()
 
 
 def restarted(model: nn.Module, recording: Recording, at: int, steps: int) -> None:

@@ -15,10 +15,8 @@ from partial_unlearning.errors import InputError
 from partial_unlearning.update_log.commands import forget_command
 from partial_unlearning.update_log.log import StoredLog
 from partial_unlearning.update_log.recording import Recording
+from recorded_loops import ALL, IDS
 from reproduction import places
-
-IDS = torch.arange(40)
-ALL = {"ids": IDS, "batch_size": 4, "sparsity_first": 0, "sparsity_last": 0, "values": "float32"}
 
 
 def normalised() -> nn.Module:

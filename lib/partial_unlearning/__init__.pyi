@@ -22,7 +22,7 @@ from .update_log.log import create as create
 from .update_log.log import exists as exists
 from .update_log.log import open_log as open_log
 from .update_log.processes import gather_ids as gather_ids
-from .update_log.recording import record as record
+from .update_log.record import record as record
 from .update_log.requests import forget as forget
 from .update_log.requests import preview as preview
 from .update_log.requests import purge as purge

@@ -137,6 +137,16 @@ def lacks(folder: Folder, steps: set[int]) -> bool:
     return saved is not None and steps <= lacking(saved["position"])
 
 
+def _refuse_others(position: dict[str, Any], digest: str) -> None:
+    """Raise InputError unless the weights are those that the checkpoint was made of."""
+    if position.get("weights", digest) != digest:  # earlier code saved none
+        raise InputError(
+            "the checkpoint does not bring back all weights that the model had: its "
+            "state_dict() leaves some out, or its load_state_dict() changes them. Give it a "
+            "state_dict() that holds all, or load those that it leaves out before record()"
+        )
+
+
 def restore(
     saved: dict[str, Any],
     parts: Sequence["Stateful"],
@@ -157,13 +167,8 @@ def restore(
     ways = _ways_back(parts, generators)
     try:
         _put(saved, parts, generators)
-        weights = saved["position"].get("weights")  # earlier code saved none
-        if weights and digest and weights != digest():
-            raise InputError(
-                "the checkpoint does not bring back all weights that the model had: its "
-                "state_dict() leaves some out, or its load_state_dict() changes them. Give it a "
-                "state_dict() that holds all, or load those that it leaves out before record()"
-            )
+        if digest:
+            _refuse_others(saved["position"], digest())
     except Exception as error:  # whatever a part of anyone's raises
         for way in ways:
             with suppress(Exception), torch.no_grad():
