@@ -61,6 +61,25 @@ def test_what_joins_an_optimizer_later_beside_the_model_is_told(tmp_path):
         recording.close()
 
 
+def test_what_takes_the_number_of_a_freed_tensor_is_met_anew(tmp_path):
+    model, optimizer, recording = begun(tmp_path / "log", 5)
+    head = nn.Parameter(torch.zeros(2))
+    optimizer.add_param_group({"params": [head]})
+    train(model, optimizer, recording, range(5, 6))
+    with pytest.warns(UserWarning, match="an optimizer trains 1 tensors"):
+        recording.checkpoint(0)
+    del optimizer.param_groups[-1]
+    number = id(head)
+    del head
+    tried = [nn.Parameter(torch.zeros(2)) for _ in range(10_000)]
+    again = [one for one in tried if id(one) == number]  # it lies where the freed one lay
+    optimizer.add_param_group({"params": again})
+    assert again
+    train(model, optimizer, recording, range(6, 10))
+    with pytest.warns(UserWarning, match="an optimizer trains 1 tensors"):
+        recording.close()
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_an_optimizer_within_another_s_step_is_watched(tmp_path, nested):
     model, optimizer, recording = begun(tmp_path / "log", 5)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 import numpy as np
 import torch
@@ -107,10 +107,12 @@ class OptimizerWatch:
         ``within`` the step of another one, which may change weights before it, only where a step
         was recorded since that began.
         """
-        own = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-        met = self._met.setdefault(optimizer, set())
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        own, met = {*map(id, weights)}, self._met.setdefault(optimizer, set())
         if new := own - met:  # groups may be added later
             met |= new
+            for weight in weights:  # once it is freed, another tensor may be given its number
+                finalize(weight, met.discard, id(weight)).atexit = False
             self._meet(own, new)
         if not within or self._noted:
             self._compare(optimizer, own)
