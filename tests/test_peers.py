@@ -26,7 +26,7 @@ from partial_unlearning.unlearners import (
     steps,
     svd_removal,
 )
-from partial_unlearning.unlearners.gradient import flipped_labels
+from partial_unlearning.unlearners.gradient import ASCEND, flipped_labels, gradient_step
 from partial_unlearning.unlearners.replay import replay, without
 from partial_unlearning.update_log.checkpoint import read_checkpoint, restore, write_checkpoint
 from partial_unlearning.update_log.folder import Folder
@@ -227,6 +227,57 @@ def test_bad_teaching_gives_each_sample_the_teacher_it_has(target, retained):
     bad_teaching.step(student, sgd(student), target, retained, **teachers)
     close(student, expected)
     assert not torch.equal(own, bad)
+
+
+def normalised(seed: int) -> nn.Module:
+    """As it comes from training: in training mode, with statistics and dropout."""
+    torch.manual_seed(seed)
+    layers = (nn.Flatten(), nn.Linear(784, 12), nn.BatchNorm1d(12), nn.Dropout(), nn.Linear(12, 10))
+    return nn.Sequential(*layers)
+
+
+STEPS = {
+    "fine-tuning": lambda model, target, retained, _: finetuning.step(model, sgd(model), retained),
+    "NegGrad+": lambda model, target, retained, _: neggrad_plus.step(
+        model, sgd(model), target, retained, alpha=0.5
+    ),
+    "SalUn": lambda model, target, retained, _: salun.step(
+        model, sgd(model), target, retained, selected=salun.salient(model, target, fraction=0.5)
+    ),
+    "SCRUB": lambda model, target, retained, other: scrub.step(
+        model, sgd(model), target, retained, teacher=other, alpha=1
+    ),
+    "bad teaching": lambda model, target, retained, other: bad_teaching.step(
+        model, sgd(model), target, retained, competent=other, incompetent=other
+    ),
+    "loss ascent": lambda model, target, retained, _: gradient_step(
+        model, target.images, target.labels, sign=ASCEND, optimizer=sgd(model), positions=ALL_OF_IT
+    ),
+}
+ALL_OF_IT = torch.arange(100)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_what_comes_from_training_is_taken_as_it_answers(target, retained, name):
+    """No statistics move, no dropout is drawn, and a teacher stays as it is, bit by bit."""
+    model, other = normalised(0), normalised(1)
+    twin, twins_other = deepcopy(model).eval(), deepcopy(other).eval()
+    before, generator = deepcopy(other.state_dict()), torch.get_rng_state()
+    STEPS[name](model, target, retained, other)
+    STEPS[name](twin, target, retained, twins_other)
+    for key, tensor in other.state_dict().items():
+        assert torch.equal(tensor, before[key]), key
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(tensor, twin.state_dict()[key]), key
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert torch.equal(model[2].running_mean, torch.zeros(12))
+
+
+def test_eu_k_leaves_what_was_frozen_frozen(retained):
+    model = small()
+    model[1].requires_grad_(False)
+    last_layer.retrain(model, sgd(model), [retained], layers=1, seed=5)
+    assert [weight.requires_grad for weight in model.parameters()] == [False, False, True, True]
 
 
 def test_eu_k_is_training_a_fresh_last_layer_on_fixed_features(retained):

@@ -22,8 +22,12 @@ def step(
     incompetent: nn.Module,
     temperature: float = 1.0,
 ) -> None:
-    """One step on target and retained samples together, each sample counting the same."""
+    """One step on target and retained samples together, each sample counting the same.
+
+    All networks are put into evaluation mode; the teachers stay as they are.
+    """
     part = len(target) / (len(target) + len(retained))
+    student.eval()
     optimizer.zero_grad()
     add_gradient(lambda x, _: part * divergence(incompetent, student, x, temperature), target)
     add_gradient(lambda x, _: (1 - part) * divergence(competent, student, x, temperature), retained)

@@ -12,7 +12,8 @@ from partial_unlearning.unlearners.steps import add_gradient
 
 
 def step(model: nn.Module, optimizer: Optimizer, retained: Split) -> None:
-    """Lower the cross-entropy of a batch of retained samples by one step."""
+    """Lower the cross-entropy of a batch of retained samples by one step, in evaluation mode."""
+    model.eval()
     optimizer.zero_grad()
     add_gradient(lambda x, y: cross_entropy(model(x), y), retained)
     optimizer.step()

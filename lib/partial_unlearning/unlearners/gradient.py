@@ -13,8 +13,10 @@ from torch.optim import Optimizer
 from partial_unlearning.masks import SelectionMask
 from partial_unlearning.state import Layout
 
-ASCEND, DESCEND = -1.0, 1.0
-"""The sign of the loss that the optimizer then lowers."""
+ASCEND = -1.0
+"""The sign of a loss that is to rise: the optimizer lowers its negative."""
+DESCEND = 1.0
+"""The sign of a loss that the optimizer lowers."""
 
 
 def flipped_labels(labels: Tensor, *, classes: int, seed: int) -> Tensor:
@@ -79,12 +81,12 @@ def gradient_step(
     optimizer: Optimizer,
     positions: Tensor,
 ) -> None:
-    """One step on all the samples given, which moves the weights at ``positions`` only.
+    """One step on all the samples given, in evaluation mode; only weights at ``positions`` move.
 
     The arguments are those of :func:`unlearn_by_gradient`; ``positions`` of the flat vector of
     :class:`Layout`, int64, shape ``(k,)``.
     """
-    _accumulate_gradient(model, images, labels, sign)
+    _accumulate_gradient(model.eval(), images, labels, sign)
     partial_step(optimizer, _selected(model, Layout.of(model), positions))
 
 
@@ -113,7 +115,6 @@ def unlearn_by_gradient(
         selection: which weights each epoch may move.
         epochs: number of steps; to look at the model between them, call :func:`gradient_step`.
     """
-    model.eval()
     for epoch in range(epochs):
         where = selection.at(epoch)
         gradient_step(model, images, labels, sign=sign, optimizer=optimizer, positions=where)

@@ -21,7 +21,9 @@ def retrain(
     """Train the last ``layers`` anew in place, a step for each batch of retained samples.
 
     The optimizer is over the model's weights and has made no step; ``seed`` is of fresh weights.
+    The model is put into evaluation mode.
     """
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
     model.eval().requires_grad_(False).zero_grad()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -31,4 +33,7 @@ def retrain(
             layer.reset_parameters()  # each layer of torch has it
     for batch in batches:
         finetuning.step(model, optimizer, batch)
-    return model.requires_grad_(True)
+    model.requires_grad_(False)
+    for weight in trained:
+        weight.requires_grad_()
+    return model

@@ -18,7 +18,11 @@ from partial_unlearning.unlearners.steps import add_gradient
 def step(
     model: nn.Module, optimizer: Optimizer, target: Split, retained: Split, *, alpha: float
 ) -> None:
-    """One step on a batch of target and one of retained samples; ``alpha`` lies in 0..1."""
+    """One step on a batch of target and one of retained samples; ``alpha`` lies in 0..1.
+
+    The model is put into evaluation mode.
+    """
+    model.eval()
     optimizer.zero_grad()
     add_gradient(lambda x, y: alpha * cross_entropy(model(x), y), retained)
     add_gradient(lambda x, y: (alpha - 1) * cross_entropy(model(x), y), target)

@@ -20,8 +20,11 @@ Selected = list[tuple[Tensor, Tensor]]
 
 
 def salient(model: nn.Module, target: Split, *, fraction: float) -> Selected:
-    """The ``fraction`` of weights of largest gradient on target samples; the paper's is a half."""
-    model.zero_grad()
+    """The ``fraction`` of weights of largest gradient on target samples; the paper's is a half.
+
+    The model is put into evaluation mode, and stays as it is.
+    """
+    model.eval().zero_grad()
     add_gradient(lambda x, y: cross_entropy(model(x), y), target)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     sizes = torch.cat([torch.as_tensor(weight.grad).abs().flatten() for weight in weights])
@@ -40,7 +43,8 @@ def step(
     selected: Selected,
     alpha: float = 1.0,
 ) -> None:
-    """One step on target samples with wrong labels and on retained samples."""
+    """One step on target samples with wrong labels and on retained ones, in evaluation mode."""
+    model.eval()
     optimizer.zero_grad()
     add_gradient(lambda x, y: cross_entropy(model(x), y), relabelled)
     add_gradient(lambda x, y: alpha * cross_entropy(model(x), y), retained)

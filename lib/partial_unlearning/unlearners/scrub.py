@@ -24,11 +24,15 @@ def step(
     alpha: float,
     gamma: float = 1.0,
 ) -> None:
-    """A max-step on a batch of target samples, then a min-step on one of retained samples."""
+    """A max-step on a batch of target samples, then a min-step on one of retained samples.
+
+    Both networks are put into evaluation mode; the teacher stays as it is.
+    """
 
     def follow(x: Tensor, y: Tensor) -> Tensor:
         return alpha * divergence(teacher, student, x) + gamma * cross_entropy(student(x), y)
 
+    student.eval()
     optimizer.zero_grad()
     add_gradient(lambda x, y: -divergence(teacher, student, x), target)
     optimizer.step()

@@ -1,7 +1,7 @@
 """What methods that take gradient steps on target and retained samples have in common.
 
-Losses are means over a batch. The model is to be in evaluation mode, so that batch-norm statistics
-stay as they were trained, as with the paper's own gradient methods.
+Losses are means over a batch. All models are put into evaluation mode, so that batch-norm
+statistics stay as they were trained, as with the paper's own gradient methods.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,9 +32,9 @@ def add_gradient(
 def divergence(teacher: nn.Module, student: nn.Module, x: Tensor, temperature: float = 1) -> Tensor:
     """D_KL(p_teacher || p_student) of softened softmax outputs, mean over images ``(n, ...)``.
 
-    No gradient goes to the teacher.
+    No gradient goes to the teacher, nor does it change.
     """
     with torch.no_grad():
-        wanted = log_softmax(teacher(x) / temperature, dim=1)
+        wanted = log_softmax(teacher.eval()(x) / temperature, dim=1)
     given = log_softmax(student(x) / temperature, dim=1)
     return kl_div(given, wanted, reduction="batchmean", log_target=True)

@@ -24,7 +24,10 @@ def _inputs(layer: Layer, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def second_moments(model: nn.Module, images: Tensor, *, chunk: int = 100) -> dict[Layer, Tensor]:
-    """S of each layer, float64, ``(inputs, inputs)``; of convolutions, ungrouped ones only."""
+    """S of each layer, float64, ``(inputs, inputs)``; of convolutions, ungrouped ones only.
+
+    The model is put into evaluation mode.
+    """
     sums: dict[Layer, Tensor] = {}
 
     def add(layer: Layer, given: tuple[Tensor, ...]) -> None:
