@@ -431,12 +431,13 @@ PERSON = 2**40 + 98765
 
 def record_on(path: Path, steps: int, told: int) -> None:
     """Record without end, and tell when there are so many steps."""
-    model, ids = nn.Linear(500, 40), torch.tensor([PERSON, 7])
+    model, ids = nn.Linear(500, 40), torch.tensor([PERSON, 7, *range(8, 3000), 3])
     recording, optimizer = record(model, path, **ALL | {"ids": ids}), sgd(model)
     for step in count():
         model(torch.ones(4, 500)).mean().backward()
         optimizer.step()
-        recording.step(torch.tensor([ids[int(step % 5 > 0)], 1000 + step, 2000 + step, 3]), 0)
+        others = 1000 + step % 1000, 2000 + step % 1000, 3
+        recording.step(torch.tensor([ids[int(step % 5 > 0)], *others]), 0)
         if step == steps:
             os.write(told, b"!")
 

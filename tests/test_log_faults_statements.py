@@ -300,4 +300,4 @@ def test_true_statements_stand_at_the_line_that_called(tmp_path):
         again.close()
         forget(open_log(tmp_path / "log"), model, IDS[:1])
     assert [str(one.message)[:12] for one in told if one.filename != __file__] == []
-    assert len(told) == 7
+    assert len(told) == 8

@@ -102,6 +102,24 @@ def sample_ids(given: Any) -> np.ndarray:  # noqa: ANN401 (whatever a person giv
     )
 
 
+class Declared:
+    """All sample ids that may occur: places in a data set, given for ids, are noticed."""
+
+    def __init__(self, ids: Any) -> None:  # noqa: ANN401 (as sample_ids)
+        self._known = np.append(np.unique(sample_ids(ids)), -1)  # the end is no id
+        self._sorted = self._known[:-1]
+
+    def refuse_others(self, given: np.ndarray) -> None:
+        """Raise InputError for ids ``(n,)`` of which one was not declared."""
+        others = self._known[self._sorted.searchsorted(given)] != given
+        if others.any():
+            raise InputError(
+                f"{others.sum()} of {len(given)} sample ids, the first is {given[others][0]}, are "
+                "none of those that record() was given: give each sample's own id, not its place; "
+                "or record to a new folder with the ids of all that may occur"
+            )
+
+
 @dataclass(frozen=True)
 class BatchCodec:
     """The epoch and at most ``batch_size`` sample ids, of numpy type ``ids``, as a row.
@@ -130,9 +148,11 @@ class BatchCodec:
         head = [("epoch", "<u4"), ("count", "<i4")]
         return np.dtype([*head, ("ids", self.ids, (self.batch_size,))])
 
-    def encode(self, epoch: int, ids: object) -> bytes:
-        """The row of a batch; InputError if there are no ids, too many, too large or below 0."""
+    def encode(self, epoch: int, ids: object, declared: Declared | None = None) -> bytes:
+        """The row of a batch; InputError for no ids, too many, too large, or undeclared ones."""
         given = sample_ids(ids)
+        if declared is not None:
+            declared.refuse_others(given)
         if not 1 <= len(given) <= self.batch_size:
             raise InputError(
                 f"{len(given)} samples are no batch: declared were 1..{self.batch_size}; give the "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
+from weakref import WeakSet
 
 import fsspec
 import numpy as np
@@ -58,6 +59,7 @@ class Folder:
             ) from error
         self.local = isinstance(self.fs, LocalFileSystem)
         self._lock: IO[bytes] | None = None
+        _FOLDERS.add(self)
 
     def path(self, name: str) -> str:
         """The full path of a file."""
@@ -214,9 +216,23 @@ class Folder:
     def unlock(self) -> None:
         """Let others write."""
         if self._lock:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)  # a forked process may hold the file as well
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # a process forked in C may hold the file too
             self._lock.close()
             self._lock = None
+
+
+_FOLDERS: WeakSet[Folder] = WeakSet()
+
+
+def _let_go() -> None:
+    """A forked process, as a loader's workers are, would keep its parent's locks when that ends."""
+    for folder in list(_FOLDERS):
+        if folder._lock:
+            folder._lock.close()
+            folder._lock = None
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _read_ranges(path: str, ranges: tuple[tuple[int, int], ...]) -> np.ndarray:

@@ -15,7 +15,7 @@ from partial_unlearning.masks import Mask
 from partial_unlearning.system.threads import one_thread
 from partial_unlearning.update_log.checkpoint import FILE as CHECKPOINT
 from partial_unlearning.update_log.checkpoint import lacking, read_checkpoint
-from partial_unlearning.update_log.codecs import BatchCodec, sample_ids
+from partial_unlearning.update_log.codecs import BatchCodec, Declared, sample_ids
 from partial_unlearning.update_log.folder import ROOT, Folder
 from partial_unlearning.update_log.history import FILE as HISTORY
 from partial_unlearning.update_log.history import Entry, History
@@ -161,6 +161,7 @@ class LogWriter(StoredLog):
         try:
             super().__init__(folder)
             self._batch_of: dict[int, bytes] = {}
+            self._declared: Declared | None = None
             self._closed, self._process, self._turn = False, os.getpid(), Lock()
             self._broken: InputError | None = None
             self.cut(len(self))
@@ -196,7 +197,11 @@ class LogWriter(StoredLog):
     def announce(self, step: int, epoch: int, ids: Tensor) -> None:
         """Say which samples a step saw, before it is recorded; InputError if there is no room."""
         self.refuse_if_closed()
-        self._batch_of[step] = self.description.batches.encode(epoch, ids)
+        self._batch_of[step] = self.description.batches.encode(epoch, ids, self._declared)
+
+    def declare(self, ids: Tensor | Sequence[int]) -> None:
+        """From now on refuse other sample ids."""
+        self._declared = Declared(ids)
 
     def record(self, first: int, positions: Tensor, values: Tensor) -> None:
         """Append updates of the next steps (Eq. 6): positions int64 ``(k,)``, values ``(n, k)``.
@@ -323,7 +328,9 @@ def create(
     History(folder).write(())
     folder.put_json(ROOT, asdict(description))
     try:
-        return LogWriter(folder)
+        log = LogWriter(folder)
+        log.declare(ids)
+        return log
     except BaseException:
         folder.remove(ROOT)  # nothing is in it, and it can be tried again
         raise

@@ -95,6 +95,8 @@ def record(
     try:
         if known:
             _refuse_other(log.description, settings)
+            if settings.get("ids") is not None:
+                log.declare(settings["ids"])
         recording = Recording(model, log, keep, generators, gathered)
         _warn_of_norms(model)
         return recording

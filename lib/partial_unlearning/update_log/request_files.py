@@ -29,12 +29,6 @@ from partial_unlearning.update_log.requests import Preview, carry_out, preview, 
 OWN = (ROOT, HISTORY, CHECKPOINT, "updates", "batches")
 """What a log's folder holds."""
 
-NEARLY_ALL = 0.9
-TOO_MANY = (
-    "of all steps saw these samples: little of the training is left without them, in the retained "
-    "data as well. Train with the samples of one person in few batches"
-)
-
 
 def _say(text: str, err: bool = False) -> None:
     """Print it where that is possible: a request goes on when nobody reads, as behind ``head``."""
@@ -120,8 +114,6 @@ def _tell(plan: Preview, about: ModelDescription) -> None:
     )
     nbytes = len(plan.before ^ plan.after) * about.update_bytes
     _say(f"{nbytes} bytes to read; log verify checks them beforehand")
-    if plan.affected_fraction >= NEARLY_ALL:
-        _say(f"warning: {plan.affected_fraction:.0%} {TOO_MANY}", err=True)
 
 
 def _look(log: StoredLog, weights: State, request: Path | int, unfinished: bool) -> Preview:

@@ -15,6 +15,12 @@ from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.history import Entry, from_ranges, to_ranges
 from partial_unlearning.update_log.log import UNCHANGED, StoredLog
 
+NEARLY_ALL = 0.9
+TOO_MANY = (
+    "of all steps saw these samples: little of the training is left without them, in the retained "
+    "data as well. Train with the samples of one person in few batches"
+)
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -49,7 +55,11 @@ class Preview:
     @property
     def warnings(self) -> list[str]:
         """What a person should know who asks for this."""
-        told = [f"{len(self.unchanged)} of these steps {UNCHANGED}"] * bool(self.unchanged)
+        told = []
+        if self.unchanged:
+            told.append(f"{len(self.unchanged)} of these steps {UNCHANGED}")
+        if self.kind == "forget" and self.affected_fraction >= NEARLY_ALL:
+            told.append(f"{self.affected_fraction:.0%} {TOO_MANY}")
         return [*told, self.dropped.lost] if self.dropped else told
 
     @property
@@ -150,10 +160,11 @@ def preview(
 def _standing(log: StoredLog, request: int) -> dict[int, set[int]]:
     """The steps of each request that stands, by number; InputError if this one does not."""
     requests = log.history.requests()
+    if isinstance(request, Entry):
+        raise InputError("an entry is no number of a request; give entry.request")
     if whole_number("the request", request, 1, 2**63) not in requests:
-        raise InputError(
-            f"request {request} does not stand; those that do: {[*requests]}. log info lists them"
-        )
+        stand = f"those that do: {[*requests]}" if requests else "none does"
+        raise InputError(f"request {request} does not stand; {stand}. log info lists them")
     return requests
 
 
