@@ -147,10 +147,10 @@ assert profile == "smoke" or (own_after < 10 and others > -10)
 #
 # ## What would it cost?
 #
-# **bytes of the log ≈ steps × (2 × (1 − pruned) × weights trained + 4 × batch size + 48)**
+# **bytes of the log ≈ steps × (2 × (1 − pruned) × weights recorded + 4 × batch size + 48)**
 #
-# That is the storage a log takes. Two bytes are a value in bfloat16, four a sample id. Positions cost nothing, as the mask is rebuilt from its seed. Only weights that are *trained*
-# count: of a large model with adapters, the adapters'. *Pruned* is the fraction of all these weights: `sparsity_first=0.9, sparsity_last=0.9` prune
+# That is the storage a log takes. Two bytes are a value in bfloat16, four a sample id. Positions cost nothing, as the mask is rebuilt from its seed. All weights of the
+# module that is *recorded* count, frozen ones too: of a large model with adapters, [record the adapters alone](update_log.ipynb). *Pruned* is the fraction of all these weights: `sparsity_first=0.9, sparsity_last=0.9` prune
 # 90 %; the lines above, with 0.3 in the last layer, prune less, as the picture says. Your own numbers:
 
 # %% tags=["show-input"]
@@ -159,7 +159,7 @@ size = steps * (2 * (1 - pruned) * weights + 4 * batch_size + 48)
 print(f"{size / 1e12:.1f} TB")
 assert abs(size / log_bytes(weights, steps, pruned=pruned, batch_size=batch_size) - 1) < 1e-9
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Bytes a step against the number of weights trained, both logarithmic: four parallel lines, from every weight in 32 bits at the top to 99 percent pruned at the bottom. Two measured logs lie on the lines of their prunings."}, "figure": {"caption": "Bytes that one training step adds to the log, by the formula, for batches of 128; dots are logs that this page wrote.", "name": "fig-log-size"}}
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Bytes a step against the number of weights recorded, both logarithmic: four parallel lines, from every weight in 32 bits at the top to 99 percent pruned at the bottom. Two measured logs lie on the lines of their prunings."}, "figure": {"caption": "Bytes that one training step adds to the log, by the formula, for batches of 128; dots are logs that this page wrote.", "name": "fig-log-size"}}
 rates = measured_rates(folder, weights=rate_weights, steps=40)
 pruned = 1 - log.description.kept / log.description.size
 logs = {
@@ -190,7 +190,7 @@ estimate_table(models, rates, affected=0.2)
 # a network that is slower than the core decides instead. *To answer a request* reads a fifth of the log's steps at 90 %.
 # Training again without the data would repeat all steps.
 #
-# Three ways to make it cheaper: record only the steps that a request can touch (all data of those who may ask in few batches); train adapters; or record the
+# Three ways to make it cheaper: record only the steps that a request can touch (all data of those who may ask in few batches); train adapters, and record them alone; or record the
 # last layers alone (`strategy="last_layers"`): taking back the whole last one [does as well in most networks here](../book/path/helps.md).
 #
 # ## What this does not show

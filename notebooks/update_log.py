@@ -37,6 +37,7 @@ from IPython.display import display
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, TensorDataset
 from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.models import resnet18
 
@@ -94,9 +95,10 @@ def batches(generator):
 # The loop is a plain one. New are the lines marked 1, 2 and 3:
 #
 # - {py:func}`~partial_unlearning.record` makes the log. `sparsity_first` and `sparsity_last` are the fractions pruned in the first and the last layer, the others on a line between. A seed draws which entries are kept, so
-#   the log holds only their values.
+#   the log holds only their values. Layers are the modules with weights of their own, in the order in which the model *defines* them; a normalisation belongs to the one before. `Layout.of(model).layers` names them: define the body before the head.
 # - `recording.step`, right after `optimizer.step()`, says which samples the step saw.
-# - `recording.close` notes which weights the training led to. Save them at once: a later pass in training mode moves running statistics, and requests would refuse the weights as others.
+# - `recording.close` notes which weights the training led to. Save them at once: a later pass in training mode moves running statistics, and requests would refuse the weights as others. Where weights are tied, take safetensors'
+#   `save_model` in place of `save_file`.
 
 # %% tags=["show-input"]
 torch.manual_seed(0)
@@ -118,19 +120,57 @@ recording.close()  # 3
 save_file(model.state_dict(), folder / "model.safetensors")
 
 # %% [markdown]
+# ### With a DataLoader
+#
+# The data set must give each sample's own number, not its place in a shuffled order or a subset; `step` refuses numbers that `record` was not given. A `batch_sampler` keeps a person together:
+
+
+# %% tags=["show-input"]
+def loader_training(model, optimizer, recording, epochs, generator):
+    data = TensorDataset(images, labels, ids)
+    for epoch in range(epochs):
+        together = [batch.tolist() for batch in batches(generator)]
+        for x, y, batch in DataLoader(data, batch_sampler=together):  # and num_workers=...
+            optimizer.zero_grad()
+            cross_entropy(model(x), y).backward()
+            optimizer.step()
+            recording.step(batch, epoch)
+
+
+flat = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+recorded = record(flat, folder / "loader", ids=ids, batch_size=32)
+steps = torch.optim.SGD(flat.parameters(), lr=0.1)
+loader_training(flat, steps, recorded, 1, torch.Generator().manual_seed(1))
+recorded.close()
+assert len(open_log(folder / "loader").affected_steps(ids[person_of == 5])) == 1  # of one epoch
+
+# %% [markdown]
 # ### If the machine stops
 #
 # Steps that `recording.log.written` counts survive any end; `checkpoint` and `close` write the rest. To go on after an interruption, say what else a step depends on, ask for `resume`, and save now and then:
 #
 # ```python
-# recording = record(model, "log", ids=ids, batch_size=32, keep=[optimizer], generators=[generator], resume=True)
+# recording = record(model, "log", ids=ids, batch_size=32, sparsity_first=0.9, sparsity_last=0.5,
+#                    keep=[optimizer], generators=[generator], resume=True)
 # recording.checkpoint(recording.epoch)  # the start as well: without any checkpoint, steps are never cut off to begin again
 # for epoch in range(recording.epoch, epochs):
 #     ...
 #     recording.checkpoint(epoch + 1)
 # ```
 #
-# Started again, this ends with the same weights, bit by bit, and the same log. With this library's `fit`, a callback calls `recording.step(ids, epoch)` in `on_step_end`, with the ids of the plan's batch; an `UpdateRecorder` alone does not look whether anything else changes the model.
+# Started again, this ends with the same weights, bit by bit, and a log of the same updates. `generators` are those that draw your batches; torch's own, from which a `DataLoader` seeds its workers, is always kept. With this library's `fit`, a callback calls `recording.step(ids, epoch)` in `on_step_end`, with the ids of the plan's batch; an `UpdateRecorder` alone does not look whether anything else changes the model.
+#
+# `keep` takes whatever has `state_dict` and `load_state_dict`. For a checkpoint *within* an epoch that is also an object of your own, which holds the epoch's batches and how many are done:
+#
+# ```python
+# class Place:
+#     def state_dict(self):
+#         return {"batches": self.batches, "done": self.done}
+#     def load_state_dict(self, state):
+#         self.batches, self.done = state["batches"], state["done"]
+# ```
+#
+# After a kill, a notebook keeps what raised alive, and the log with it: restart the kernel.
 #
 # ### If your loop is not as plain
 #
@@ -186,8 +226,17 @@ assert len(varied) == steps
 assert len(varied.affected_steps([0])) == steps // 2  # one of two steps an epoch
 
 # %% [markdown]
-# *Adapters* (PEFT, LoRA): put them in, then `record`, and keep them apart until the end. *Compiled models*: record and save the same one; where names differ by `_orig_mod.` or `module.`, the commands take
-# `--wrapped`. *Several processes*: one records the ids of all:
+# *Adapters* (PEFT, LoRA): put them in, and keep them apart until the end. A log holds all weights of the module that is recorded, frozen ones too (as zeros, at the same price); so record what is trained alone:
+#
+# ```python
+# adapters = nn.ParameterList(weight for weight in model.parameters() if weight.requires_grad)  # one layer
+# recording = record(adapters, "log", ids=ids, batch_size=32, sparsity_first=0.9)
+# ...
+# save_file(adapters.state_dict(), "adapters.safetensors")  # this is what the command is given
+# adapters.load_state_dict(load_file("new.safetensors"))  # and what the model takes back
+# ```
+#
+# *Compiled models*: record and save the same one; where names differ by `_orig_mod.` or `module.`, the commands take `--wrapped`. *Several processes*: one records the ids of all:
 #
 # ```python
 # if rank == 0:
@@ -319,7 +368,13 @@ display(
 assert rows[-1][-1] == 0
 
 # %% [markdown]
-# Taking back a request adds again what no other asks for. With all three taken back the trained weights return, up to rounding:
+# Taking back a request adds again what no other asks for. By command that is `--undo`, with the request's number in `log info`:
+#
+# ```
+# partial-unlearning forget --log log --weights new.safetensors --undo 1 --out again.safetensors
+# ```
+#
+# With all three taken back the trained weights return, up to rounding:
 
 # %%
 for number in (1, 2, 3):
@@ -348,6 +403,14 @@ except InputError as error:
 run(log_group, "verify", folder / "log")
 run(log_group, "info", folder / "log")
 temporary.cleanup()
+
+# %% [markdown]
+# ## All options of the command
+#
+# `log info PATH`, `log verify PATH` and `purge --log PATH REQUEST` take no others.
+
+# %% tags=["remove-input"]
+forget_command.main(["--help"], prog_name="partial-unlearning forget", standalone_mode=False)
 
 # %% [markdown]
 # ## What can go wrong, and what it says then

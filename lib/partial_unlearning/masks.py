@@ -147,7 +147,8 @@ def build_mask(
     layer that is filled in part, random ones.
 
     Args:
-        strategy: one of :data:`STRATEGIES`; all keep equally many entries.
+        strategy: ``random``, ``last_layers``, ``layer_magnitude`` or ``global_magnitude``; all keep
+            equally many entries.
         layout: the model's layout.
         sparsity_first: fraction of the first layer that is pruned away, 0..1.
         sparsity_last: the same for the last layer.

@@ -136,8 +136,8 @@ def _channels_last(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ..
 def build(name: str, *, classes: int, seed: int, width: int | None = None) -> nn.Module:
     """A freshly initialised model: from images ``(n, 1, 28, 28)`` to logits ``(n, classes)``.
 
-    ``name`` is a key of :data:`MODELS`, else InputError; ``width`` the channels of the first layer,
-    the model's usual one when None. The global random state is left as it was.
+    ``name`` is MLP, ConvNet, LeNet, AlexNet or ResNet9, else InputError; ``width`` the channels of
+    the first layer, the model's usual one when None. The global random state is left as it was.
     """
     if name not in MODELS:
         raise InputError(f"unknown model {name!r}; choose from {', '.join(MODELS)}")

@@ -135,7 +135,9 @@ class Layout:
 
     Attributes:
         names: tensor names, in the order of the vector; ``shapes`` are theirs.
-        layers: layer names, first to last; ``ends`` says where each ends in the vector.
+        layers: names of the modules with weights of their own, in the order in which the model
+            defines them, which may not be that of its forward pass; a normalisation belongs to the
+            one before it. ``ends`` says where each ends in the vector.
         buffers: names of the tensors that are statistics, not trained weights.
         tied: further names of a tensor -> its name in ``names``.
     """

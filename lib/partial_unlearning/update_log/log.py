@@ -292,10 +292,11 @@ def create(
     Args:
         path: folder or fsspec URL.
         model: the model that will be trained.
-        ids: all sample ids that may occur, not negative; needed.
+        ids: all sample ids that may occur, not negative; needed. ``step`` refuses others.
         batch_size: most samples in a step; needed.
-        strategy: of pruning, one of :data:`STRATEGIES`.
-        sparsity_first: fraction of the first layer's update that is pruned away, 0..1.
+        strategy: of pruning, as of :func:`build_mask`.
+        sparsity_first: fraction of the first layer's update that is pruned away, 0..1. Layers are
+            in the order in which the model defines them: see ``Layout.of(model).layers``.
         sparsity_last: that of the last layer; layers between lie on a straight line. A single
             layer is the first.
         seed: of the mask.

@@ -74,7 +74,8 @@ def record(
     Args:
         model: the model to train; any module.
         path: folder of the log, or an fsspec URL.
-        keep: what a checkpoint must hold beside the model: the optimizer, a scheduler.
+        keep: what a checkpoint must hold beside the model: the optimizer, a scheduler, an object
+            of one's own, anything with ``state_dict`` and ``load_state_dict``.
         generators: random generators that the loop draws from; torch's own is always kept.
         resume: go on at the log's checkpoint, whatever weights ``model`` has, or at its end if
             they are those it ended with; begin a new log if there is none.

@@ -18,7 +18,7 @@ def log_bytes(
     """Bytes of the log of a whole training, to within what its metadata takes.
 
     Args:
-        weights: that are trained; for adapters those alone.
+        weights: that are recorded; for adapters those alone.
         steps: optimizer steps of the training.
         pruned: fraction of all entries of an update that is pruned away, 0..1, by a random mask.
         batch_size: samples a step.

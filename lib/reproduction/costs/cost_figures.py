@@ -127,7 +127,7 @@ def _size_lines(measured: Mapping[str, tuple[int, float]], axis: Axes) -> None:
     for marker, (label, place) in zip("os", measured.items(), strict=True):
         axis.plot(*place, marker, color=INK, markersize=5, linestyle="none", label=label)
     axis.set(xscale="log", yscale="log", xlim=(1e4, 1e11), ylim=(1e2, 1e12))
-    axis.set(xlabel="weights that are trained", ylabel="bytes a step")
+    axis.set(xlabel="weights that are recorded", ylabel="bytes a step")
     axis.set_xticks([1e4, 1e7, 1e10], labels=["10 thousand", "10 million", "10 billion"])
     axis.set_yticks(ticks := [1e3, 1e6, 1e9, 1e12], labels=map(in_words, ticks))
     axis.minorticks_off()

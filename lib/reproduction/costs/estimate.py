@@ -71,7 +71,7 @@ def estimate_table(
     """Log and times of models of these weights and steps.
 
     Args:
-        models: name -> weights that are trained, and steps of the training.
+        models: name -> weights that are recorded, and steps of the training.
         rates: of a machine.
         affected: fraction of the steps that a request takes back.
     """
@@ -84,6 +84,6 @@ def estimate_table(
         counts = [f"{weights:,.0f}", f"{steps:,.0f}"]
         rows.append([name, *counts, *map(in_words, (dense, *sizes)), *times])
     pruned = [f"{part} pruned" for part in ("50 %", "90 %", "99 %")]
-    heads = ["Model", "Weights trained", "Steps", "Every weight, float32", *pruned]
+    heads = ["Model", "Weights recorded", "Steps", "Every weight, float32", *pruned]
     heads += ["Added to a step", "To answer a request"]
     return simple_table(rows, headings=heads, caption="What a log would take", cards=True)
