@@ -72,7 +72,7 @@ for name in MODELS:
 # %% [markdown]
 # ## Layer by layer
 #
-# A *layer* is the paper's $l$: each has one pruning mask $\mathbf{P}_l$ and one selection mask $\mathbf{S}_{l,e}$. A batch normalisation counts with its convolution. Widths are the
+# A *layer* is the paper's $l$; its [masks](../book/glossary.md) choose weights within each. A batch normalisation counts with its convolution. Widths are the
 # networks' own.
 #
 # **MLP**: two fully connected layers, ReLU between.

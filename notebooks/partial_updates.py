@@ -32,7 +32,13 @@ from partial_unlearning.state import Layout
 from partial_unlearning.unlearners.gradient import flipped_labels, partial_step
 from reproduction.chapters.comparison import points_of
 from reproduction.chapters.complete import complete, complete_runs
-from reproduction.chapters.controls import answer, contrasts, control_table, mean_table
+from reproduction.chapters.controls import (
+    answer,
+    contrasts,
+    control_table,
+    mean_table,
+    what_helps,
+)
 from reproduction.chapters.curves import runs_with
 from reproduction.chapters.equation import with_code
 from reproduction.chapters.figures import apply_style, layer_bars, mask_pictures
@@ -89,10 +95,10 @@ with_code(
 # ## What is it that helps?
 
 # %%
-display(Markdown(answer(points)), mean_table(points))
+display(Markdown(answer(points)), mean_table(points), Markdown(what_helps(points)))
 
 # %% [markdown]
-# In the picture, the line is the proposed method; an arm to the right keeps more. Every arm starts from the same trained model, at a rate of its own:
+# In the picture, the line is the proposed method; an arm to the right keeps more. Every arm starts from the same trained model, and all but one at a rate of its own:
 #
 # - *fractions turned round*: few weights where the paper moves many. {{direction}}
 # - *half of each layer*; *last layer only*, all its weights;
@@ -107,8 +113,6 @@ for number in numbers:
 
 # %% [markdown]
 # *Steps* until the level, the last one in part. *Trainings there*: those in which an arm gets there. A number of trainings behind a difference: it rests on those alone in which both get there, of networks that knew the class.
-#
-# The paper explains the gain by "slowing down the process": compare the steps of the masks *at the baseline's rate* with the baseline's.
 #
 # ## The selection moves on around a ring
 #

@@ -66,7 +66,7 @@ map_table(mapped(runs), caption=f"The same, profile {profile}")
 # ## What this does not show
 #
 # - Requests other than a class. The share of steps that some random images affect is computed here, and measured in [requests of a few images](persons.ipynb).
-# - Other models and data: MLP and LeNet on MNIST; no larger network was tried. What a request cost in those of the tables
+# - Other models and data: MLP and LeNet on MNIST; no larger network was tried, and not in all does the last layer alone forget: [what helps](../book/path/helps.md). What a request cost in those of the tables
 #   stands in [should I use it?](../book/path/use.md)
 # - What the features still know, or what an attack finds.
 # - The fraction of affected steps and the mix of images in each change together: where few batches hold the class, they hold hardly

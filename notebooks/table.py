@@ -36,6 +36,7 @@ from reproduction.chapters.comparison import (
     points_of,
 )
 from reproduction.chapters.complete import COMPLETE, complete, complete_runs
+from reproduction.chapters.controls import single_masks
 from reproduction.chapters.curves import frontier_panels, runs_with
 from reproduction.chapters.figures import apply_style, frontiers
 from reproduction.chapters.leads import opening
@@ -73,6 +74,10 @@ result_picture(complete().comparisons, table)
 accuracy_table(
     table, points, ACCURACIES, caption=f"Table {table}, complete data: accuracy in percent"
 )
+
+# %% tags=["remove-input"]
+if not amnesiac:
+    display(Markdown(single_masks(table, points)))
 
 # %% [markdown]
 # *{{where}} of the paper.* {{subject}} *Baseline* is the known method, *proposed* the paper's. A row *trained* (before the request) and a row *retrained* (without the class) are added. *As published* is the

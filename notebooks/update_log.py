@@ -410,7 +410,7 @@ temporary.cleanup()
 # `log info PATH`, `log verify PATH` and `purge --log PATH REQUEST` take no others.
 
 # %% tags=["remove-input"]
-forget_command.main(["--help"], prog_name="partial-unlearning forget", standalone_mode=False)
+_ = forget_command.main(["--help"], prog_name="partial-unlearning forget", standalone_mode=False)
 
 # %% [markdown]
 # ## What can go wrong, and what it says then

@@ -58,8 +58,21 @@ def answer(points: pd.DataFrame) -> str:
         f"which is 1 at the twin, {' and '.join(best.index)} {'come' if len(best) > 1 else 'comes'}"
         f" nearest ({best.max():.2f}, mean over models, where it gets there); "
         f"the known method, amnesiac unlearning, has {mine.tow['amnesiac']:.2f} there and "
-        f"{near.tow[PUBLISHED[0]]:.2f} with everything subtracted. This rests on {coverage()}."
+        f"{near.tow[PUBLISHED[0]]:.2f} with everything subtracted."
+        f"{_thin(points)} This rests on {coverage()}."
     )
+
+
+def _thin(points: pd.DataFrame) -> str:
+    """The cases that rest on less than half of the trainings, as a sentence."""
+    seeds = points.groupby("model").seed.nunique()
+    there = points[points.method.isin(METHODS)].groupby(["model", "method"], sort=False).size()
+    few = [
+        f"{method} in {model} on {count} of {seeds[model]}"
+        for (model, method), count in there.items()
+        if 2 * count < seeds[model]
+    ]
+    return f" Some rest on few trainings that get there: {', '.join(few)}." if few else ""
 
 
 def _cases(points: pd.DataFrame) -> str:

@@ -25,9 +25,9 @@ SIZES = (
 )
 UNCLAIMED = (
     "Trainings are left out in which either never comes down to the level; with six or fewer left "
-    "one network alone can hardly be confirmed. The paper makes no such claim, so the ledger has "
-    "none; the rule is that of its comparisons. What is left was neither trained on nor attacked, "
-    "but in the MLP."
+    "one network can only be confirmed after the others of its table. The paper makes no such "
+    "claim, so the ledger has none; the rule is that of its comparisons. What is left was neither "
+    "trained on nor attacked, but in the MLP."
 )
 
 
@@ -42,8 +42,8 @@ def _over_steps(found: Complete, reading: str) -> str:
     asked = load_profile("full").comparison.fine_tuning
     after = [(steps, fine_tuned(found, reading, steps)) for steps in asked]
     parts = [f"{one_decimal(one.mean)} after {steps}" for steps, one in after if one.pairs]
-    told = f"Trained on the other classes the lead is {', '.join(parts)} steps, in the trainings "
-    return f"{told}that are compared." if parts else ""
+    told = f"Trained on the other classes the lead is {', '.join(parts)} steps, each over the "
+    return f"{told}trainings that can be compared then." if parts else ""
 
 
 def of_equal(found: Complete) -> str:
@@ -137,8 +137,11 @@ def _known(found: Complete) -> str:
 def of_brought_back(found: Complete) -> str:
     """What else comes back: in single trainings, from the methods' own ends, in other methods."""
     points = found.data["points"]
-    tuned = points.method.str.startswith("proposed, ") & points.table.isin(AMNESIAC)
-    single_most = points[tuned & (points.end == "train")].d_t.max()
+    tuned = points[points.table.isin(AMNESIAC) & (points.end == "train")]
+    most = {
+        method: tuned[tuned.method.str.startswith(f"{method}, ")].d_t.max()
+        for method in ("proposed", "baseline")
+    }
     all_back = come_back(found.data, "proposed", "published").max()
     means = brought_back()
     steps, _, method = means.idxmax()
@@ -149,7 +152,8 @@ def of_brought_back(found: Complete) -> str:
         if at[0] == steps and at[2] == method
     )
     return (
-        f", in single trainings up to {single_most:.0f} %; with everything taken back means are at "
+        f"; in single trainings it is up to {most['proposed']:.0f} % after the part and "
+        f"{most['baseline']:.0f} % after the known method. With everything taken back means are at "
         f"most {all_back:.1f} %. After {steps} steps {method} and {whole} have "
         f"{', '.join(each)}."
     )

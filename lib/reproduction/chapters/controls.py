@@ -150,6 +150,74 @@ def mean_table(points: Mapping[int, pd.DataFrame], placement: str = "tables") ->
     )
 
 
+def what_helps(points: Mapping[int, pd.DataFrame]) -> str:
+    """Whether masks or layers make the gain of a part of gradient steps, by the controls' means."""
+    evidence, numbers = _joined(points), list(points)
+    arms = ("layer_rates", "reversed", "last_layer")
+    found = {arm: of_family(evidence, numbers, "equal", How((arm, "proposed"))) for arm in arms}
+    if not all(one.pairs for one in found.values()):
+        return ""
+    masks, turned, last = (signed(found[arm].mean) for arm in arms)
+    same = abs(found["layer_rates"].mean) <= 1
+    return (
+        f"**By these means it is {'not the mask, but' if same else 'the mask, and'} which layers "
+        f"move:** without any mask {masks}, with the fractions turned round {turned}, with the "
+        f"last layer alone {last}. {_slower(points)}"
+    )
+
+
+def _slower(points: Mapping[int, pd.DataFrame]) -> str:
+    """How many steps the masks take at the baseline's own rate, beside the baseline."""
+    parts = []
+    called = paper.names(pair for pair in paper.comparisons() if pair[0] in points)
+    for number, found in points.items():
+        at = (found.end == "train") & (found.level == limits().level)
+        there = found[at & (found.placement == "tables") & found.reached.astype(bool)]
+        steps = there.groupby(["model", "method"], sort=False).strength.median().unstack()
+        if {"same_rate", "baseline"} <= set(steps):
+            both = steps[["same_rate", "baseline"]].dropna().itertuples()
+            parts += [
+                f"{each.same_rate:.2g} against {each.baseline:.2g} ({called[number, each.Index]})"
+                for each in both
+            ]
+    if not parts:
+        return ""
+    return (
+        "The paper explains the gain by “slowing down the process”. At the baseline’s rate the "
+        f"masks take, in steps (medians), {', '.join(parts)}."
+    )
+
+
+def single_masks(number: int, points: pd.DataFrame) -> str:
+    """Where one mask did it all, and what masks keep at the baseline's rate, in a sentence or two.
+
+    Args:
+        number: of a table of gradient steps.
+        points: of this table.
+    """
+    at = (points.end == "train") & (points.level == limits().level)
+    mine = points[at & (points.placement == "tables") & points.reached.astype(bool)]
+    once = [
+        f"{(rows.strength <= 1).sum()} of {len(rows)} ({model})"
+        for model, rows in mine[mine.method == "proposed"].groupby("model", sort=False)
+        if (rows.strength <= 1).any()
+    ]
+    said = (
+        "The paper’s mask moves on from epoch to epoch. At equal forgetting it often has no "
+        f"occasion to: the first step, or a part of it, is enough in {', '.join(once)} trainings. "
+        if once
+        else ""
+    )
+    same = by_model(_evidence(points), number, "equal", How(("same_rate", "baseline")))
+    kept = [f"{_difference(one)} ({model})" for model, one in same.items() if one.pairs]
+    if not kept:
+        return said
+    return (
+        f"{said}With the baseline’s own optimizer and rate the part’s difference to it is "
+        f"{', '.join(kept)}."
+    )
+
+
 def _joined(points: Mapping[int, pd.DataFrame]) -> Evidence:
     return {k: v for found in points.values() for k, v in _evidence(found).items()}
 

@@ -25,6 +25,8 @@ from reproduction.study.stored_runs import Result, find
 
 CHANCE = 50.0
 """Percent, the area of an attack that knows nothing."""
+SELDOM = 50
+"""Percent of requests; a method that comes to its level in fewer is named apart."""
 ROWS = (
     *("trained", TWIN, *METHODS),
     *("amnesiac, all subtracted", "partial amnesiac, all subtracted"),
@@ -125,7 +127,8 @@ def answer(points: pd.DataFrame) -> str:
     trained, twin = at.loc["trained", "LiRA"], at.loc[TWIN, "LiRA"]
     left = {m: at.loc[m, "LiRA"] for m in METHODS if (m, "LiRA") in at.index}
     found = [m for m, row in left.items() if row.auc_low > CHANCE]
-    most, least = (pick(left, key=lambda m: left[m].auc) for pick in (max, min))
+    often = [m for m, row in left.items() if not row.there < SELDOM] or [*left]
+    most, least = (pick(often, key=lambda m: left[m].auc) for pick in (max, min))
     retrained = [m for m in left if at.loc[m, "U-LiRA"].auc_low > CHANCE]
     parts = [
         f"**In the MLP, {len(found)} of {len(left)} methods still give away who was in the "
@@ -134,7 +137,8 @@ def answer(points: pd.DataFrame) -> str:
         f"percent of pairs it ranks the right one higher; 50 is chance, and MNIST is hardly "
         f"memorised), and with {bounds(twin)} where the model was retrained "
         f"without them: {beside_chance(twin.auc_low, twin.auc_high)}. At equal forgetting it is "
-        f"between {bounds(left[least])} ({least}) and {bounds(left[most])} ({most})."
+        f"between {bounds(left[least])} ({least}) and {bounds(left[most])} ({most}), of methods "
+        "that get there in most requests."
         f"{_seldom(left)}",
         f"From *retrained* models {len(retrained)} of {len(left)} methods can be told: such models "
         f"differ in more than in the images that were to be forgotten.",
@@ -145,7 +149,7 @@ def answer(points: pd.DataFrame) -> str:
 
 def _seldom(found: Mapping[str, pd.Series]) -> str:
     """The methods that came to their level in less than half of the requests."""
-    few = [f"{method} in {row.there:.0f} %" for method, row in found.items() if row.there < 50]
+    few = [f"{name} in {row.there:.0f} %" for name, row in found.items() if row.there < SELDOM]
     return f" Not all forget that much: {', '.join(few)} of the requests." if few else ""
 
 

@@ -175,11 +175,14 @@ def _attacked(points: pd.DataFrame) -> str:
 def _told(attacked: pd.DataFrame) -> str:
     """In how many kinds of request an attack is not at chance, the one it tells best with it."""
     above = attacked[(attacked.auc_low > CHANCE) | (attacked.auc_high < CHANCE)]
-    said = f"{len(above)} of {len(attacked)} kinds of request"
+    said, others = f"{len(above)} of {len(attacked)} kinds of request", attacked.drop(above.index)
     if above.empty:
         return said
     most = above.loc[(above.auc - CHANCE).abs().idxmax()]
-    return f"{said} (best for {_images(most.request)} {most.batches}: {bounds(most)} % of pairs)"
+    best = f"best for {_images(most.request)} {most.batches}: {bounds(most)} % of pairs"
+    sides = f"{others.per_side.min()} to {others.per_side.max()} models a side"
+    near = f"; in the others, of {sides}, it may be up to {others.auc_high.max():.1f} %"
+    return f"{said} ({best}{near if len(others) else ''})"
 
 
 def affected_figure(points: pd.DataFrame) -> Figure:

@@ -5,7 +5,7 @@ from statistics import fmean
 import pandas as pd
 
 from reproduction import paper
-from reproduction.chapters.advice import below, ends
+from reproduction.chapters.advice import PROPOSED_MASK, below, ends
 from reproduction.chapters.answer import (
     AMNESIAC,
     NOTHING,
@@ -141,11 +141,6 @@ def _missed(found: Complete) -> str:
     )
 
 
-def _span(points: pd.Series) -> str:
-    """The least loss, which is never a gain, and the most."""
-    return f"{max(0.0, points.min()):.1f} to {points.max():.1f}"
-
-
 def shares() -> dict[tuple[int, str], int]:
     """Which part of the training steps a request of Tables 1 and 2 affects, percent, by model."""
     return {
@@ -161,14 +156,33 @@ def touched() -> str:
     return f"{percent[0]} to {percent[-1]} %" if len(percent) > 1 else f"{percent[0]} %"
 
 
-def _by_share(points: pd.Series) -> str:
-    """What is lost by the part of the steps that is affected."""
+def _by_network(points: pd.Series) -> str:
+    """What is lost in each network, with the part of its steps that was affected."""
     names = paper.names(points.index)
-    pieces = []
-    for share, of in points.groupby(lambda key: shares()[key]):
-        networks = ", ".join(names[key] for key in of.index)
-        pieces.append(f"{_span(of)} points where it touched {share} % ({networks})")
-    return "; ".join(pieces)
+    each = [
+        f"{max(0.0, lost):.1f} ({names[key]}, {shares()[key]} %)"  # type: ignore[index]
+        for key, lost in points.sort_values().items()
+    ]
+    return ", ".join(each)
+
+
+def _within_a_network(found: Complete) -> str:
+    """Whether the cost rises with the part of the steps that is affected, as a sentence."""
+    rows = found.data["fractions"]
+    rows = rows[(rows.end == "published") & (rows.affected_fraction < 1)]
+    rows = rows[rows.method == PROPOSED_MASK]
+    if rows.empty:
+        return ""
+    kept = rows.pivot_table(index="affected_fraction", columns="dataset", values=["d_r", "d_t"])
+    if (kept.d_r.iloc[-1] < kept.d_r.iloc[0]).any():
+        return ""
+    few, many = (f"{100 * kept.index[at]:.0f}" for at in (0, -1))
+    all_forgot = kept.d_t.iloc[-1].max() <= limits().forgotten
+    less = "" if all_forgot else ", though with the most it forgot less"
+    return (
+        " Network and part of the steps change together in these numbers: within one network the "
+        f"cost did not rise from {few} to {many} % (Figure 4){less}."
+    )
 
 
 def price(found: Complete) -> str:
@@ -181,11 +195,12 @@ def price(found: Complete) -> str:
         f" (without trainings that kept more than {limits().forgotten:g} %: {left})" if left else ""
     )
     return (
-        "Yes, if it is answers that must change, and a request touches few of the training steps."
+        "Yes, if it is answers that must change, and much of the training never saw what must go."
         f"{_trace()} Nor if training again is cheap, if the other training images are at hand, or "
         "if a proof is asked for. The command takes back all that was recorded of the steps that a "
-        f"request touches.{few_images(complete_runs('persons'))} A class cost, on all else and as "
-        f"means of networks, {_by_share(points)}{left}. The log is personal data: it says who was "
+        f"request touches.{few_images(complete_runs('persons'))} A class cost, on all else, in "
+        f"points and with the part of the steps it touched, {_by_network(points)}{left}."
+        f"{_within_a_network(found)} The log is personal data: it says who was "
         "in which batch."
     )
 

@@ -8,6 +8,7 @@ from reproduction.chapters.comparison import differences, points_of, with_bounds
 from reproduction.chapters.complete import complete, complete_runs
 from reproduction.chapters.search_tables import sought
 from reproduction.chapters.settings_tables import setting_text
+from reproduction.chapters.tables import signed
 from reproduction.study.arms import PAPER_ARMS
 from reproduction.study.kinds import GRADIENT, KINDS, TABLES
 from reproduction.study.searches import RateSearch, Search, ranked
@@ -15,7 +16,7 @@ from reproduction.study.stored_runs import Result
 
 ELSEWHERE = (
     "These runs are later ones, on another machine, where the same seed gives another training: "
-    "the difference includes that."
+    "they are no pairs, and no finding is made."
 )
 """What no stored run says: which processor it was made on."""
 
@@ -81,7 +82,7 @@ def _judged(number: int) -> list[str]:
         return []
     usual, other = _equal(complete().points(number)), _equal(with_these(number, runs))
     return [
-        f"{_said(other.loc[model])} for {model} in Table {number}, which has "
+        f"{signed(other.loc[model]['mean'])} for {model} in Table {number}, which has "
         f"{_said(usual.loc[model])}"
         for model in dict.fromkeys(run.config.model for run in runs)
     ]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from reproduction import paper
-from reproduction.checking.claims import READINGS, Case, Claim, claims
+from reproduction.checking.claims import READINGS, Case, Claim, claims, limits
 from reproduction.checking.comparing import How, beside, by_model, matched, of_family, where_read
 from reproduction.checking.measurements import gather
 from reproduction.checking.samples import Evidence, Rows, Sample, grouped, sample
@@ -28,6 +28,7 @@ from reproduction.checking.verdicts import (
     combine,
     judge_bound,
 )
+from reproduction.study.intervals import proportion
 
 _SHOWN = {"table": "Table ", "target": "target ", "minus": "against "}
 
@@ -83,8 +84,17 @@ def _bounded(claim: Claim, found: Sample) -> Finding:
     known = [f"{value:.2f}" for value in found.d_t if not math.isnan(value)]
     d_t = f", D_t {' / '.join(known)}" if known and claim["columns"] != ["d_t"] else ""
     trainings = f"{len(found.values)} training{'' if len(found.values) == 1 else 's'}"
-    parts = [f"{found.interval}, {trainings}{d_t}", found.left_out]
+    told = f"{found.interval}, {trainings}"
+    if claim["columns"] == ["reached"]:  # yes or no of each: a mean of ones has no width
+        told = _often(sum(map(bool, found.values.values())), len(found.values))
+    parts = [f"{told}{d_t}", found.left_out]
     return Finding(judge_bound(found.interval, **bounds), "", "; ".join(filter(None, parts)))
+
+
+def _often(count: int, n: int) -> str:
+    """In how many trainings, and of all that there could be with the exact interval."""
+    low, high = proportion(count, n, limits().confidence)
+    return f"in {count} of {n} trainings (exact interval {low:.0%} to {high:.0%})"
 
 
 def _how(claim: Claim, case: Case) -> How:

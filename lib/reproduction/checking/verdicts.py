@@ -98,7 +98,7 @@ def judge_bound(
 def size_beside(found: Interval, printed: float) -> str:
     """How large a confirmed difference is beside the one that the paper prints."""
     if found.low <= printed <= found.high:
-        return "size: as the paper"
+        return "size: not told from the paper’s"
     return f"size: {'smaller' if found.high < printed else 'larger'} than the paper"
 
 

@@ -22,6 +22,16 @@ class Interval:
         return f"{self.mean:+z.2f}{bounds}"  # z: what rounds to 0 is +0.00
 
 
+def proportion(count: int, n: int, confidence: float) -> tuple[float, float]:
+    """The exact (Clopper-Pearson) interval of how often something happens, 0..1."""
+    from scipy.special import betaincinv  # slow to import
+
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(count, n - count + 1, tail)) if count else 0.0
+    high = float(betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0
+    return low, high
+
+
 def interval(values: Sequence[float], confidence: float) -> Interval:
     """Student's t interval of the mean of ``values`` (for pairs: of their differences).
 
