@@ -338,6 +338,8 @@ def test_the_time_to_read_stands_below_the_title() -> None:
     assert page.startswith('(mark)=\n# Title\n\n<p class="reading-time">1 minute to read</p>\n')
     shown = f"<p>{'word ' * 600}</p><details><summary>More</summary>{'fold ' * 900}</details>"
     assert "3 minutes to read" in in_page(text, {"a.md": shown})
+    reference = "# Title\n\n```{eval-rst}\n.. autofunction:: record\n```\n"
+    assert in_page(reference, {}) == reference
     cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_markdown_cell("word " * 600)]
     book = in_notebook(nbformat.v4.new_notebook(cells=cells))
     assert book.cells[0].source == '# Title\n\n<p class="reading-time">3 minutes to read</p>'

@@ -26,8 +26,10 @@ def in_page(text: str, pieces: Mapping[str, str]) -> str:
     """A page of Markdown with its reading time below the title.
 
     It includes some of ``pieces``; one with a drawing counts as a picture, and what is folded away
-    as nothing.
+    as nothing. A reference made of docstrings, which is looked up and not read, has none.
     """
+    if "\n.. auto" in text:
+        return text
     shown = [pieces[name] for name in _SHOWN.findall(text)]
     words = _words("\n".join(shown).replace("```", ""))
     return _with_line(text, minutes(f"{text}\n{words}", sum(map(_pictures, shown))))
