@@ -116,7 +116,7 @@ class Declared:
             raise InputError(
                 f"{others.sum()} of {len(given)} sample ids, the first is {given[others][0]}, are "
                 "none of those that record() was given: give each sample's own id, not its place; "
-                "or record to a new folder with the ids of all that may occur"
+                "or record() with the ids of all that may occur"
             )
 
 
