@@ -697,8 +697,9 @@ def test_info_and_verify(copied):
     assert "trained, 24 steps" in text
     assert "24 steps, every one" in run(log_commands.log_group, "verify", path)
     shard = path / "updates" / "c.4.0"
-    content, index = shard.read_bytes(), 5 * 16 + 4
-    shard.write_bytes(content[: -index - 1] + b"\x00" + content[-index:])
+    content = bytearray(shard.read_bytes())
+    content[-(5 * 16 + 5)] ^= 1
+    shard.write_bytes(content)
     with pytest.raises(InputError, match=r"step 23 .*c\.4\.0 is damaged"):
         run(log_commands.log_group, "verify", path)
     with pytest.raises(InputError, match="no update log"):

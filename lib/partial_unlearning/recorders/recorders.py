@@ -143,7 +143,11 @@ class UpdateRecorder(Callback):
         reader, steps, self._steps = self._reader, self._steps, []
         self._reader, self._spare = self._spare, reader
         self._reader.begin_with(reader, len(steps))
-        self._job = self._thread.submit(self._record, reader, steps)
+        try:
+            self._job = self._thread.submit(self._record, reader, steps)
+        except RuntimeError:  # the interpreter is ending: it begins no more
+            self._job = None
+            self._record(reader, steps)
 
     def _wait(self) -> None:
         if self._job is not None:

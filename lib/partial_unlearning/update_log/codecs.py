@@ -106,7 +106,10 @@ class Declared:
     """All sample ids that may occur: places in a data set, given for ids, are noticed."""
 
     def __init__(self, ids: Any) -> None:  # noqa: ANN401 (as sample_ids)
-        self._known = np.append(np.unique(sample_ids(ids)), -1)  # the end is no id
+        known = np.unique(sample_ids(ids))
+        if not len(known):
+            raise InputError("ids are none; give all that may occur")
+        self._known = np.append(known, -1)  # the end is no id
         self._sorted = self._known[:-1]
 
     def refuse_others(self, given: np.ndarray) -> None:

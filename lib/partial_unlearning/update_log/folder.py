@@ -52,7 +52,7 @@ class Folder:
             else:  # a path as it stands, whatever fsspec makes of its letters
                 self.fs = LocalFileSystem()
                 self.root = str(Path(os.path.expanduser(self.root)).absolute())
-        except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
+        except Exception as error:  # whatever anyone's file system raises
             raise InputError(
                 f"cannot open the log folder {url}: {error}; give a path, or a URL of a kind that "
                 "fsspec knows, with its package installed"
@@ -63,7 +63,7 @@ class Folder:
 
     def path(self, name: str) -> str:
         """The full path of a file."""
-        return f"{self.root}/{name}"
+        return f"{self.root}/{name}" if self.root else name  # an archive's own root has no name
 
     @reported()
     def names(self, folder: str) -> list[str]:

@@ -150,6 +150,25 @@ class History:
                 "that request, or later ones"
             )
 
+    def refuse_earlier(self, weights: str) -> None:
+        """Raise InputError for weights that any entry led to, and that hold what is purged."""
+        steps, held = 0, set[int]()
+        for entry in self.entries:
+            if not entry.request:
+                steps = entry.asked[-1][1]
+            if entry.kind == "resumed":  # from here on steps are others
+                held = {step for step in held if step < steps}
+            if entry.weights == weights:
+                gone = from_ranges([*entry.subtracted, *entry.inseparable])
+                held = set(range(steps)) - gone
+        self.refuse_purged(self.purged - held)
+
+    def held_by(self, weights: str) -> dict[str, list[list[int]]]:
+        """What an entry says of the weights that it led to; InputError if it is unknown."""
+        lacks = self.subtracted(weights)
+        self.refuse_purged(lacks | self.inseparable)
+        return {"subtracted": to_ranges(lacks), "inseparable": to_ranges(self.inseparable)}
+
     @property
     def purging(self) -> int | None:
         """The request whose purge was begun and did not come to its end, if there is one."""

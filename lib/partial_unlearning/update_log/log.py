@@ -199,8 +199,8 @@ class LogWriter(StoredLog):
         self.refuse_if_closed()
         self._batch_of[step] = self.description.batches.encode(epoch, ids, self._declared)
 
-    def declare(self, ids: Tensor | Sequence[int]) -> None:
-        """From now on refuse other sample ids."""
+    def declare(self, ids: Tensor | np.ndarray | Sequence[int]) -> None:
+        """From now on refuse other sample ids; InputError if there are none."""
         self._declared = Declared(ids)
 
     def record(self, first: int, positions: Tensor, values: Tensor) -> None:
@@ -238,6 +238,11 @@ class LogWriter(StoredLog):
             raise self._broken from error
         self._next = steps.stop
 
+    def _held_by(self, model: nn.Module) -> dict[str, list[list[int]]]:
+        if any(entry.request or entry.inseparable for entry in self.history.entries):
+            return self.history.held_by(self.description.digest(model))
+        return {}
+
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
         self.refuse_if_closed()
@@ -249,8 +254,12 @@ class LogWriter(StoredLog):
     def close(self, model: nn.Module | None = None, **held: list[list[int]]) -> None:
         """End recording. Requests will know the weights of ``model``; without one it has no end.
 
-        ``held`` is ``subtracted`` and ``inseparable`` of its :class:`Entry`, by default none.
+        ``held`` is ``subtracted`` and ``inseparable`` of its :class:`Entry`, by default what the
+        history says of these weights. InputError if it does not know them, or another model.
         """
+        if model is not None:
+            self.description.check(model)
+            held = held or self._held_by(model)
         self.flush()
         steps = len(self)
         still = len(self.unchanged(range(steps)))
@@ -310,9 +319,10 @@ def create(
     _refuse_existing(path)
     if ids is None or batch_size is None:
         raise InputError("a new log needs ids, all that may occur, and batch_size; give both")
+    every = sample_ids(ids)  # once: it may be an iterator
     description = describe(
         model,
-        BatchCodec.holding(ids, batch_size),
+        BatchCodec.holding(every, batch_size),
         strategy=strategy,
         sparsity_first=fraction("sparsity_first", sparsity_first),
         sparsity_last=fraction("sparsity_last", sparsity_last),
@@ -330,7 +340,7 @@ def create(
     folder.put_json(ROOT, asdict(description))
     try:
         log = LogWriter(folder)
-        log.declare(ids)
+        log.declare(every)
         return log
     except BaseException:
         folder.remove(ROOT)  # nothing is in it, and it can be tried again

@@ -184,6 +184,8 @@ def _refuse_unrecordable(model: nn.Module) -> None:
             "record the plain module, and script it when it is trained"
         )
     for name, tensor in named_tensors(model).items():
+        if name.rpartition(".")[2] == "_extra_state":
+            raise InputError(f"{name} has the name of what torch takes for no tensor; rename it")
         if (kind := _kind(tensor)) not in TYPES.split(", "):
             raise InputError(
                 f"{name} is {kind}; only plain tensors of {TYPES} can be recorded (run "

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet, finalize
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 import torch
@@ -34,9 +34,12 @@ class _Weight:
         weight = self._home.get(self._name)
         if weight is None:
             return ()
-        memory = id(weight), weight.data_ptr(), weight.stride()
-        if memory != self._memory:
-            self._memory, self._few = memory, _row_and_column(weight)
+        try:
+            memory = id(weight), weight.data_ptr(), weight.stride()
+            if memory != self._memory:
+                self._memory, self._few = memory, _row_and_column(weight)
+        except (RuntimeError, ValueError, NotImplementedError):  # sharded or sparse since record()
+            return (id(weight),)
         version = 0 if weight.is_inference() else weight._version
         return (*memory, version, *(few.tobytes() for few in self._few))
 
@@ -74,7 +77,7 @@ class OptimizerWatch:
     """
 
     def __init__(self, model: nn.Module, strayed: Callable[[set[int], bool], bool]) -> None:
-        self._model, self._met = model, WeakKeyDictionary[Optimizer, set[int]]()
+        self._model, self._met = model, WeakKeyDictionary[Optimizer, dict[int, Tensor]]()
         self.trains: set[str] = set()
         self.beside = 0
         self._weights = [
@@ -108,11 +111,10 @@ class OptimizerWatch:
         was recorded since that began.
         """
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-        own, met = {*map(id, weights)}, self._met.setdefault(optimizer, set())
-        if new := own - met:  # groups may be added later
-            met |= new
-            for weight in weights:  # once it is freed, another tensor may be given its number
-                finalize(weight, met.discard, id(weight)).atexit = False
+        held = {id(weight): weight for weight in weights}  # while it is, no other has its number
+        own, met = {*held}, self._met.get(optimizer, {})
+        self._met[optimizer] = held
+        if new := own - met.keys():  # groups may be added later
             self._meet(own, new)
         if not within or self._noted:
             self._compare(optimizer, own)

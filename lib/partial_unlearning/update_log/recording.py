@@ -13,7 +13,7 @@ from partial_unlearning.system.threads import Alone
 from partial_unlearning.update_log import checkpoint
 from partial_unlearning.update_log.codecs import EPOCHS
 from partial_unlearning.update_log.distances import belies, distances
-from partial_unlearning.update_log.history import Entry, to_ranges
+from partial_unlearning.update_log.history import Entry
 from partial_unlearning.update_log.log import LogWriter
 from partial_unlearning.update_log.optimizer_watch import OptimizerWatch
 from partial_unlearning.update_log.processes import refuse_ungathered
@@ -75,7 +75,7 @@ class Recording:
         if saved and (saved["position"]["steps"] > history.trained_steps or not known):
             self._restore(saved)
         elif known:
-            self._held = self._held_by(digest)
+            self._held = history.held_by(digest)
             self._cut(history.trained_steps)
             self.epoch = len(self.log.plan().epochs)
         elif self.steps or digest != self.log.description.begun:  # steps may have been lost
@@ -87,13 +87,6 @@ class Recording:
                 f"{''.join(map(way.format, last))}take a new folder, or empty this one, and call "
                 "checkpoint(0) before the first step if a run may be begun again"
             )
-
-    def _held_by(self, digest: str) -> dict[str, list[list[int]]]:
-        """What the history says of weights; InputError if they hold what was purged."""
-        history = self.log.history
-        lacks = history.subtracted(digest)
-        history.refuse_purged(lacks | history.inseparable)
-        return {"subtracted": to_ranges(lacks), "inseparable": to_ranges(history.inseparable)}
 
     def _restore(self, saved: dict[str, Any]) -> None:
         """Go on from a checkpoint; a refusal changes nothing."""
@@ -252,9 +245,12 @@ class Recording:
         history, digest = self.log.history, self.log.description.digest(self.model)
         known = history.knows(digest)
         moved = self._recorder.moved(self.model, weights_only=self._keep) > 0
-        taken = self._held_by(digest) if known and moved else None  # a refusal changes nothing
+        taken = history.held_by(digest) if known and moved else None  # a refusal changes nothing
+        if moved:
+            history.refuse_earlier(digest)
+        doubt = ""
         if steps is not None:
-            steps = self._back_to(steps, known, moved)
+            steps, doubt = self._back_to(steps, known, moved)
         elif moved:  # what else it lacks is known only of weights in the history
             parts = [*self._held["inseparable"], [0, self.steps]]
             self._held = {"subtracted": [], "inseparable": parts}
@@ -263,11 +259,8 @@ class Recording:
             self._held = taken
         self._restarting = steps, self.steps if steps is None else steps, digest
         self._cut_to(self._restarting[1])
-        if steps is not None and moved and not known and not self.log.mask.fixed:
-            warn(  # last, as a warning may be made an error
-                f"that the model holds just {steps} steps is believed: where each update has a "
-                "mask of its own it cannot be told"
-            )
+        if doubt:
+            warn(doubt)  # last, as a warning may be made an error
 
     def _cut_to(self, steps: int) -> None:
         """Cut off the steps from this one on, and begin anew; it can be repeated."""
@@ -279,8 +272,11 @@ class Recording:
         self._begin()
         self._restarting = None
 
-    def _back_to(self, steps: int, known: bool, moved: bool) -> int:
-        """Note that the model holds just so many steps, and return them; InputError if not so."""
+    def _back_to(self, steps: int, known: bool, moved: bool) -> tuple[int, str]:
+        """Note that the model holds just so many steps, and return them, and what speaks against.
+
+        InputError if it is not so.
+        """
         ended = self.log.history.trained_steps
         closed = ended and self.log.history.since_training[0].weights  # else it is known of none
         steps = whole_number("restart", steps, ended, self.steps)
@@ -292,26 +288,36 @@ class Recording:
                 f"the model does not hold just {steps} steps: it is as the last step left it, or "
                 f"not one that the history knows after {ended}; load the right weights first"
             )
-        if moved and not known and self.log.mask.fixed:
-            self._refuse_belied(steps)
+        doubt = self._doubt(steps) if moved and not known else ""
         held = self._held["inseparable"]
         self._held["inseparable"] = [part for part in held if part[1] <= steps]
-        return steps
+        return steps, doubt
 
-    def _refuse_belied(self, steps: int) -> None:
-        """Raise InputError if the model cannot be what it was after so many steps."""
+    def _doubt(self, steps: int) -> str:
+        """What speaks against so many steps; InputError if the model cannot be that."""
+        if not self.log.mask.fixed:
+            return (
+                f"that the model holds just {steps} steps is believed: where each update has a "
+                "mask of its own it cannot be told"
+            )
         ends = [end for _, end in self._held["inseparable"]]
         first = max([self.log.history.trained_steps, *ends])
         readings = self._recorder.readings(self.model)
         apart = distances(self.log, *readings, range(first, self.steps + 1))
+        nearest = min(apart, key=lambda step: apart[step].gap)
         if belies(apart, steps):
-            nearest = min(apart, key=lambda step: apart[step].gap)
             raise InputError(
                 f"the model does not hold just {steps} steps: of all that were recorded it is "
                 f"nearest, if near at all, to {nearest}, as far as their stored "
                 f"{self.log.description.values} tells; give the right number, load other weights, "
                 "or restart() without a number"
             )
+        if steps not in apart or apart[nearest].gap == apart[steps].gap:
+            return ""
+        return (
+            f"that the model holds just {steps} steps is believed, but it is nearer to what "
+            f"{nearest} left: weights saved in a shorter type cannot tell. Save them in their own"
+        )
 
     def checkpoint(self, epoch: int) -> None:
         """Save all that is needed to go on from here, with this ``epoch``, counted from 0.

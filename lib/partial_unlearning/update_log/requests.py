@@ -276,11 +276,11 @@ def purge(log: StoredLog, request: int) -> Entry:
             _refuse_going_on(log)
         if log.history.announced:
             raise InputError(f"a {log.history.announced.kind} was cut short; repeat it first")
-        forgot = [entry for entry in log.history.entries if entry.kind == "forget"]
+        forgot = [entry for entry in log.history.since_training if entry.kind == "forget"]
         led = [entry.weights for entry in forgot if asked <= from_ranges(entry.asked)]
         if held["weights"] in led:  # without all that stands they are these, if only by rounding
             held["subtracted"] = to_ranges(set().union(*_standing(log, request).values()))
-        elif left := asked - from_ranges(held["subtracted"]):
+        elif left := asked - from_ranges([*held["subtracted"], *held["inseparable"]]):
             raise InputError(
                 f"the last weights ({held['weights'][:12]}) still hold {len(left)} of these steps, "
                 "which could then never be taken from them; forget these samples there first"
