@@ -53,7 +53,7 @@ def fit(
         plan: the batches.
         optimizer: over the model's weights.
         callbacks: told of the start, each step and each epoch.
-        title: shown by the progress bar on stderr.
+        title: shown by the progress bar on stderr; with ``TQDM_DISABLE=1`` set there is none.
 
     >>> from partial_unlearning.batching import shuffled_plan
     >>> data = Split(torch.eye(4), torch.tensor([0, 1, 0, 1]), torch.arange(4))
