@@ -180,7 +180,7 @@ def _told(attacked: pd.DataFrame) -> str:
         return said
     most = above.loc[(above.auc - CHANCE).abs().idxmax()]
     best = f"best for {_images(most.request)} {most.batches}: {bounds(most)} % of pairs"
-    sides = f"{others.per_side.min()} to {others.per_side.max()} models a side"
+    sides = f"{' or '.join(map(str, sorted({*others.per_side})))} models a side"
     near = f"; in the others, of {sides}, it may be up to {others.auc_high.max():.1f} %"
     return f"{said} ({best}{near if len(others) else ''})"
 
