@@ -130,7 +130,8 @@ def loader_training(model, optimizer, recording, epochs, generator):
     data = TensorDataset(images, labels, ids)
     for epoch in range(epochs):
         together = [batch.tolist() for batch in batches(generator)]
-        for x, y, batch in DataLoader(data, batch_sampler=together):  # and num_workers=...
+        own = torch.Generator().manual_seed(epoch)  # else it draws from torch's, once an iterator
+        for x, y, batch in DataLoader(data, batch_sampler=together, generator=own):
             optimizer.zero_grad()
             cross_entropy(model(x), y).backward()
             optimizer.step()
@@ -158,17 +159,20 @@ assert len(open_log(folder / "loader").affected_steps(ids[person_of == 5])) == 1
 #     recording.checkpoint(epoch + 1)
 # ```
 #
-# Started again, this ends with the same weights, bit by bit, and a log of the same updates. `generators` are those that draw your batches; torch's own, from which a `DataLoader` seeds its workers, is always kept. With this library's `fit`, a callback calls `recording.step(ids, epoch)` in `on_step_end`, with the ids of the plan's batch; an `UpdateRecorder` alone does not look whether anything else changes the model.
+# Started again, this ends with the same weights, bit by bit, and a log of the same updates. `generators` are those that draw your batches; torch's own is always kept. With this library's `fit`, a callback calls `recording.step(ids, epoch)` in `on_step_end`, with the ids of the plan's batch; an `UpdateRecorder` alone does not look whether anything else changes the model.
 #
 # `keep` takes whatever has `state_dict` and `load_state_dict`. For a checkpoint *within* an epoch that is also an object of your own, which holds the epoch's batches and how many are done:
 #
 # ```python
 # class Place:
+#     batches, done = [], 0  # lists of numbers, and how many were seen
 #     def state_dict(self):
 #         return {"batches": self.batches, "done": self.done}
 #     def load_state_dict(self, state):
 #         self.batches, self.done = state["batches"], state["done"]
 # ```
+#
+# A `DataLoader` without a generator of its own draws from torch's whenever it is begun, and going on within an epoch begins it once more: give it one, as above.
 #
 # After a kill, a notebook keeps what raised alive, and the log with it: restart the kernel.
 #

@@ -440,7 +440,7 @@ def test_erasing_has_to_succeed_in_every_seed() -> None:
     ledger = judged([*there[:9], never("baseline", 9)])
     assert ledger.equal["conventional-erases"] == INCONCLUSIVE
     measured = ledger.equal_measured["conventional-erases"]
-    assert measured == "Table 1 MLP in 9 of 10 trainings (exact interval 55% to 100%)"
+    assert measured == "Table 1 MLP in 9 of 10 trainings (of all that could be, 55% to 100%, exact)"
     assert judged([never("baseline", s) for s in TEN]).equal["conventional-erases"] == CONTRADICTED
     assert judged(there[:1]).equal["conventional-erases"] == INCONCLUSIVE
 

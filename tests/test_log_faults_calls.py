@@ -61,14 +61,21 @@ def test_what_joins_an_optimizer_later_beside_the_model_is_told(tmp_path):
         recording.close()
 
 
-def test_what_takes_the_place_of_a_freed_tensor_is_met_anew(tmp_path):
+def test_tensors_beside_the_model_are_told_once_and_when_they_become_more(tmp_path):
     model, optimizer, recording = begun(tmp_path / "log", 5)
-    for steps in (range(5, 6), range(6, 10)):
-        optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(2))]})
-        train(model, optimizer, recording, steps)
-        with pytest.warns(UserWarning, match="an optimizer trains 1 tensors"):
+    for step, count, told in ((5, 2, 2), (6, 0, 0), (7, 2, 0), (8, 3, 1)):
+        others = [nn.Parameter(torch.zeros(2)) for _ in range(count)]
+        if others:
+            optimizer.add_param_group({"params": others})
+        train(model, optimizer, recording, range(step, step + 1))
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
             recording.checkpoint(0)
-        del optimizer.param_groups[-1]  # the next may be given its number
+        assert [str(one.message)[:22] for one in found] == [f"an optimizer trains {told} "] * bool(
+            told
+        )
+        if others:
+            del optimizer.param_groups[-1]  # the next may be given their numbers
 
 
 def test_a_model_that_is_watched_can_be_loaded_by_swapping(tmp_path, monkeypatch):

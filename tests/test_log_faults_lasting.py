@@ -5,8 +5,10 @@ Step g adds 1 to weight g: weights show which steps they hold.
 
 import subprocess
 import sys
+import warnings
 import zipfile
 
+import fsspec
 import pytest
 import torch
 from torch import Tensor, nn
@@ -106,6 +108,36 @@ def test_a_log_that_is_closed_by_hand_keeps_what_its_history_says(tmp_path, mark
     writer.folder.unlock()
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_log_closed_by_hand_takes_no_weights_that_may_lack_steps(tmp_path, ended):
+    """Of something else that changed them, and of a request after which steps were recorded."""
+    model = Marks()
+    recording = record(model, tmp_path / "log", **SETTINGS)
+    go_on(model, recording, range(3))
+    if ended:
+        recording.close()
+        forget(open_log(tmp_path / "log"), model, [1])
+        before = state(model)
+        recording = record(model, tmp_path / "log", resume=True)
+        go_on(model, recording, range(3, 6))
+    else:
+        with torch.no_grad():
+            model.w += 0.5
+        recording.restart()
+        go_on(model, recording, range(3, 6))
+    recording._wait()
+    recording.log.flush()
+    killed(recording)
+    if ended:
+        model.load_state_dict(before)
+    writer = append_to(tmp_path / "log", model)
+    with pytest.raises(InputError, match=r"close\(model, subtracted=\[...\], inseparable"):
+        writer.close(model)
+    writer.close(model, subtracted=[], inseparable=[[0, 3]])
+    with pytest.raises(InputError, match="cannot be subtracted"):
+        forget(open_log(tmp_path / "log"), model, [0])
+
+
 def test_a_request_is_made_final_where_nothing_can_be_known_of_its_steps(tmp_path, marked):
     log = open_log(tmp_path / "log")
     number = forget(log, marked, [3]).request
@@ -114,7 +146,8 @@ def test_a_request_is_made_final_where_nothing_can_be_known_of_its_steps(tmp_pat
         marked.w += 0.5
     recording.restart()
     recording.close()
-    purge(log, number)
+    with pytest.warns(UserWarning, match="nobody can say whether they hold 1 of these steps"):
+        purge(log, number)
     assert log.history.purged == {3} and not list(open_log(tmp_path / "log").verify())
 
 
@@ -139,6 +172,25 @@ def test_a_restart_that_rounding_cannot_confirm_is_told(tmp_path):
     recording.close()
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_restart_before_numbers_were_none_is_told_nothing(tmp_path, value):
+    torch.manual_seed(0)
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    recording = record(model, tmp_path / "log", **ALL)
+    train(model, optimizer, recording, range(7))
+    best = state(model)
+    for step in (7, 8):
+        model(torch.full((4, 6), value)).sum().backward()
+        optimizer.step()
+        recording.step(IDS[4 * step :][:4], 0)
+    model.load_state_dict(best)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recording.restart(7)
+        recording.close()
+
+
 # --- what comes after record()
 
 
@@ -152,6 +204,31 @@ def test_ids_may_be_an_iterator(tmp_path, as_given):
     with pytest.raises(InputError, match="ids are none"):
         record(model, tmp_path / "log", resume=True, ids=[])
     assert record(model, tmp_path / "log", resume=True).steps == 3
+
+
+def test_many_ids_are_declared_at_once(tmp_path):
+    """Sorted and repeated ones, and such as come in any order."""
+    ids = torch.cat([torch.arange(1_000_000), torch.arange(1_000_000).flip(0)])
+    recording = record(Marks(), tmp_path / "log", **{**SETTINGS, "ids": ids})
+    with pytest.raises(InputError, match="the first is 1000000, are none"):
+        recording.step(torch.tensor([1_000_000]), 0)
+
+
+class Strange(torch.Tensor):
+    """Anyone's kind of tensor."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None) -> object:
+        raise AttributeError("not this")
+
+
+def test_a_weight_of_anyone_s_kind_does_no_harm_to_other_models(tmp_path):
+    model, other = nn.Linear(6, 3), nn.Linear(2, 2)
+    recording = record(model, tmp_path / "log", **ALL)
+    model._parameters["weight"] = torch.ones(3, 6).as_subclass(Strange)
+    other(torch.ones(1, 2)).sum().backward()
+    torch.optim.SGD(other.parameters(), lr=0.1).step()
+    recording._watch.close()
 
 
 def test_a_weight_that_becomes_sparse_is_said_by_the_log_and_not_by_the_optimizer(tmp_path):
@@ -210,7 +287,19 @@ def test_a_process_that_ends_while_it_records_loses_no_step(tmp_path, how):
     assert log.ended and len(log) == 40
 
 
-# --- archives
+# --- folders without a name, and archives
+
+
+def test_the_root_of_a_file_system_is_a_folder_like_any_other():
+    model = Marks()
+    try:
+        recording = record(model, "memory://", **SETTINGS)
+        go_on(model, recording, range(3))
+        recording.close()
+        forget(open_log("memory://"), model, [1])
+        assert model.held == [0, 2]
+    finally:
+        fsspec.filesystem("memory").rm("/", recursive=True)
 
 
 def test_a_log_at_the_root_of_an_archive_is_read(tmp_path, marked):

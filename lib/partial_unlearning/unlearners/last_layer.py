@@ -25,15 +25,17 @@ def retrain(
     """
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     model.eval().requires_grad_(False).zero_grad()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        modules = dict(model.named_modules())
-        for name in Layout.of(model).layers[-layers:]:
-            layer = modules[name].requires_grad_(True)
-            layer.reset_parameters()  # each layer of torch has it
-    for batch in batches:
-        finetuning.step(model, optimizer, batch)
-    model.requires_grad_(False)
-    for weight in trained:
-        weight.requires_grad_()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            modules = dict(model.named_modules())
+            for name in Layout.of(model).layers[-layers:]:
+                layer = modules[name].requires_grad_(True)
+                layer.reset_parameters()  # each layer of torch has it
+        for batch in batches:
+            finetuning.step(model, optimizer, batch)
+    finally:
+        model.requires_grad_(False)
+        for weight in trained:
+            weight.requires_grad_()
     return model

@@ -121,7 +121,8 @@ class Folder:
         if self.local:
             write_atomic(Path(path), content)
         else:
-            self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            if "/" in path:  # not at the root
+                self.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
             self.fs.pipe_file(path, bytes(content))
 
     def put_json(self, name: str, content: Any, metadata: Metadata = _group) -> None:  # noqa: ANN401

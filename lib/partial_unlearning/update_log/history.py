@@ -163,6 +163,11 @@ class History:
                 held = set(range(steps)) - gone
         self.refuse_purged(self.purged - held)
 
+    @property
+    def told(self) -> bool:
+        """Whether weights were changed by more than recorded steps."""
+        return bool(self._held) or any(one.request or one.inseparable for one in self.entries)
+
     def held_by(self, weights: str) -> dict[str, list[list[int]]]:
         """What an entry says of the weights that it led to; InputError if it is unknown."""
         lacks = self.subtracted(weights)

@@ -239,9 +239,17 @@ class LogWriter(StoredLog):
         self._next = steps.stop
 
     def _held_by(self, model: nn.Module) -> dict[str, list[list[int]]]:
-        if any(entry.request or entry.inseparable for entry in self.history.entries):
-            return self.history.held_by(self.description.digest(model))
-        return {}
+        """What the history says of these weights; InputError where they may hold less."""
+        history = self.history
+        if not history.told:
+            return {}
+        if len(self) > history.trained_steps:
+            raise InputError(
+                "of steps before these, requests or something else changed the weights: end with "
+                "record(..., resume=True), which knows what they lack, or with close(model, "
+                "subtracted=[...], inseparable=[...])"
+            )
+        return history.held_by(self.description.digest(model))
 
     def flush(self) -> None:
         """Save everything recorded so far, from a power cut as well."""
@@ -259,8 +267,9 @@ class LogWriter(StoredLog):
         """
         if model is not None:
             self.description.check(model)
-            held = held or self._held_by(model)
         self.flush()
+        if model is not None:
+            held = held or self._held_by(model)
         steps = len(self)
         still = len(self.unchanged(range(steps)))
         if model is not None and steps:

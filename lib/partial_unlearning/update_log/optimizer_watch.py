@@ -38,7 +38,7 @@ class _Weight:
             memory = id(weight), weight.data_ptr(), weight.stride()
             if memory != self._memory:
                 self._memory, self._few = memory, _row_and_column(weight)
-        except (RuntimeError, ValueError, NotImplementedError):  # sharded or sparse since record()
+        except Exception:  # sharded, sparse or anyone's kind of tensor since record()
             return (id(weight),)
         version = 0 if weight.is_inference() else weight._version
         return (*memory, version, *(few.tobytes() for few in self._few))
@@ -77,7 +77,8 @@ class OptimizerWatch:
     """
 
     def __init__(self, model: nn.Module, strayed: Callable[[set[int], bool], bool]) -> None:
-        self._model, self._met = model, WeakKeyDictionary[Optimizer, dict[int, Tensor]]()
+        self._model, self._met = model, WeakKeyDictionary[Optimizer, set[int]]()
+        self._told = WeakKeyDictionary[Optimizer, int]()  # how many it holds beside the model
         self.trains: set[str] = set()
         self.beside = 0
         self._weights = [
@@ -110,12 +111,10 @@ class OptimizerWatch:
         ``within`` the step of another one, which may change weights before it, only where a step
         was recorded since that began.
         """
-        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-        held = {id(weight): weight for weight in weights}  # while it is, no other has its number
-        own, met = {*held}, self._met.get(optimizer, {})
-        self._met[optimizer] = held
-        if new := own - met.keys():  # groups may be added later
-            self._meet(own, new)
+        own = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        if own != self._met.get(optimizer):  # groups come and go
+            self._met[optimizer] = own
+            self._meet(optimizer, own)
         if not within or self._noted:
             self._compare(optimizer, own)
         self._noted = self._noted and within
@@ -128,17 +127,19 @@ class OptimizerWatch:
         fused = any(group.get("fused") for group in optimizer.param_groups)
         if not self.found and (fused or any(now != then for now, then in mine)):
             self.found = True
-            with suppress(ValueError, RuntimeError, LookupError, AttributeError):  # another shape
+            with suppress(Exception):  # another shape, or kind
                 ids = {now[0] for now, _ in mine if now}
                 again = not self._stepped.isdisjoint(own & ids)  # rounding is a step left out then
                 self.found = self._strayed(ids, again)
 
-    def _meet(self, own: set[int], new: set[int]) -> None:
-        """Compare what an optimizer holds, and what of it is new, with what the model does."""
+    def _meet(self, optimizer: Optimizer, own: set[int]) -> None:
+        """Compare what an optimizer holds with what the model does."""
         names = {id(tensor): name for name, tensor in named_tensors(self._model).items()}
         if held := own & names.keys():
             self.trains |= {names[number] for number in held}
-            self.beside += len(new - held)
+            others, told = len(own - held), self._told.get(optimizer, 0)
+            self.beside += max(0, others - told)
+            self._told[optimizer] = max(others, told)
 
     @property
     def elsewhere(self) -> bool:

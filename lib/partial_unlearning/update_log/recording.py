@@ -312,8 +312,8 @@ class Recording:
                 f"{self.log.description.values} tells; give the right number, load other weights, "
                 "or restart() without a number"
             )
-        if steps not in apart or apart[nearest].gap == apart[steps].gap:
-            return ""
+        if steps not in apart or not apart[nearest].gap + apart[steps].exact < apart[steps].gap:
+            return ""  # also where gaps are no numbers
         return (
             f"that the model holds just {steps} steps is believed, but it is nearer to what "
             f"{nearest} left: weights saved in a shorter type cannot tell. Save them in their own"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -260,6 +261,18 @@ def undo(log: StoredLog, weights: State, request: int) -> Entry:
         return _carried_out(log, weights, preview_undo(log, weights, request))
 
 
+def _not_known(held: dict[str, Any], asked: set[int]) -> set[int]:
+    """The steps that nobody can say whether last weights hold; InputError for those they hold."""
+    left = asked - from_ranges(held["subtracted"])
+    unknown = left & from_ranges(held["inseparable"])
+    if left - unknown:
+        raise InputError(
+            f"the last weights ({held['weights'][:12]}) still hold {len(left - unknown)} of these "
+            "steps, which could then never be taken from them; forget these samples there first"
+        )
+    return unknown
+
+
 def purge(log: StoredLog, request: int) -> Entry:
     """Overwrite the updates and the sample ids of all steps that a request affects, for good.
 
@@ -280,11 +293,7 @@ def purge(log: StoredLog, request: int) -> Entry:
         led = [entry.weights for entry in forgot if asked <= from_ranges(entry.asked)]
         if held["weights"] in led:  # without all that stands they are these, if only by rounding
             held["subtracted"] = to_ranges(set().union(*_standing(log, request).values()))
-        elif left := asked - from_ranges([*held["subtracted"], *held["inseparable"]]):
-            raise InputError(
-                f"the last weights ({held['weights'][:12]}) still hold {len(left)} of these steps, "
-                "which could then never be taken from them; forget these samples there first"
-            )
+        unknown = _not_known(held, asked)
         kept = {name: held[name] for name in ("weights", "subtracted", "inseparable")}
         for part, _ in log.parts:
             part.refuse_unfit(np.unique([*asked, *log.history.purged, len(log) - 1]))
@@ -298,4 +307,9 @@ def purge(log: StoredLog, request: int) -> Entry:
             log.folder.remove(checkpoint.FILE)
         log.folder.remove_unfinished("")
         log.history.append(Entry("purged", request, to_ranges(asked), **kept))
+    if unknown:  # last, as a warning may be made an error
+        warn(
+            f"something else changed the last weights: nobody can say whether they hold "
+            f"{len(unknown)} of these steps, and nothing can take them from there"
+        )
     return log.history.entries[-1]

@@ -200,11 +200,11 @@ def single_masks(number: int, points: pd.DataFrame) -> str:
     once = [
         f"{(rows.strength <= 1).sum()} of {len(rows)} ({model})"
         for model, rows in mine[mine.method == "proposed"].groupby("model", sort=False)
-        if (rows.strength <= 1).any()
     ]
     said = (
-        "The paper’s mask moves on from epoch to epoch. At equal forgetting it often has no "
-        f"occasion to: the first step, or a part of it, is enough in {', '.join(once)} trainings. "
+        "The paper’s mask moves on from epoch to epoch, and has no occasion to where the first "
+        "step, or a part of it, is enough: at equal forgetting, of the trainings that get there, "
+        f"{', '.join(once)}. "
         if once
         else ""
     )

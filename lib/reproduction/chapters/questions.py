@@ -174,14 +174,14 @@ def _within_a_network(found: Complete) -> str:
     if rows.empty:
         return ""
     kept = rows.pivot_table(index="affected_fraction", columns="dataset", values=["d_r", "d_t"])
-    if (kept.d_r.iloc[-1] < kept.d_r.iloc[0]).any():
+    forgot = kept[(kept.d_t <= limits().forgotten).all(axis=1)]
+    if forgot.empty or (forgot.d_r.iloc[-1] < kept.d_r.iloc[0]).any():
         return ""
-    few, many = (f"{100 * kept.index[at]:.0f}" for at in (0, -1))
-    all_forgot = kept.d_t.iloc[-1].max() <= limits().forgotten
-    less = "" if all_forgot else ", though with the most it forgot less"
+    few, many = 100 * kept.index[0], 100 * forgot.index[-1]
     return (
         " Network and part of the steps change together in these numbers: within one network the "
-        f"cost did not rise from {few} to {many} % (Figure 4){less}."
+        f"cost did not rise from {few:.0f} to {many:.0f} %, the most with which it still forgot "
+        "(Figure 4)."
     )
 
 

@@ -92,9 +92,9 @@ def _bounded(claim: Claim, found: Sample) -> Finding:
 
 
 def _often(count: int, n: int) -> str:
-    """In how many trainings, and of all that there could be with the exact interval."""
+    """In how many trainings, which is judged, and in how many of all that there could be."""
     low, high = proportion(count, n, limits().confidence)
-    return f"in {count} of {n} trainings (exact interval {low:.0%} to {high:.0%})"
+    return f"in {count} of {n} trainings (of all that could be, {low:.0%} to {high:.0%}, exact)"
 
 
 def _how(claim: Claim, case: Case) -> How:
