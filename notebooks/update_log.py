@@ -130,7 +130,7 @@ def loader_training(model, optimizer, recording, epochs, generator):
     data = TensorDataset(images, labels, ids)
     for epoch in range(epochs):
         together = [batch.tolist() for batch in batches(generator)]
-        own = torch.Generator().manual_seed(epoch)  # else it draws from torch's, once an iterator
+        own = torch.Generator().manual_seed(epoch)  # not torch's, see below
         for x, y, batch in DataLoader(data, batch_sampler=together, generator=own):
             optimizer.zero_grad()
             cross_entropy(model(x), y).backward()
@@ -143,7 +143,7 @@ recorded = record(flat, folder / "loader", ids=ids, batch_size=32)
 steps = torch.optim.SGD(flat.parameters(), lr=0.1)
 loader_training(flat, steps, recorded, 1, torch.Generator().manual_seed(1))
 recorded.close()
-assert len(open_log(folder / "loader").affected_steps(ids[person_of == 5])) == 1  # of one epoch
+assert len(open_log(folder / "loader").affected_steps(ids[person_of == 5])) == 1
 
 # %% [markdown]
 # ### If the machine stops
