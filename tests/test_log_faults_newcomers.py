@@ -1,9 +1,11 @@
 """Faults of other people's scripts, tenth part: what a newcomer stumbled over."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,20 @@ sys.stdin.read()
         recording = record(nn.Linear(6, 3), tmp_path / "log", resume=True)
         assert recording.steps == 0
         killed(recording)
+
+
+def test_a_recording_that_is_dropped_is_let_go_of(tmp_path):
+    model, recording = begun(tmp_path / "log", 3)
+    recording.checkpoint(0)
+    gc.collect()  # what other tests left
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        del recording
+        gc.collect()
+    assert not told
+    recording = record(model, tmp_path / "log", resume=True)
+    assert recording.steps == 3
+    killed(recording)
 
 
 def test_a_child_s_end_does_not_open_its_parent_s_lock(tmp_path):

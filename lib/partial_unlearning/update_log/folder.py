@@ -61,6 +61,11 @@ class Folder:
         self._lock: IO[bytes] | None = None
         _FOLDERS.add(self)
 
+    def __del__(self) -> None:
+        """What is dropped is let go of, without Python's warning of a file left open."""
+        if lock := getattr(self, "_lock", None):
+            lock.close()
+
     def path(self, name: str) -> str:
         """The full path of a file."""
         return f"{self.root}/{name}" if self.root else name  # an archive's own root has no name
